@@ -1,0 +1,34 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Release builds inline across modules: a public generic is ~15 times slower without it.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+let package = Package(
+  name: "DeepRFM",
+  products: [
+    .executable(name: "deeprfm", targets: ["deeprfm"])
+  ],
+  targets: [
+    // C libraries. Each has one importer: see README, "The house".
+    .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CElementwise", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(name: "CDigits", exclude: ["digits.bin"]),
+
+    .target(name: "MPI", dependencies: ["COpenMPI"], swiftSettings: settings),
+    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CElementwise"], swiftSettings: settings),
+    .target(
+      name: "DeepRFM", dependencies: ["MPI", "LinearAlgebra", "CZlib", "CDigits"],
+      swiftSettings: settings),
+    .executableTarget(name: "deeprfm", dependencies: ["DeepRFM", "MPI", "LinearAlgebra"], swiftSettings: settings),
+
+    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
+    .testTarget(name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI"], swiftSettings: settings),
+    .testTarget(name: "MPITests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI"], swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,3 @@
+#ifndef CDIGITS_H
+#define CDIGITS_H
+#endif

@@ -1,0 +1,3 @@
+#ifndef CELEMENTWISE_H
+#define CELEMENTWISE_H
+#endif

@@ -1,0 +1,5 @@
+import DeepRFM
+import LinearAlgebra
+import MPI
+
+print("deeprfm")
