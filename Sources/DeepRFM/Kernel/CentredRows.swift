@@ -43,7 +43,7 @@ public final class CentredRows<T: Real>: @unchecked Sendable {
           for value in wide.row(k) { norm += value * value }
           norms[i, 0] = norm
         }
-        multiply(wide.rows(0..<rows.count), centres.view, transposed: true, into: projections.rows(rows))
+        multiply(wide.rows(0..<rows.count), centres.view, transposeB: true, into: projections.rows(rows))
       }
     }
     squaredNorms = Array(norms.buffer)

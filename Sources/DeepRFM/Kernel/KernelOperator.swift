@@ -60,6 +60,11 @@ public final class KernelOperator<T: Real> {
     return PairBlock(other: owner, otherSegments: block.segments, otherRows: block.rowCount, tiles: tiles)
   }
 
+  /// *Local.* All tiles that this rank holds, each once.
+  func forEachStoredTile(_ body: (StoredTile<T>) -> Void) {
+    for block in blocks { block.tiles.forEach(body) }
+  }
+
   /// Bytes of the tiles that this rank holds.
   public var storedBytes: Int {
     blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.deviation.count * MemoryLayout<T>.stride } }
@@ -108,7 +113,7 @@ extension KernelOperator {
       }
     }
     for segment in rows.segments {
-      for i in segment.rows { y.row(i).update(fromContentsOf: products.row(segment.centre)) }
+      for i in segment.rows { _ = y.row(i).update(fromContentsOf: products.row(segment.centre)) }
     }
   }
 

@@ -56,7 +56,7 @@ final class TileProduct<T: Real, V: Real> {
 
   private func add(_ e: MatrixView<V>, transposed: Bool, _ x: MatrixView<V>, to sums: MatrixView<Double>) {
     let y = result.rows(0..<sums.rows)
-    multiply(e, transposed: transposed, x, into: y)
+    multiply(e, x, transposeA: transposed, into: y)
     V.accumulate(y.pointer, sums.pointer, sums.rows * sums.columns)
   }
 }

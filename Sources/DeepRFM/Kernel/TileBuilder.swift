@@ -68,7 +68,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
       let first = rowSegment.rows.lowerBound
       let x = rows.deviations.rows((first + stripe.lowerBound)..<(first + stripe.upperBound))
       let g = MatrixView(pointer: s.products.pointer, rows: stripe.count, columns: y.rows, stride: y.rows)
-      multiply(x, y, transposed: true, into: g)
+      multiply(x, y, transposeB: true, into: g)
       let terms = TileTerms(
         alpha: s.alpha.pointer + stripe.lowerBound, beta: s.beta.pointer,
         rowNorm: s.rowNorm.pointer + stripe.lowerBound, columnNorm: s.columnNorm.pointer)
