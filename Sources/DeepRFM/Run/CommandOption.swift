@@ -1,0 +1,154 @@
+/// What an option's value may be: how it is read, written to config.json, and described when it is wrong.
+public struct ValueKind<Value: Sendable>: Sendable {
+  /// Stands for the value in the help: "N".
+  let placeholder: String
+  /// Ends the sentence "--layers must be …".
+  let wanted: String
+  /// nil refuses the text.
+  let parse: @Sendable (String) -> Value?
+  let json: @Sendable (Value) -> JSON
+}
+
+extension ValueKind where Value == Int {
+  static func whole(_ placeholder: String, in range: ClosedRange<Int>) -> Self {
+    Self(
+      placeholder: placeholder,
+      wanted: "a whole number from \(range.lowerBound) to \(range.upperBound)",
+      parse: { text in Int(text).flatMap { range.contains($0) ? $0 : nil } },
+      json: { JSON($0) })
+  }
+
+  /// Bytes.
+  static var size: Self {
+    Self(
+      placeholder: "SIZE", wanted: "a size such as 20GiB or 500MB", parse: Quantity.bytes,
+      json: { JSON($0) })
+  }
+}
+
+extension ValueKind where Value == UInt64 {
+  static var seed: Self {
+    Self(
+      placeholder: "S", wanted: "a whole number from 0 to \(UInt64.max)", parse: { UInt64($0) },
+      json: { JSON($0) })
+  }
+}
+
+extension ValueKind where Value == Double {
+  /// A finite number that `accepts` takes.
+  static func real(
+    _ placeholder: String, _ wanted: String, _ accepts: @escaping @Sendable (Double) -> Bool
+  ) -> Self {
+    Self(
+      placeholder: placeholder, wanted: wanted,
+      parse: { text in Double(text).flatMap { $0.isFinite && accepts($0) ? $0 : nil } },
+      json: { JSON($0) })
+  }
+
+  static func positive(_ placeholder: String) -> Self {
+    .real(placeholder, "a number above 0") { $0 > 0 }
+  }
+
+  /// Seconds.
+  static var time: Self {
+    Self(
+      placeholder: "TIME", wanted: "a time such as 10m, 1h30m or 0:45:00", parse: Quantity.seconds,
+      json: { JSON($0) })
+  }
+}
+
+extension ValueKind where Value == String {
+  /// A path; not the empty one.
+  static func path(_ placeholder: String) -> Self {
+    Self(
+      placeholder: placeholder, wanted: "a path", parse: { $0.isEmpty ? nil : $0 },
+      json: { .string($0) })
+  }
+}
+
+extension ValueKind
+where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+  static var choice: Self {
+    let names = Value.allCases.map(\.rawValue)
+    return Self(
+      placeholder: names.joined(separator: "|"),
+      wanted: "one of " + names.joined(separator: ", "),
+      parse: { Value(rawValue: $0) }, json: { .string($0.rawValue) })
+  }
+}
+
+/// One option of a command: a row of its table, from which parsing, help, config.json and errors all come.
+public struct CommandOption<Options>: Sendable {
+  /// As typed, without the dashes: "test-samples".
+  public let name: String
+  /// nil: a flag, which takes no value.
+  public let placeholder: String?
+  public let help: String
+  /// Sets the option from text. The second string names the option in the error.
+  let set: @Sendable (inout Options, String, String) throws(InputError) -> Void
+  /// nil: not a property of the run, so not recorded.
+  let json: (@Sendable (Options) -> JSON)?
+
+  /// The name in config.json: "testSamples".
+  public var key: String {
+    let words = name.split(separator: "-")
+    return words[0] + words[1...].map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+  }
+
+  init<Value>(
+    _ name: String, _ property: WritableKeyPath<Options, Value> & Sendable,
+    _ kind: ValueKind<Value>,
+    _ help: String
+  ) {
+    self.name = name
+    self.placeholder = kind.placeholder
+    self.help = help
+    set = { (options, text, label) throws(InputError) in
+      guard let value = kind.parse(text) else {
+        throw InputError("\(label) must be \(kind.wanted), not '\(text)'")
+      }
+      options[keyPath: property] = value
+    }
+    json = { kind.json($0[keyPath: property]) }
+  }
+
+  /// An option that may be left open.
+  init<Value>(
+    _ name: String, _ property: WritableKeyPath<Options, Value?> & Sendable,
+    _ kind: ValueKind<Value>,
+    _ help: String
+  ) {
+    self.name = name
+    self.placeholder = kind.placeholder
+    self.help = help
+    set = { (options, text, label) throws(InputError) in
+      guard let value = kind.parse(text) else {
+        throw InputError("\(label) must be \(kind.wanted), not '\(text)'")
+      }
+      options[keyPath: property] = value
+    }
+    json = { $0[keyPath: property].map(kind.json) ?? .null }
+  }
+
+  init(flag name: String, _ property: WritableKeyPath<Options, Bool> & Sendable, _ help: String) {
+    self.name = name
+    self.placeholder = nil
+    self.help = help
+    set = { (options, text, label) throws(InputError) in
+      guard let value = Bool(text) else {
+        throw InputError("\(label) must be true or false, not '\(text)'")
+      }
+      options[keyPath: property] = value
+    }
+    json = { .bool($0[keyPath: property]) }
+  }
+
+  /// An option that acts on the parsing itself; setting it changes nothing.
+  init(directive name: String, _ placeholder: String, _ help: String) {
+    self.name = name
+    self.placeholder = placeholder
+    self.help = help
+    set = { (_, _, _) throws(InputError) in }
+    json = nil
+  }
+}

@@ -1,0 +1,238 @@
+/// What a layer measured: a line of metrics.jsonl.
+///
+/// `fields` below is the format: names, nesting and order. A number that is infinite or not a number is
+/// written as null, and null is read as not a number.
+public struct LayerMetrics: Sendable, Equatable {
+  /// A figure of the layer's input X, of the projected X R, and of the mapped next X.
+  public struct Stages: Sendable, Equatable {
+    public var input, projected, mapped: Double
+
+    public init(input: Double = .nan, projected: Double = .nan, mapped: Double = .nan) {
+      self.input = input
+      self.projected = projected
+      self.mapped = mapped
+    }
+  }
+
+  /// A figure of the layer's own predictor on both splits.
+  public struct Splits: Sendable, Equatable {
+    public var train: Double
+    /// nil: there is no test split.
+    public var test: Double?
+
+    public init(train: Double = .nan, test: Double? = nil) {
+      self.train = train
+      self.test = test
+    }
+  }
+
+  /// How the ridge system was solved.
+  public struct Solver: Sendable, Equatable {
+    public var method = SolverMethod.cg
+    public var iterations = 0
+    /// True relative residual of the worst class.
+    public var residual = Double.nan
+    public var converged = false
+    /// 0: no preconditioner.
+    public var preconditionerRank = 0
+
+    public init() {}
+  }
+
+  /// How the average gradient outer product was computed.
+  public struct AGOP: Sendable, Equatable {
+    /// nil: it was not.
+    public var route: AGOPRoute?
+
+    public init(route: AGOPRoute? = nil) { self.route = route }
+  }
+
+  /// The slowest rank's seconds, by phase.
+  public struct Seconds: Sendable, Equatable {
+    public var kernel = 0.0
+    public var preconditioner = 0.0
+    public var solve = 0.0
+    public var agop = 0.0
+    public var root = 0.0
+    public var features = 0.0
+    public var metrics = 0.0
+    /// What was not hidden behind work.
+    public var communication = 0.0
+    public var total = 0.0
+
+    public init() {}
+  }
+
+  /// From 1.
+  public var layer = 0
+  public var inputWidth = 0
+  public var outputWidth = 0
+  public var samples = 0
+  public var ranks = 0
+  public var nc1 = Stages()
+  public var nc2 = Stages()
+  public var accuracy = Splits()
+  public var meanSquaredError = Splits()
+  public var solver = Solver()
+  public var agop = AGOP()
+  public var seconds = Seconds()
+  /// Of the rank that held most.
+  public var peakMemoryBytes = 0
+
+  public init() {}
+}
+
+extension LayerMetrics.Seconds {
+  private static let properties: [WritableKeyPath<Self, Double> & Sendable] = [
+    \.kernel, \.preconditioner, \.solve, \.agop, \.root, \.features, \.metrics, \.communication,
+    \.total,
+  ]
+
+  /// The phases in order, then the total: what a reduction over ranks takes the maximum of.
+  public var values: [Double] { Self.properties.map { self[keyPath: $0] } }
+
+  /// From `values`; phases that are missing at the end are 0.
+  public init(values: [Double]) {
+    for (property, value) in zip(Self.properties, values) { self[keyPath: property] = value }
+  }
+}
+
+// MARK: - As JSON
+
+extension LayerMetrics {
+  private struct Field: Sendable {
+    let path: [String]
+    let get: @Sendable (LayerMetrics) -> JSON
+    /// False: the value has the wrong type.
+    let set: @Sendable (inout LayerMetrics, JSON) -> Bool
+
+    init<Value: JSONScalar>(
+      _ name: String, _ property: WritableKeyPath<LayerMetrics, Value> & Sendable
+    ) {
+      path = name.split(separator: ".").map(String.init)
+      get = { $0[keyPath: property].json }
+      set = { metrics, json in
+        guard let value = Value(scalar: json) else { return false }
+        metrics[keyPath: property] = value
+        return true
+      }
+    }
+  }
+
+  private static let fields: [Field] = [
+    Field("layer", \.layer),
+    Field("inputWidth", \.inputWidth),
+    Field("outputWidth", \.outputWidth),
+    Field("samples", \.samples),
+    Field("ranks", \.ranks),
+    Field("nc1.input", \.nc1.input),
+    Field("nc1.projected", \.nc1.projected),
+    Field("nc1.mapped", \.nc1.mapped),
+    Field("nc2.input", \.nc2.input),
+    Field("nc2.projected", \.nc2.projected),
+    Field("nc2.mapped", \.nc2.mapped),
+    Field("accuracy.train", \.accuracy.train),
+    Field("accuracy.test", \.accuracy.test),
+    Field("meanSquaredError.train", \.meanSquaredError.train),
+    Field("meanSquaredError.test", \.meanSquaredError.test),
+    Field("solver.method", \.solver.method),
+    Field("solver.iterations", \.solver.iterations),
+    Field("solver.residual", \.solver.residual),
+    Field("solver.converged", \.solver.converged),
+    Field("solver.preconditionerRank", \.solver.preconditionerRank),
+    Field("agop.route", \.agop.route),
+    Field("seconds.kernel", \.seconds.kernel),
+    Field("seconds.preconditioner", \.seconds.preconditioner),
+    Field("seconds.solve", \.seconds.solve),
+    Field("seconds.agop", \.seconds.agop),
+    Field("seconds.root", \.seconds.root),
+    Field("seconds.features", \.seconds.features),
+    Field("seconds.metrics", \.seconds.metrics),
+    Field("seconds.communication", \.seconds.communication),
+    Field("seconds.total", \.seconds.total),
+    Field("peakMemoryBytes", \.peakMemoryBytes),
+  ]
+
+  public var json: JSON {
+    var object = JSON.object([])
+    for field in Self.fields { object.set(field.get(self), at: field.path[...]) }
+    return object
+  }
+
+  /// Reads what `json` wrote; keys that are not known are passed over, for lines of later versions.
+  ///
+  /// Throws `InputError` naming the field that is missing or has the wrong type. `source` begins the sentence.
+  public init(json: JSON, source: String) throws(InputError) {
+    self.init()
+    for field in Self.fields {
+      let name = field.path.joined(separator: ".")
+      guard let value = json[field.path] else { throw InputError("\(source): \(name) is missing") }
+      guard field.set(&self, value) else {
+        throw InputError("\(source): \(name) has the wrong type")
+      }
+    }
+  }
+}
+
+/// What a single JSON value holds.
+private protocol JSONScalar: Sendable {
+  var json: JSON { get }
+  init?(scalar: JSON)
+}
+
+extension Int: JSONScalar {
+  fileprivate var json: JSON { JSON(self) }
+
+  fileprivate init?(scalar: JSON) {
+    guard case .number(let literal) = scalar, let value = Int(literal) else { return nil }
+    self = value
+  }
+}
+
+extension Double: JSONScalar {
+  fileprivate var json: JSON { JSON(self) }
+
+  fileprivate init?(scalar: JSON) {
+    switch scalar {
+    case .null: self = .nan
+    case .number(let literal):
+      guard let value = Double(literal) else { return nil }
+      self = value
+    default: return nil
+    }
+  }
+}
+
+extension Bool: JSONScalar {
+  fileprivate var json: JSON { .bool(self) }
+
+  fileprivate init?(scalar: JSON) {
+    guard case .bool(let value) = scalar else { return nil }
+    self = value
+  }
+}
+
+extension Optional: JSONScalar where Wrapped: JSONScalar {
+  fileprivate var json: JSON { self?.json ?? .null }
+
+  fileprivate init?(scalar: JSON) {
+    if scalar == .null {
+      self = nil
+      return
+    }
+    guard let value = Wrapped(scalar: scalar) else { return nil }
+    self = value
+  }
+}
+
+extension JSONScalar where Self: RawRepresentable<String> {
+  fileprivate var json: JSON { .string(rawValue) }
+
+  fileprivate init?(scalar: JSON) {
+    guard case .string(let name) = scalar else { return nil }
+    self.init(rawValue: name)
+  }
+}
+
+extension SolverMethod: JSONScalar {}
+extension AGOPRoute: JSONScalar {}

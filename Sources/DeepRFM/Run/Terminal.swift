@@ -1,0 +1,71 @@
+import Glibc
+
+/// Writes to standard output at once. A reader that has gone is no reason to stop a long run: errors are passed over.
+public func standardOutput(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+/// Writes to standard error at once.
+public func standardError(_ text: String) { write(text, to: STDERR_FILENO) }
+
+private func write(_ text: String, to descriptor: Int32) {
+  var text = text
+  text.withUTF8 { bytes in
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = Glibc.write(
+        descriptor, UnsafeBufferPointer(rebasing: rest).baseAddress, rest.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+}
+
+/// Whether somebody watches standard output.
+enum Terminal {
+  /// mpirun gives every rank a terminal of its own making, whatever its own output goes to: then its own counts.
+  static var isInteractive: Bool {
+    guard isatty(STDOUT_FILENO) == 1, variable("TERM") != "dumb" else { return false }
+    guard variable("OMPI_COMM_WORLD_RANK") != nil || variable("PMIX_RANK") != nil else {
+      return true
+    }
+    guard let output = launcherOutput() else { return false }
+    return output.hasPrefix("/dev/pts/") || output.hasPrefix("/dev/tty")
+  }
+
+  private static func variable(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+  }
+
+  /// What the standard output of mpirun is, if one of the processes above this one is mpirun (proc(5)).
+  ///
+  /// On another node the parent is a daemon of it, whose output is no terminal.
+  private static func launcherOutput() -> String? {
+    var process = getppid()
+    for _ in 0..<8 where process > 1 {
+      guard let name = try? File.contents("/proc/\(process)/comm", limit: 4096) else { return nil }
+      let launchers = ["mpirun", "mpiexec", "orterun", "prterun", "prun"]
+      if launchers.contains(String(decoding: name.dropLast(), as: UTF8.self)) {
+        return linkTarget("/proc/\(process)/fd/1")
+      }
+      process = parent(of: process)
+    }
+    return nil
+  }
+
+  private static func parent(of process: pid_t) -> pid_t {
+    guard let status = try? File.contents("/proc/\(process)/status", limit: 1 << 20) else {
+      return 0
+    }
+    let line = status.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "PPid:".utf8) }
+    return line.flatMap {
+      pid_t(String(decoding: $0.filter { (0x30...0x39).contains($0) }, as: UTF8.self))
+    } ?? 0
+  }
+
+  private static func linkTarget(_ path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let length = readlink(path, &buffer, buffer.count)
+    guard length > 0 else { return nil }
+    return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

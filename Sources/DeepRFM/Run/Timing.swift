@@ -1,0 +1,85 @@
+import Glibc
+
+/// The parts of a layer's time, in the order of metrics.jsonl.
+public enum Phase: Int, CaseIterable, Sendable {
+  case kernel, preconditioner, solve, agop, root, features, metrics
+  /// What was not hidden behind work.
+  case communication
+}
+
+/// Seconds since some fixed moment, never set back (clock_gettime, CLOCK_MONOTONIC).
+public func monotonicSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// *Local.* Where a rank's time goes.
+///
+/// Phases nest: a wait for a message inside the solve is communication and no longer solve, so the phases
+/// never count a second twice and their sum is at most the total. For one thread: the rank's own.
+public final class PhaseTimer {
+  private let clock: () -> Double
+  private var running: [Phase] = []
+  private var elapsed = [Double](repeating: 0, count: Phase.allCases.count)
+  private var began: Double
+  /// When the innermost phase was last charged.
+  private var mark: Double
+
+  public init(clock: @escaping () -> Double = monotonicSeconds) {
+    self.clock = clock
+    began = clock()
+    mark = began
+  }
+
+  /// Runs `body` and charges its time to `phase`, less that of the phases measured inside it.
+  public func measure<Result: ~Copyable, Failure>(
+    _ phase: Phase, _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    charge()
+    running.append(phase)
+    defer {
+      charge()
+      running.removeLast()
+    }
+    return try body()
+  }
+
+  /// What was measured since the timer was made or restarted, running phases included.
+  public var seconds: LayerMetrics.Seconds {
+    charge()
+    return LayerMetrics.Seconds(values: elapsed + [mark - began])
+  }
+
+  /// Sets every phase and the total to zero: a new layer begins.
+  public func restart() {
+    elapsed = elapsed.map { _ in 0 }
+    began = clock()
+    mark = began
+  }
+
+  private func charge() {
+    let now = clock()
+    if let phase = running.last { elapsed[phase.rawValue] += now - mark }
+    mark = now
+  }
+}
+
+/// *Local.* The most memory that this process has held at once.
+public enum PeakMemory {
+  /// Resident bytes: VmHWM of /proc/self/status, or else getrusage's.
+  public static var bytes: Int {
+    if let status = try? File.contents("/proc/self/status", limit: 1 << 20),
+      let line = status.split(separator: UInt8(ascii: "\n")).first(where: {
+        $0.starts(with: "VmHWM:".utf8)
+      }),
+      let kilobytes = Int(
+        String(decoding: line.filter { (0x30...0x39).contains($0) }, as: UTF8.self))
+    {
+      return kilobytes << 10
+    }
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss << 10
+  }
+}
