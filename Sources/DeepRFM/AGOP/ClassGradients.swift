@@ -78,20 +78,3 @@ struct ClassGradients<T: Real> {
     }
   }
 }
-
-/// All ranks' coefficients, (N x classes): small beside X.
-private struct CoefficientBlocks<T: Real> {
-  private let whole: Matrix<T>
-  private let layout: Layout
-
-  init(_ own: Matrix<T>, _ layout: Layout, _ world: Communicator, _ meter: CommunicationMeter) throws {
-    whole = Matrix(rows: layout.sampleCount, columns: own.columns)
-    self.layout = layout
-    let shard = layout.shard(of: world.rank)
-    (whole.pointer + shard.lowerBound * own.columns).update(from: own.pointer, count: own.count)
-    let whole = self.whole
-    try meter.time { try world.sum(whole.buffer) }
-  }
-
-  func block(of rank: Int) -> MatrixView<T> { whole.rows(layout.shard(of: rank)) }
-}

@@ -103,7 +103,7 @@ extension KernelOperator {
 
   /// y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
   private func applyConstants(_ v: Matrix<Double>, into y: Matrix<Double>) throws {
-    let sums = try classSums(v)
+    let sums = try sumByClass(v, rows.segments, layout, world, meter)
     let classes = layout.classCount
     let products = Matrix<Double>(rows: classes, columns: v.columns)
     for a in 0..<classes {
@@ -115,18 +115,6 @@ extension KernelOperator {
     for segment in rows.segments {
       for i in segment.rows { _ = y.row(i).update(fromContentsOf: products.row(segment.centre)) }
     }
-  }
-
-  /// Sums of v's rows by class, over all ranks; (classes x columns).
-  private func classSums(_ v: Matrix<Double>) throws -> Matrix<Double> {
-    let sums = Matrix<Double>(rows: layout.classCount, columns: v.columns)
-    for segment in rows.segments {
-      for i in segment.rows {
-        for k in 0..<v.columns { sums[segment.centre, k] += v[i, k] }
-      }
-    }
-    try meter.time { try world.sum(sums.buffer) }
-    return sums
   }
 
   /// E v and E^T v of one pair of blocks, as each lane's own sums.
@@ -157,4 +145,18 @@ extension KernelOperator {
   private func add(_ parts: [Matrix<Double>], to y: Matrix<Double>) {
     for part in parts { for k in 0..<part.count { y.pointer[k] += part.pointer[k] } }
   }
+}
+
+/// *Collective.* Sums of a matrix's rows by class, over all ranks; (classes x columns).
+func sumByClass(
+  _ v: Matrix<Double>, _ segments: [Segment], _ layout: Layout, _ world: Communicator, _ meter: CommunicationMeter
+) throws -> Matrix<Double> {
+  let sums = Matrix<Double>(rows: layout.classCount, columns: v.columns)
+  for segment in segments {
+    for i in segment.rows {
+      for k in 0..<v.columns { sums[segment.centre, k] += v[i, k] }
+    }
+  }
+  try meter.time { try world.sum(sums.buffer) }
+  return sums
 }
