@@ -1,1 +1,30 @@
 #include "CElementwise.h"
+
+#include <float.h>
+
+#if defined(__x86_64__)
+#define DISPATCHED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define DISPATCHED
+#endif
+
+#include "expm1.h"
+
+#define T float
+#define NAME(x) x##_f32
+#define EXPM1 expm1_f32
+#define SQRT __builtin_sqrtf
+#define TINY FLT_MIN
+#include "loops.h"
+#undef T
+#undef NAME
+#undef EXPM1
+#undef SQRT
+#undef TINY
+
+#define T double
+#define NAME(x) x##_f64
+#define EXPM1 expm1_f64
+#define SQRT __builtin_sqrt
+#define TINY DBL_MIN
+#include "loops.h"

@@ -9,26 +9,63 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   public let pointer: UnsafeMutablePointer<Element>
 
   /// A matrix of zeros.
-  public init(rows: Int, columns: Int) {
+  public convenience init(rows: Int, columns: Int) {
+    self.init(uninitialisedRows: rows, columns: columns)
+    pointer.initialize(repeating: 0, count: rows * columns)
+  }
+
+  /// A matrix whose memory is not touched: for what is written whole before it is read.
+  public init(uninitialisedRows rows: Int, columns: Int) {
     precondition(rows >= 0 && columns >= 0)
     self.rows = rows
     self.columns = columns
     let bytes = max(1, rows * columns) * MemoryLayout<Element>.stride
     let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
     pointer = memory.bindMemory(to: Element.self, capacity: max(1, rows * columns))
+  }
+
+  /// A matrix with elements given row after row.
+  public convenience init(rows: Int, columns: Int, _ elements: some Collection<Element>) {
+    precondition(elements.count == rows * columns)
+    self.init(uninitialisedRows: rows, columns: columns)
+    for (i, element) in elements.enumerated() { pointer[i] = element }
   }
 
   deinit { UnsafeMutableRawPointer(pointer).deallocate() }
 
   @inlinable public var count: Int { rows * columns }
 
+  /// All elements, row after row.
   @inlinable public var buffer: UnsafeMutableBufferPointer<Element> {
     UnsafeMutableBufferPointer(start: pointer, count: count)
+  }
+
+  @inlinable public var view: MatrixView<Element> {
+    MatrixView(pointer: pointer, rows: rows, columns: columns, stride: columns)
+  }
+
+  @inlinable public func rows(_ range: Range<Int>) -> MatrixView<Element> { view.rows(range) }
+
+  @inlinable public func row(_ index: Int) -> UnsafeMutableBufferPointer<Element> {
+    precondition(index >= 0 && index < rows)
+    return UnsafeMutableBufferPointer(start: pointer + index * columns, count: columns)
   }
 
   @inlinable public subscript(row: Int, column: Int) -> Element {
     get { pointer[row * columns + column] }
     set { pointer[row * columns + column] = newValue }
+  }
+
+  public func copy() -> Matrix {
+    let other = Matrix(uninitialisedRows: rows, columns: columns)
+    other.pointer.update(from: pointer, count: count)
+    return other
+  }
+
+  /// Element by element, rounded to the nearest.
+  public func converted<Other: Scalar>(to type: Other.Type = Other.self) -> Matrix<Other> {
+    let other = Matrix<Other>(uninitialisedRows: rows, columns: columns)
+    for i in 0..<count { other.pointer[i] = Other(pointer[i]) }
+    return other
   }
 }

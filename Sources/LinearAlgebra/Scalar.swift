@@ -1,19 +1,52 @@
-import COpenBLAS
-
-/// The precision a run computes in.
+/// The precision a run stores and multiplies in.
 public enum Precision: String, Sendable, Codable, CaseIterable {
   case float32, float64
 }
 
-/// A real number that BLAS knows: `Float` or `Double`. Its files supply the witnesses.
+/// A real number that BLAS and the elementwise loops know: `Float` or `Double`.
+///
+/// The requirements are one C call each; `Scalar+Float.swift` and `Scalar+Double.swift` supply them. Use the
+/// functions of `Products.swift` and `Elementwise.swift` instead: they take views and check shapes.
 public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
   static var precision: Precision { get }
-}
 
-extension Float: Scalar {
-  public static var precision: Precision { .float32 }
-}
+  /// C (m x n) = alpha op(A) op(B) + beta C, row-major.
+  static func gemm(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int,
+    _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int,
+    _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
 
-extension Double: Scalar {
-  public static var precision: Precision { .float64 }
+  /// Lower triangle of C (n x n) = alpha op(A) op(A)^T + beta C, row-major; A is (n x k), or (k x n) transposed.
+  static func syrk(
+    _ transposed: Bool, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
+    _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+
+  /// Cholesky factor in place, row-major lower. Returns LAPACK's info.
+  static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int
+
+  /// Solves with the factor of `potrf`; right-hand sides one after the other, each of length n.
+  static func potrs(
+    _ n: Int, _ rightHandSides: Int, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafeMutablePointer<Self>,
+    _ ldb: Int) -> Int
+
+  /// See `kernelDeviation(of:...)`.
+  static func kernelDeviation(
+    _ g: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Self>, _ rows: Int, _ columns: Int,
+    _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Self>, _ form: TileForm) -> Bool
+
+  /// See `gradientWeight(of:...)`.
+  static func gradientWeight(
+    _ g: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Self>, _ rows: Int, _ columns: Int,
+    _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Self>, _ form: TileForm) -> Bool
+
+  /// out = x as Double, element by element.
+  static func widen(_ x: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Double>, _ count: Int)
+
+  /// out += x, element by element, in Double.
+  static func accumulate(_ x: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Double>, _ count: Int)
+
+  /// out (rows x columns) = diag(scale) x.
+  static func scaleRows(
+    _ x: UnsafePointer<Self>, _ xStride: Int, _ scale: UnsafePointer<Self>, _ scaleStride: Int,
+    _ rows: Int, _ columns: Int, _ out: UnsafeMutablePointer<Self>)
 }

@@ -1,3 +1,32 @@
+// The few hot elementwise loops. Each is compiled for x86-64-v4, -v3 and the baseline and dispatched when the
+// program is loaded. LinearAlgebra/Elementwise.swift documents them and holds their plain twins.
 #ifndef CELEMENTWISE_H
 #define CELEMENTWISE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  int32_t gaussian;  // 0: exp(-D / s), 1: exp(-D^2 / (2 s^2))
+  double distance;   // |m_b - m_a|, 0 inside a class
+  double rate;       // 1 / s, or 1 / (2 s^2)
+  double constant;   // the kernel at that distance
+  double near;       // pairs with D^2 below near * (|row|^2 + |column|^2 + distance^2) are reported
+} deeprfm_tile_form;
+
+#define DEEPRFM_DECLARE(T, X)                                                                              \
+  int deeprfm_kernel_deviation_##X(const T *g, T *out, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t g_stride,    \
+                                   ptrdiff_t out_stride, const T *alpha, const T *beta, const T *row_norm,   \
+                                   const T *column_norm, deeprfm_tile_form form);                          \
+  int deeprfm_gradient_weight_##X(const T *g, T *out, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t g_stride,     \
+                                  ptrdiff_t out_stride, const T *alpha, const T *beta, const T *row_norm,    \
+                                  const T *column_norm, deeprfm_tile_form form);                           \
+  void deeprfm_widen_##X(const T *x, double *out, ptrdiff_t count);                                          \
+  void deeprfm_accumulate_##X(const T *x, double *out, ptrdiff_t count);                                     \
+  void deeprfm_scale_rows_##X(const T *x, ptrdiff_t x_stride, const T *scale, ptrdiff_t scale_stride,          \
+                              ptrdiff_t rows, ptrdiff_t columns, T *out);
+
+DEEPRFM_DECLARE(float, f32)
+DEEPRFM_DECLARE(double, f64)
+
 #endif

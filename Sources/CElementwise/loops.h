@@ -1,0 +1,94 @@
+// Included once for each type: T, NAME(x), EXPM1, SQRT, FMA.
+
+// t = D^2 - distance^2 = alpha_i + beta_j - 2 g_ij, so that a small change of distance keeps its digits:
+// D - distance = t / (D + distance). See LinearAlgebra/Elementwise.swift.
+
+DISPATCHED int NAME(deeprfm_kernel_deviation)(const T *g, T *out, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t g_stride,
+                                              ptrdiff_t out_stride, const T *alpha, const T *beta,
+                                              const T *row_norm, const T *column_norm, deeprfm_tile_form form) {
+  const T distance = (T)form.distance, square = (T)(form.distance * form.distance);
+  const T rate = (T)-form.rate, constant = (T)form.constant, near = (T)form.near;
+  int any = 0;
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    const T *restrict gi = g + i * g_stride;
+    T *restrict oi = out + i * out_stride;
+    const T a = alpha[i], n = row_norm[i] + square;
+    int close = 0;
+    if (form.gaussian) {
+      for (ptrdiff_t j = 0; j < columns; j++) {
+        T t = (a + beta[j]) - 2 * gi[j];
+        t = t < -square ? -square : t;
+        close |= square + t < near * (n + column_norm[j]);
+        oi[j] = constant * EXPM1(rate * t);
+      }
+    } else if (distance > 0) {
+      for (ptrdiff_t j = 0; j < columns; j++) {
+        T t = (a + beta[j]) - 2 * gi[j];
+        t = t < -square ? -square : t;
+        T d2 = square + t;
+        close |= d2 < near * (n + column_norm[j]);
+        oi[j] = constant * EXPM1(rate * (t / (SQRT(d2) + distance)));
+      }
+    } else {
+      for (ptrdiff_t j = 0; j < columns; j++) {
+        T t = (a + beta[j]) - 2 * gi[j];
+        t = t < 0 ? 0 : t;
+        close |= t < near * (n + column_norm[j]);
+        oi[j] = constant * EXPM1(rate * SQRT(t));
+      }
+    }
+    any |= close;
+  }
+  return any;
+}
+
+DISPATCHED int NAME(deeprfm_gradient_weight)(const T *g, T *out, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t g_stride,
+                                             ptrdiff_t out_stride, const T *alpha, const T *beta,
+                                             const T *row_norm, const T *column_norm, deeprfm_tile_form form) {
+  const T square = (T)(form.distance * form.distance);
+  const T rate = (T)-form.rate, near = (T)form.near;
+  int any = 0;
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    const T *restrict gi = g + i * g_stride;
+    T *restrict oi = out + i * out_stride;
+    const T a = alpha[i], n = row_norm[i] + square;
+    int close = 0;
+    if (form.gaussian) {
+      for (ptrdiff_t j = 0; j < columns; j++) {
+        T d2 = square + ((a + beta[j]) - 2 * gi[j]);
+        d2 = d2 < 0 ? 0 : d2;
+        close |= d2 < near * (n + column_norm[j]);
+        oi[j] = EXPM1(rate * d2) + 1;
+      }
+    } else {
+      for (ptrdiff_t j = 0; j < columns; j++) {
+        T d2 = square + ((a + beta[j]) - 2 * gi[j]);
+        close |= d2 < near * (n + column_norm[j]);
+        // The smallest normal number keeps the division finite; the caller mends such pairs.
+        d2 = d2 < TINY ? TINY : d2;
+        T d = SQRT(d2);
+        oi[j] = (EXPM1(rate * d) + 1) / d;
+      }
+    }
+    any |= close;
+  }
+  return any;
+}
+
+DISPATCHED void NAME(deeprfm_widen)(const T *restrict x, double *restrict out, ptrdiff_t count) {
+  for (ptrdiff_t i = 0; i < count; i++) out[i] = x[i];
+}
+
+DISPATCHED void NAME(deeprfm_accumulate)(const T *restrict x, double *restrict out, ptrdiff_t count) {
+  for (ptrdiff_t i = 0; i < count; i++) out[i] += x[i];
+}
+
+DISPATCHED void NAME(deeprfm_scale_rows)(const T *x, ptrdiff_t x_stride, const T *scale, ptrdiff_t scale_stride,
+                                         ptrdiff_t rows, ptrdiff_t columns, T *out) {
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    const T *restrict xi = x + i * x_stride;
+    T *restrict oi = out + i * columns;
+    const T s = scale[i * scale_stride];
+    for (ptrdiff_t j = 0; j < columns; j++) oi[j] = s * xi[j];
+  }
+}

@@ -1,0 +1,10 @@
+import COpenBLAS
+
+/// OpenBLAS's own threads. Inside tile tasks it must have one; in a big product or factorization, all.
+public enum BLAS {
+  /// Threads that the next call uses. *Local.* (openblas_set_num_threads)
+  public static func setThreads(_ count: Int) { openblas_set_num_threads(Int32(count)) }
+
+  /// The kernels OpenBLAS chose for this processor, such as "SkylakeX". (openblas_get_corename)
+  public static var kernelName: String { String(cString: openblas_get_corename()) }
+}

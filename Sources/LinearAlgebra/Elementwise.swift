@@ -1,0 +1,81 @@
+import CElementwise
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// What one tile of distances has in common: both sides lie each in one class, with means m_a and m_b.
+public struct TileForm: Sendable {
+  var c: deeprfm_tile_form
+
+  /// - Parameters:
+  ///   - gaussian: exp(-D^2 rate) rather than exp(-D rate).
+  ///   - distance: |m_b - m_a|; 0 inside a class.
+  ///   - rate: 1 / s for laplace, 1 / (2 s^2) for gaussian.
+  ///   - near: pairs with D^2 below near (|row|^2 + |column|^2 + distance^2) have lost digits and are reported.
+  public init(gaussian: Bool, distance: Double, rate: Double, near: Double) {
+    let constant = gaussian ? exp(-distance * distance * rate) : exp(-distance * rate)
+    c = deeprfm_tile_form(
+      gaussian: gaussian ? 1 : 0, distance: distance, rate: rate, constant: constant, near: near)
+  }
+
+  public var gaussian: Bool { c.gaussian != 0 }
+  public var distance: Double { c.distance }
+  public var rate: Double { c.rate }
+  /// The kernel at the distance of the two means.
+  public var constant: Double { c.constant }
+  public var near: Double { c.near }
+}
+
+/// The vectors that turn a tile's inner products g_ij = d_i . d_j of deviations from the class means into distances:
+/// D_ij^2 = distance^2 + alpha_i + beta_j - 2 g_ij, with, for Delta = m_b - m_a,
+/// alpha_i = |d_i|^2 - 2 d_i . Delta and beta_j = |d_j|^2 + 2 d_j . Delta.
+public struct TileTerms<T: Scalar> {
+  public var alpha: UnsafePointer<T>
+  public var beta: UnsafePointer<T>
+  /// |d_i|^2 and |d_j|^2: the scale of the rounding errors.
+  public var rowNorm: UnsafePointer<T>
+  public var columnNorm: UnsafePointer<T>
+
+  public init(
+    alpha: UnsafePointer<T>, beta: UnsafePointer<T>, rowNorm: UnsafePointer<T>, columnNorm: UnsafePointer<T>
+  ) {
+    self.alpha = alpha
+    self.beta = beta
+    self.rowNorm = rowNorm
+    self.columnNorm = columnNorm
+  }
+}
+
+/// out_ij = k(D_ij) - k(distance), the kernel's deviation from its value at the class means, accurate relative to
+/// itself (NUMERICS: expm1 of the centred distance). Returns whether some pair is nearer than `form.near` allows.
+/// *Local.* Plain twin: `plainKernelDeviation`.
+@inlinable public func kernelDeviation<T: Scalar>(
+  of g: MatrixView<T>, _ terms: TileTerms<T>, _ form: TileForm, into out: MatrixView<T>
+) -> Bool {
+  T.kernelDeviation(g.pointer, out.pointer, g.rows, g.columns, g.stride, out.stride, terms, form)
+}
+
+/// out_ij = k(D_ij) / D_ij for laplace, k(D_ij) for gaussian: the weight of x_j - x_i in a gradient, but for the
+/// factor 1 / s or 1 / s^2. Returns whether some pair is nearer than `form.near` allows. *Local.*
+@inlinable public func gradientWeight<T: Scalar>(
+  of g: MatrixView<T>, _ terms: TileTerms<T>, _ form: TileForm, into out: MatrixView<T>
+) -> Bool {
+  T.gradientWeight(g.pointer, out.pointer, g.rows, g.columns, g.stride, out.stride, terms, form)
+}
+
+/// k(D) - k(distance) from t = D^2 - distance^2, one pair, by the C library. The twin of `kernelDeviation`.
+public func plainKernelDeviation(squareExcess t: Double, _ form: TileForm) -> Double {
+  let t = max(t, -form.distance * form.distance)
+  if form.gaussian { return form.constant * expm1(-form.rate * t) }
+  let d = (form.distance * form.distance + t).squareRoot()
+  let excess = form.distance > 0 ? t / (d + form.distance) : d
+  return form.constant * expm1(-form.rate * excess)
+}
+
+/// k(D) / D (laplace; 0 at D = 0) or k(D) (gaussian) of one pair. The twin of `gradientWeight`.
+public func plainGradientWeight(square: Double, _ form: TileForm) -> Double {
+  if form.gaussian { return exp(-form.rate * square) }
+  let d = square.squareRoot()
+  return d > 0 ? exp(-form.rate * d) / d : 0
+}

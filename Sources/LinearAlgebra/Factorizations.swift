@@ -1,0 +1,108 @@
+import COpenBLAS
+
+/// A factorization that does not exist for the matrix given.
+public enum FactorizationError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The leading minor of this order is not positive: the matrix is not positive definite.
+  case notPositiveDefinite(order: Int)
+  /// LAPACK's eigenvalue iteration did not converge.
+  case eigenvaluesDidNotConverge(info: Int)
+
+  public var description: String {
+    switch self {
+    case .notPositiveDefinite(let order):
+      "the matrix is not positive definite: its leading minor of order \(order) fails"
+    case .eigenvaluesDidNotConverge(let info):
+      "the eigenvalues of a symmetric matrix did not converge (LAPACK info \(info))"
+    }
+  }
+}
+
+/// Cholesky factor L of a symmetric positive definite matrix, in place; only the lower triangle is read and
+/// written. *Local.* (spotrf_, dpotrf_)
+public func factorizeCholesky<T: Scalar>(_ a: MatrixView<T>) throws {
+  precondition(a.rows == a.columns)
+  let info = a.rows == 0 ? 0 : T.potrf(a.rows, a.pointer, a.stride)
+  if info > 0 { throw FactorizationError.notPositiveDefinite(order: info) }
+  precondition(info == 0, "potrf was called with a bad argument")
+}
+
+/// Solves L L^T X^T = B^T in place, for right-hand sides that lie as rows of `b` (count x n). *Local.* (spotrs_)
+public func solveCholesky<T: Scalar>(_ factor: MatrixView<T>, rows b: MatrixView<T>) {
+  precondition(factor.rows == b.columns)
+  guard b.rows > 0 && b.columns > 0 else { return }
+  let info = T.potrs(factor.rows, b.rows, factor.pointer, factor.stride, b.pointer, b.stride)
+  precondition(info == 0, "potrs was called with a bad argument")
+}
+
+/// Cholesky with complete pivoting of a positive semidefinite matrix, stopped where the pivot falls to `tolerance`.
+public struct PivotedCholesky {
+  /// order[i] is the row of the matrix that was taken as the i-th pivot; `rank` of them are good.
+  public let order: [Int]
+  public let rank: Int
+  /// L (rank x rank), lower, row-major: the matrix's pivot rows and columns are L L^T.
+  public let factor: Matrix<Double>
+
+  /// *Local.* (dpstrf_)
+  public init(of a: Matrix<Double>, tolerance: Double) {
+    precondition(a.rows == a.columns)
+    let n = a.rows
+    let work = a.copy()
+    var pivots = [Int32](repeating: 0, count: max(1, n))
+    var scratch = [Double](repeating: 0, count: max(1, 2 * n))
+    var size = Int32(n)
+    var stride = Int32(max(1, n))
+    var rank: Int32 = 0
+    var info: Int32 = 0
+    var tolerance = tolerance
+    if n > 0 {
+      dpstrf_("U", &size, work.pointer, &stride, &pivots, &rank, &tolerance, &scratch, &info)
+    }
+    precondition(info >= 0, "dpstrf was called with a bad argument")
+    self.rank = Int(rank)
+    order = pivots.prefix(n).map { Int($0) - 1 }
+    factor = Matrix(rows: self.rank, columns: self.rank)
+    for i in 0..<self.rank { for j in 0...i { factor[i, j] = work[i, j] } }
+  }
+}
+
+/// X = B L^-T in place, for the lower factor L (n x n) and rows B (count x n). *Local.* (cblas_dtrsm)
+public func solveRightTransposed(_ factor: Matrix<Double>, rows b: MatrixView<Double>) {
+  precondition(factor.rows == b.columns)
+  guard b.rows > 0 && b.columns > 0 else { return }
+  cblas_dtrsm(
+    CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, Int32(b.rows), Int32(b.columns), 1,
+    factor.pointer, Int32(factor.columns), b.pointer, Int32(b.stride))
+}
+
+/// Eigenvalues, ascending, and eigenvectors of a symmetric matrix; its lower triangle is read.
+public struct SymmetricEigen {
+  public let values: [Double]
+  /// Row i is the eigenvector of values[i].
+  public let vectors: Matrix<Double>
+
+  /// *Local.* (dsyevd_)
+  public init(of a: Matrix<Double>) throws {
+    precondition(a.rows == a.columns)
+    let vectors = a.copy()
+    var n = Int32(a.rows)
+    var stride = max(1, n)
+    var values = [Double](repeating: 0, count: a.rows)
+    var workSize: [Double] = [0]
+    var integerSize: [Int32] = [0]
+    var lwork: Int32 = -1
+    var liwork: Int32 = -1
+    var info: Int32 = 0
+    if a.rows > 0 {
+      // Row-major lower is column-major upper; eigenvectors come as columns there, as rows here.
+      dsyevd_("V", "U", &n, vectors.pointer, &stride, &values, &workSize, &lwork, &integerSize, &liwork, &info)
+      lwork = Int32(workSize[0])
+      liwork = integerSize[0]
+      var work = [Double](repeating: 0, count: Int(lwork))
+      var integers = [Int32](repeating: 0, count: Int(liwork))
+      dsyevd_("V", "U", &n, vectors.pointer, &stride, &values, &work, &lwork, &integers, &liwork, &info)
+    }
+    if info != 0 { throw FactorizationError.eigenvaluesDidNotConverge(info: Int(info)) }
+    self.values = values
+    self.vectors = vectors
+  }
+}

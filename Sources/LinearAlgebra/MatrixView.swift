@@ -1,0 +1,41 @@
+/// A rectangle of a row-major matrix that somebody else owns and keeps alive.
+///
+/// Disjoint views may be written concurrently; that they are disjoint is the caller's to see to.
+public struct MatrixView<Element: Scalar>: @unchecked Sendable {
+  public let pointer: UnsafeMutablePointer<Element>
+  public let rows: Int
+  public let columns: Int
+  /// Elements from one row's start to the next's.
+  public let stride: Int
+
+  @inlinable public init(pointer: UnsafeMutablePointer<Element>, rows: Int, columns: Int, stride: Int) {
+    self.pointer = pointer
+    self.rows = rows
+    self.columns = columns
+    self.stride = stride
+  }
+
+  @inlinable public func rows(_ range: Range<Int>) -> MatrixView {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows)
+    return MatrixView(
+      pointer: pointer + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
+  }
+
+  @inlinable public func columns(_ range: Range<Int>) -> MatrixView {
+    precondition(range.lowerBound >= 0 && range.upperBound <= columns)
+    return MatrixView(pointer: pointer + range.lowerBound, rows: rows, columns: range.count, stride: stride)
+  }
+
+  @inlinable public subscript(row: Int, column: Int) -> Element {
+    get { pointer[row * stride + column] }
+    nonmutating set { pointer[row * stride + column] = newValue }
+  }
+
+  @inlinable public func row(_ index: Int) -> UnsafeMutableBufferPointer<Element> {
+    UnsafeMutableBufferPointer(start: pointer + index * stride, count: columns)
+  }
+
+  public func fill(_ value: Element) {
+    for i in 0..<rows { row(i).update(repeating: value) }
+  }
+}

@@ -1,0 +1,80 @@
+import CElementwise
+import COpenBLAS
+
+extension Double: Scalar {
+  public static var precision: Precision { .float64 }
+
+  public static func gemm(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int,
+    _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int,
+    _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) {
+    cblas_dgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+      Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b, Int32(ldb), beta, c, Int32(ldc))
+  }
+
+  public static func syrk(
+    _ transposed: Bool, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
+    _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) {
+    cblas_dsyrk(
+      CblasRowMajor, CblasLower, transposed ? CblasTrans : CblasNoTrans, Int32(n), Int32(k), alpha, a,
+      Int32(lda), beta, c, Int32(ldc))
+  }
+
+  public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int {
+    // Row-major lower is column-major upper.
+    var n = Int32(n)
+    var lda = Int32(lda)
+    var info: Int32 = 0
+    dpotrf_("U", &n, a, &lda, &info)
+    return Int(info)
+  }
+
+  public static func potrs(
+    _ n: Int, _ rightHandSides: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>,
+    _ ldb: Int
+  ) -> Int {
+    var n = Int32(n)
+    var count = Int32(rightHandSides)
+    var lda = Int32(lda)
+    var ldb = Int32(ldb)
+    var info: Int32 = 0
+    dpotrs_("U", &n, &count, a, &lda, b, &ldb, &info)
+    return Int(info)
+  }
+
+  public static func kernelDeviation(
+    _ g: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>, _ rows: Int, _ columns: Int,
+    _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Double>, _ form: TileForm
+  ) -> Bool {
+    deeprfm_kernel_deviation_f64(
+      g, out, rows, columns, gStride, outStride, terms.alpha, terms.beta, terms.rowNorm, terms.columnNorm,
+      form.c) != 0
+  }
+
+  public static func gradientWeight(
+    _ g: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>, _ rows: Int, _ columns: Int,
+    _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Double>, _ form: TileForm
+  ) -> Bool {
+    deeprfm_gradient_weight_f64(
+      g, out, rows, columns, gStride, outStride, terms.alpha, terms.beta, terms.rowNorm, terms.columnNorm,
+      form.c) != 0
+  }
+
+  public static func widen(_ x: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>, _ count: Int) {
+    deeprfm_widen_f64(x, out, count)
+  }
+
+  public static func accumulate(_ x: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>, _ count: Int) {
+    deeprfm_accumulate_f64(x, out, count)
+  }
+
+  public static func scaleRows(
+    _ x: UnsafePointer<Double>, _ xStride: Int, _ scale: UnsafePointer<Double>, _ scaleStride: Int,
+    _ rows: Int, _ columns: Int, _ out: UnsafeMutablePointer<Double>
+  ) {
+    deeprfm_scale_rows_f64(x, xStride, scale, scaleStride, rows, columns, out)
+  }
+}

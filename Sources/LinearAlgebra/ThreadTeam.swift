@@ -1,0 +1,127 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A fixed team of threads: the caller and `count - 1` workers that wait between tasks.
+///
+/// Work is dealt out by lane number, never by who is first, so that the same thread count gives the same bytes.
+/// Tasks run with a one-thread BLAS: see `BLAS.setThreads`.
+public final class ThreadTeam: @unchecked Sendable {
+  /// Threads, the caller included.
+  public let count: Int
+
+  private var workers: [pthread_t] = []
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let done = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var task: (@Sendable (Int) -> Void)?
+  private var generation = 0
+  private var busy = 0
+  private var stopping = false
+
+  /// A team of `count` threads; workers inherit the caller's core binding.
+  public init(count: Int) {
+    precondition(count >= 1)
+    self.count = count
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(wake, nil)
+    pthread_cond_init(done, nil)
+    for lane in 1..<max(1, count) {
+      // Unretained: deinit joins the workers before the team's memory goes.
+      let start = WorkerStart(team: Unmanaged.passUnretained(self), lane: lane)
+      var thread = pthread_t()
+      let code = pthread_create(
+        &thread, nil,
+        { raw in
+          guard let raw else { return nil }
+          let start = Unmanaged<WorkerStart>.fromOpaque(raw).takeRetainedValue()
+          start.team._withUnsafeGuaranteedRef { $0.work(lane: start.lane) }
+          return nil
+        }, Unmanaged.passRetained(start).toOpaque())
+      precondition(code == 0, "the system refused a thread")
+      workers.append(thread)
+    }
+  }
+
+  deinit {
+    pthread_mutex_lock(mutex)
+    stopping = true
+    pthread_cond_broadcast(wake)
+    pthread_mutex_unlock(mutex)
+    for worker in workers { pthread_join(worker, nil) }
+    pthread_mutex_destroy(mutex)
+    pthread_cond_destroy(wake)
+    pthread_cond_destroy(done)
+    mutex.deallocate()
+    wake.deallocate()
+    done.deallocate()
+  }
+
+  private final class WorkerStart {
+    let team: Unmanaged<ThreadTeam>
+    let lane: Int
+    init(team: Unmanaged<ThreadTeam>, lane: Int) {
+      self.team = team
+      self.lane = lane
+    }
+  }
+
+  private func work(lane: Int) {
+    var seen = 0
+    pthread_mutex_lock(mutex)
+    while true {
+      while generation == seen && !stopping { pthread_cond_wait(wake, mutex) }
+      if stopping { break }
+      seen = generation
+      let task = self.task
+      pthread_mutex_unlock(mutex)
+      task?(lane)
+      pthread_mutex_lock(mutex)
+      busy -= 1
+      if busy == 0 { pthread_cond_signal(done) }
+    }
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Runs `body(lane)` once on every thread, lane 0 on the caller's, and returns when all have. *Local.*
+  public func run(_ body: @escaping @Sendable (_ lane: Int) -> Void) {
+    guard count > 1 else { return body(0) }
+    pthread_mutex_lock(mutex)
+    task = body
+    busy = count - 1
+    generation += 1
+    pthread_cond_broadcast(wake)
+    pthread_mutex_unlock(mutex)
+    body(0)
+    pthread_mutex_lock(mutex)
+    while busy > 0 { pthread_cond_wait(done, mutex) }
+    task = nil
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Runs `body(index, lane)` for every index, index i on lane i mod count. *Local.*
+  public func forEach(_ indices: Range<Int>, _ body: @escaping @Sendable (_ index: Int, _ lane: Int) -> Void) {
+    let count = self.count
+    run { lane in
+      for index in stride(from: indices.lowerBound + lane, to: indices.upperBound, by: count) {
+        body(index, lane)
+      }
+    }
+  }
+
+  /// Splits 0..<total into one contiguous range a lane. *Local.*
+  public func forEachPart(of total: Int, _ body: @escaping @Sendable (_ range: Range<Int>, _ lane: Int) -> Void) {
+    let count = self.count
+    run { lane in
+      let range = (total * lane / count)..<(total * (lane + 1) / count)
+      if !range.isEmpty { body(range, lane) }
+    }
+  }
+
+  /// Runs `body` with BLAS on all of the team's threads. *Local.*
+  public func withThreadedBLAS<R>(_ body: () throws -> R) rethrows -> R {
+    BLAS.setThreads(count)
+    defer { BLAS.setThreads(1) }
+    return try body()
+  }
+}
