@@ -1,0 +1,39 @@
+import DeepRFM
+import MPI
+
+/// `deeprfm train`
+struct Train: Subcommand {
+  static let name = "train"
+  static let summary = "train Deep RFM and write a run directory"
+  static let usage = "[options]"
+  static var optionHelp: String { TrainOptions.table.help(defaults: TrainOptions()) }
+
+  let options: TrainOptions
+
+  init(arguments: [String]) throws {
+    options = try TrainOptions.parse(arguments)
+  }
+
+  func run(_ world: Communicator) throws -> ExitStatus {
+    try options.validate(ranks: world.size)
+    return try train(options, world: world)
+  }
+}
+
+// MARK: - PLACEHOLDERS: the library's functions replace these three; nothing else here changes.
+
+private struct NotBuilt: Error, CustomStringConvertible {
+  let description: String
+}
+
+func train(_ options: TrainOptions, world: Communicator) throws -> ExitStatus {
+  throw NotBuilt(description: "train is not built yet")
+}
+
+func predict(_ options: PredictOptions, world: Communicator) throws -> ExitStatus {
+  throw NotBuilt(description: "predict is not built yet")
+}
+
+func debug(_ options: DebugOptions, world: Communicator) throws -> ExitStatus {
+  throw NotBuilt(description: "debug is not built yet")
+}
