@@ -9,7 +9,7 @@ struct Predictor<T: Real> {
   let layout: Layout
   let world: Communicator
   let team: ThreadTeam
-  let meter: CommunicationMeter
+  let timer: PhaseTimer
 
   /// *Collective.* The K outputs of each own point, (own points x classes), in the points' order before they were grouped.
   /// - Parameters:
@@ -17,9 +17,9 @@ struct Predictor<T: Real> {
   ///   - coefficients: A's own rows, (own rows x classes).
   func outputs(at points: GroupedRows<T>, _ coefficients: Matrix<Double>) throws -> Matrix<Double> {
     let sums = Matrix<Double>(rows: points.rows.rowCount, columns: coefficients.columns)
-    let all = try CoefficientBlocks(coefficients.converted(to: T.self), layout, world, meter)
+    let all = try CoefficientBlocks(coefficients.converted(to: T.self), layout, world, timer)
     let builder = TileBuilder<T>(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
-    let ring = BlockRing<T>(world: world, layout: layout, team: team, meter: meter)
+    let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
     try ring.forEachBlock(startingWith: rows, steps: world.size) { owner, block, poke in
       add(block, all.block(of: owner), at: points.rows, builder, to: sums, MainLane(poke))
     }
@@ -54,7 +54,7 @@ struct Predictor<T: Real> {
   private func addConstants(
     _ a: Matrix<Double>, _ points: CentredRows<T>, _ builder: TileBuilder<T>, to sums: Matrix<Double>
   ) throws {
-    let classSums = try sumByClass(a, rows.segments, layout, world, meter)
+    let classSums = try sumByClass(a, rows.segments, layout, world, timer)
     for segment in points.segments {
       for b in 0..<layout.classCount {
         let c = builder.constant(segment.centre, b)
@@ -70,13 +70,13 @@ struct CoefficientBlocks<T: Real> {
   private let layout: Layout
 
   /// *Collective.*
-  init(_ own: Matrix<T>, _ layout: Layout, _ world: Communicator, _ meter: CommunicationMeter) throws {
+  init(_ own: Matrix<T>, _ layout: Layout, _ world: Communicator, _ timer: PhaseTimer) throws {
     whole = Matrix(rows: layout.sampleCount, columns: own.columns)
     self.layout = layout
     let shard = layout.shard(of: world.rank)
     (whole.pointer + shard.lowerBound * own.columns).update(from: own.pointer, count: own.count)
     let whole = self.whole
-    try meter.time { try world.sum(whole.buffer) }
+    try timer.measure(.communication) { try world.sum(whole.buffer) }
   }
 
   func block(of rank: Int) -> MatrixView<T> { whole.rows(layout.shard(of: rank)) }
