@@ -18,7 +18,7 @@ struct Fit {
   var coefficients: Matrix<Double> { solution.coefficients }
 }
 
-extension DeepRFM {
+extension Training {
   private var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
 
   /// *Collective.* Solves (k(X, X) + ridge I) A = Y.
@@ -96,7 +96,7 @@ extension DeepRFM {
   }
 }
 
-extension DeepRFM {
+extension Training {
   /// *Collective.* What is known of a layer before its features: collapse of its input, and its predictor's quality.
   func measure(_ layer: Int, _ samples: Samples<T>, _ fit: Fit) throws -> LayerMetrics {
     var metrics = LayerMetrics()

@@ -87,14 +87,15 @@ struct RunRecorder<T: Real & TensorElement> {
   }
 }
 
-extension DeepRFM {
+extension Training {
   /// *Collective.* Makes the run directory, once all input was found good.
   func openRun(_ samples: Samples<T>) throws -> RunRecorder<T> {
     let path = try world.broadcast(options.output ?? RunDirectory.defaultPath(for: options.dataset), from: 0)
     var used = options
     used.output = path
+    let names = try world.allGather(Array(host.name.utf8)).map { String(decoding: $0, as: UTF8.self) }
     let configuration = RunConfiguration(
-      options: used, ranks: world.size, threads: host.threads, hosts: host.names, blasKernels: host.blasKernels)
+      options: used, ranks: world.size, threads: host.threads, hosts: Set(names).sorted(), blasKernels: host.coreName)
     try world.together { if world.rank == 0 { _ = try RunDirectory.create(path, configuration) } }
     let run = RunRecorder<T>(directory: RunDirectory(path), world: world, layout: samples.layout)
     try run.saveData(samples)

@@ -18,7 +18,7 @@ struct Samples<T: Real> {
   var labels: [Int] { rows.segments.flatMap { [Int](repeating: $0.centre, count: $0.rows.count) } }
 }
 
-extension DeepRFM {
+extension Training {
   /// *Collective.* Opens the data set and reads each rank's part.
   func loadSamples() throws -> Samples<T> {
     progress.begin("reading \(options.dataset.rawValue)")

@@ -7,13 +7,13 @@ import MPI
 /// Throws `InputError` before anything is written, `SolveError` where a layer's system was not solved.
 public func train(_ options: TrainOptions, host: Host, world: Communicator) throws {
   switch options.precision {
-  case .float32: try DeepRFM<Float>(options, host, world).train()
-  case .float64: try DeepRFM<Double>(options, host, world).train()
+  case .float32: try Training<Float>(options, host, world).train()
+  case .float64: try Training<Double>(options, host, world).train()
   }
 }
 
 /// The algorithm in precision T: `train` is its order, the extensions beside this file its steps.
-final class DeepRFM<T: Real & TensorElement> {
+final class Training<T: Real & TensorElement> {
   let options: TrainOptions
   let host: Host
   let world: Communicator
