@@ -14,10 +14,9 @@ struct Train: Subcommand {
     options = try TrainOptions.parse(arguments)
   }
 
-  func run(_ world: Communicator) throws -> ExitStatus {
-    try options.validate(ranks: world.size)
-    return try train(options, world: world)
-  }
+  func check(ranks: Int) throws { try options.validate(ranks: ranks) }
+
+  func run(_ world: Communicator) throws -> ExitStatus { try train(options, world: world) }
 }
 
 // MARK: - PLACEHOLDERS: the library's functions replace these three; nothing else here changes.

@@ -51,7 +51,8 @@ extension TrainOptions {
     "train", dataOptions + methodOptions + solverOptions + runOptions)
 
   private static let dataOptions: [CommandOption<TrainOptions>] = [
-    CommandOption("dataset", \.dataset, .choice, "what to learn; digits is built in"),
+    CommandOption(
+      "dataset", \.dataset, .choice, "what to learn; digits and synthetic need no files"),
     CommandOption(
       "data", \.data, .path("DIR"),
       "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
@@ -63,9 +64,9 @@ extension TrainOptions {
   ]
 
   private static let methodOptions: [CommandOption<TrainOptions>] = [
-    CommandOption("layers", \.layers, .whole("L", in: 1...100_000), "how many"),
+    CommandOption("layers", \.layers, .whole("L", in: 1...100_000), "number of layers"),
     CommandOption("kernel", \.kernel, .choice, "of the Euclidean distance"),
-    CommandOption("bandwidth", \.bandwidth, .positive("S"), "the kernel's"),
+    CommandOption("bandwidth", \.bandwidth, .positive("S"), "s in the kernel"),
     CommandOption(
       "ridge", \.ridge, .real("MU", "a number of at least 0") { $0 >= 0 },
       "added to the kernel's diagonal; 0 is allowed"),
@@ -86,8 +87,10 @@ extension TrainOptions {
     CommandOption("solver", \.solver, .choice, "cholesky: one rank, dense, for checking"),
     CommandOption("preconditioner", \.preconditioner, .choice, "of the conjugate gradient"),
     CommandOption(
-      "preconditioner-rank", \.preconditionerRank, .whole("R", in: countable), "default: chosen"),
-    CommandOption("agop", \.agop, .choice, "route of the average gradient outer product"),
+      "preconditioner-rank", \.preconditionerRank, .whole("R", in: countable),
+      "columns of K it is made of (default: chosen)"),
+    CommandOption(
+      "agop", \.agop, .choice, "route of the average gradient outer product; sketch is approximate"),
     CommandOption(
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),

@@ -134,7 +134,7 @@ public final class Progress: Sendable {
 enum MetricsTable {
   private static let columns:
     [(title: String, width: Int, cell: @Sendable (LayerMetrics) -> String)] = [
-      ("layer", 5, { "\($0.layer)" }),
+      ("layer", 6, { "\($0.layer)" }),
       ("width", 7, { "\($0.inputWidth)" }),
       ("NC1", 11, { Format.scientific($0.nc1.input, digits: 3) }),
       ("NC2", 11, { Format.scientific($0.nc2.input, digits: 3) }),
