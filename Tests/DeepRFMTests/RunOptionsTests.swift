@@ -67,7 +67,7 @@ import Testing
     "--layers 0", "--layers x", "--layers 1.5", "--layers 99999999999999999999", "--ridge -1",
     "--ridge nan",
     "--ridge inf", "--bandwidth 0", "--bandwidth -2", "--width 0", "--samples 0", "--samples -5",
-    "--test-samples 0", "--tolerance 0", "--tolerance 1", "--tolerance nan", "--feature-scale 0",
+    "--test-samples -1", "--tolerance 0", "--tolerance 1", "--tolerance nan", "--feature-scale 0",
     "--max-iterations 0", "--preconditioner-rank 0", "--threads 0", "--memory 0GiB",
     "--memory lots",
     "--seed -1", "--kernel cubic", "--dataset mnis", "--checkpoint-every 0s",

@@ -7,6 +7,7 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var data: String?
   /// The first so many of the file's order; nil: all.
   public var samples: Int?
+  /// The same of the test split; 0: no test.
   public var testSamples: Int?
   public var layers = 20
   public var kernel = Kernel.Kind.laplace
@@ -60,7 +61,8 @@ extension TrainOptions {
     CommandOption(
       "samples", \.samples, .whole("N", in: countable), "the first N of the file's order"),
     CommandOption(
-      "test-samples", \.testSamples, .whole("N", in: countable), "the same of the test split"),
+      "test-samples", \.testSamples, .whole("N", in: 0...countable.upperBound),
+      "the same of the test split; 0: no test"),
   ]
 
   private static let methodOptions: [CommandOption<TrainOptions>] = [
