@@ -18,7 +18,7 @@ DISPATCHED int NAME(deeprfm_kernel_deviation)(const T *g, T *out, ptrdiff_t rows
       for (ptrdiff_t j = 0; j < columns; j++) {
         T t = (a + beta[j]) - 2 * gi[j];
         t = t < -square ? -square : t;
-        close |= square + t < near * (n + column_norm[j]);
+        close |= square + t <= near * (n + column_norm[j]);
         oi[j] = constant * EXPM1(rate * t);
       }
     } else if (distance > 0) {
@@ -26,14 +26,14 @@ DISPATCHED int NAME(deeprfm_kernel_deviation)(const T *g, T *out, ptrdiff_t rows
         T t = (a + beta[j]) - 2 * gi[j];
         t = t < -square ? -square : t;
         T d2 = square + t;
-        close |= d2 < near * (n + column_norm[j]);
+        close |= d2 <= near * (n + column_norm[j]);
         oi[j] = constant * EXPM1(rate * (t / (SQRT(d2) + distance)));
       }
     } else {
       for (ptrdiff_t j = 0; j < columns; j++) {
         T t = (a + beta[j]) - 2 * gi[j];
         t = t < 0 ? 0 : t;
-        close |= t < near * (n + column_norm[j]);
+        close |= t <= near * (n + column_norm[j]);
         oi[j] = constant * EXPM1(rate * SQRT(t));
       }
     }
@@ -57,13 +57,13 @@ DISPATCHED int NAME(deeprfm_gradient_weight)(const T *g, T *out, ptrdiff_t rows,
       for (ptrdiff_t j = 0; j < columns; j++) {
         T d2 = square + ((a + beta[j]) - 2 * gi[j]);
         d2 = d2 < 0 ? 0 : d2;
-        close |= d2 < near * (n + column_norm[j]);
+        close |= d2 <= near * (n + column_norm[j]);
         oi[j] = EXPM1(rate * d2) + 1;
       }
     } else {
       for (ptrdiff_t j = 0; j < columns; j++) {
         T d2 = square + ((a + beta[j]) - 2 * gi[j]);
-        close |= d2 < near * (n + column_norm[j]);
+        close |= d2 <= near * (n + column_norm[j]);
         // The smallest normal number keeps the division finite; the caller mends such pairs.
         d2 = d2 < TINY ? TINY : d2;
         T d = SQRT(d2);

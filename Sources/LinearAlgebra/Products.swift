@@ -1,7 +1,6 @@
 /// C = alpha op(A) op(B) + beta C, op the transpose where asked for. *Local.* (cblas_sgemm, cblas_dgemm)
 @inlinable public func multiply<T: Scalar>(
-  _ a: MatrixView<T>, transposed transposeA: Bool = false,
-  _ b: MatrixView<T>, transposed transposeB: Bool = false,
+  _ a: MatrixView<T>, _ b: MatrixView<T>, transposeA: Bool = false, transposeB: Bool = false,
   alpha: T = 1, beta: T = 0, into c: MatrixView<T>
 ) {
   let (m, k) = transposeA ? (a.columns, a.rows) : (a.rows, a.columns)

@@ -7,6 +7,7 @@ import MPI
   static var subcommands: [any Subcommand.Type] { [Train.self, Predict.self, Debug.self] }
 
   static func main() {
+    Startup.useBestKernels()
     let arguments = Array(CommandLine.arguments.dropFirst())
     if let text = informationText(arguments) {
       if Launch.rank == 0 { standardOutput(text + "\n") }

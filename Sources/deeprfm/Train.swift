@@ -16,17 +16,17 @@ struct Train: Subcommand {
 
   func check(ranks: Int) throws { try options.validate(ranks: ranks) }
 
-  func run(_ world: Communicator) throws -> ExitStatus { try train(options, world: world) }
+  func run(_ world: Communicator) throws -> ExitStatus {
+    let host = try Host(surveying: world, threads: options.threads)
+    try train(options, host: host, world: world)
+    return .done
+  }
 }
 
-// MARK: - PLACEHOLDERS: the library's functions replace these three; nothing else here changes.
+// MARK: - PLACEHOLDERS: the library's functions replace these two; nothing else here changes.
 
 private struct NotBuilt: Error, CustomStringConvertible {
   let description: String
-}
-
-func train(_ options: TrainOptions, world: Communicator) throws -> ExitStatus {
-  throw NotBuilt(description: "train is not built yet")
 }
 
 func predict(_ options: PredictOptions, world: Communicator) throws -> ExitStatus {

@@ -113,6 +113,10 @@ import Testing
 }
 
 @Suite struct RunTimingTests {
+  private func seconds(_ timer: PhaseTimer) -> LayerMetrics.Seconds {
+    LayerMetrics.Seconds(values: timer.values)
+  }
+
   @Test func nestedPhasesAreCountedOnce() {
     var now = 0.0
     let timer = PhaseTimer { now }
@@ -122,10 +126,10 @@ import Testing
       now += 2
     }
     now += 4
-    #expect(timer.seconds.solve == 5 && timer.seconds.communication == 1)
-    #expect(timer.seconds.total == 10)
+    #expect(seconds(timer).solve == 5 && seconds(timer).communication == 1)
+    #expect(seconds(timer).total == 10)
     timer.restart()
-    #expect(timer.seconds == LayerMetrics.Seconds())
+    #expect(seconds(timer) == LayerMetrics.Seconds())
   }
 
   @Test func anErrorStillStopsThePhase() {
@@ -138,7 +142,7 @@ import Testing
       }
     }
     now += 1
-    #expect(timer.seconds.kernel == 1)
+    #expect(seconds(timer).kernel == 1)
   }
 
   @Test func secondsGoThroughAnArray() {

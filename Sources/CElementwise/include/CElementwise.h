@@ -29,4 +29,10 @@ typedef struct {
 DEEPRFM_DECLARE(float, f32)
 DEEPRFM_DECLARE(double, f64)
 
+// What the processor has of what OpenBLAS's kernels differ in: see LinearAlgebra/Processor.swift.
+unsigned deeprfm_processor_features(void);
+
+// The processors this process may run on, a bit each, lowest first. 0, or -1 if the system does not say.
+int deeprfm_bound_processors(uint64_t *mask, size_t words);
+
 #endif

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// A radial kernel of the Euclidean distance D, bandwidth s.
 public struct Kernel: Sendable, Equatable {
   public enum Kind: String, Sendable, Codable, CaseIterable {
@@ -13,5 +15,19 @@ public struct Kernel: Sendable, Equatable {
   public init(_ kind: Kind, bandwidth: Double) {
     self.kind = kind
     self.bandwidth = bandwidth
+  }
+
+  /// What a tile between two centres at this distance needs.
+  func form(distance: Double, near: Double) -> TileForm {
+    switch kind {
+    case .laplace: TileForm(gaussian: false, distance: distance, rate: 1 / bandwidth, near: near)
+    case .gaussian:
+      TileForm(gaussian: true, distance: distance, rate: 1 / (2 * bandwidth * bandwidth), near: near)
+    }
+  }
+
+  /// The factor of the gradient that `gradientWeight` leaves out: 1 / s, or 1 / s^2.
+  var gradientFactor: Double {
+    kind == .laplace ? 1 / bandwidth : 1 / (bandwidth * bandwidth)
   }
 }

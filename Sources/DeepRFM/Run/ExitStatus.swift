@@ -10,11 +10,6 @@ public enum ExitStatus: Int32, Sendable {
   case stoppedEarly = 75
 }
 
-extension InputError: RankError {
-  public var exitStatus: Int32 { ExitStatus.badInput.rawValue }
-  public var sentence: String { description }
-}
-
 extension FileError: RankError {
   public var exitStatus: Int32 { ExitStatus.failed.rawValue }
   public var sentence: String { description }

@@ -1,0 +1,70 @@
+/// A run of rows of one shard that share a centre: samples of one class, at most a tile's height.
+public struct Segment: Sendable, Equatable {
+  /// Rows, counted from the shard's start.
+  public var rows: Range<Int>
+  /// Index of the row's centre: the class.
+  public var centre: Int
+
+  public init(rows: Range<Int>, centre: Int) {
+    self.rows = rows
+    self.centre = centre
+  }
+}
+
+/// Who holds which rows: N samples sorted by class, a contiguous shard of them on each rank. All ranks know it all.
+public struct Layout: Sendable, Equatable {
+  /// Samples of each class over all ranks; 0 for an absent class.
+  public let classCounts: [Int]
+  public let ranks: Int
+  /// Rows of the highest tile.
+  public let tileRows: Int
+
+  public init(classCounts: [Int], ranks: Int, tileRows: Int = 512) {
+    precondition(ranks > 0 && tileRows > 0)
+    self.classCounts = classCounts
+    self.ranks = ranks
+    self.tileRows = tileRows
+  }
+
+  /// N
+  public var sampleCount: Int { classCounts.reduce(0, +) }
+  /// K, absent classes included.
+  public var classCount: Int { classCounts.count }
+  /// Classes that have samples.
+  public var presentClasses: [Int] { classCounts.indices.filter { classCounts[$0] > 0 } }
+
+  /// Rows of a rank's shard in class-sorted order; empty where there are more ranks than samples.
+  public func shard(of rank: Int) -> Range<Int> {
+    (sampleCount * rank / ranks)..<(sampleCount * (rank + 1) / ranks)
+  }
+
+  /// The largest shard's rows.
+  public var largestShard: Int { (0..<ranks).map { shard(of: $0).count }.max() ?? 0 }
+
+  /// A shard cut where the class changes, and each class's part into equal pieces of at most `tileRows`.
+  public func segments(of rank: Int) -> [Segment] {
+    let shard = shard(of: rank)
+    var result: [Segment] = []
+    var start = 0
+    for (centre, count) in classCounts.enumerated() {
+      let own = (start..<(start + count)).clamped(to: shard)
+      start += count
+      for rows in own.pieces(ofAtMost: tileRows) {
+        result.append(
+          Segment(rows: (rows.lowerBound - shard.lowerBound)..<(rows.upperBound - shard.lowerBound), centre: centre))
+      }
+    }
+    return result
+  }
+}
+
+extension Range<Int> {
+  /// The range in equal consecutive pieces of at most `limit`.
+  func pieces(ofAtMost limit: Int) -> [Range<Int>] {
+    guard !isEmpty else { return [] }
+    let parts = (count + limit - 1) / limit
+    return (0..<parts).map {
+      (lowerBound + count * $0 / parts)..<(lowerBound + count * ($0 + 1) / parts)
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/// Which pairs of row blocks a rank holds, so that each pair is held once and all ranks have the same work.
+///
+/// Rank p takes the pairs with blocks p, p + 1, ... around the circle, P / 2 of them. Where P is even the farthest pair
+/// belongs to both of its ranks: the lower one takes the first half of its own rows, the upper one the rest.
+struct PairSchedule: Sendable {
+  let rank: Int
+  let ranks: Int
+
+  /// Blocks that this rank works on, its own included.
+  var steps: Int { ranks / 2 + 1 }
+
+  /// Ranks whose rows this one multiplies, in the order in which their blocks come by.
+  var partners: [Int] { (1..<max(1, steps)).map { (rank + $0) % ranks } }
+
+  /// Ranks that multiply this one's rows.
+  var servants: [Int] { (1..<max(1, steps)).map { (rank + ranks - $0) % ranks } }
+
+  /// The pairs (own segment, other's segment) to hold of the pair of blocks (rank, other).
+  func tiles(own: [Segment], other: [Segment], otherRank: Int) -> [(own: Int, other: Int)] {
+    if otherRank == rank {
+      return own.indices.flatMap { i in (i..<own.count).map { (i, $0) } }
+    }
+    let offset = (otherRank + ranks - rank) % ranks
+    let shared = ranks % 2 == 0 && offset == ranks / 2
+    var (first, second) = (own.indices, other.indices)
+    if shared && rank < otherRank { first = first.prefix(upTo: Self.half(of: own)) }
+    if shared && rank > otherRank { second = second.suffix(from: Self.half(of: other)) }
+    return first.flatMap { i in second.map { (i, $0) } }
+  }
+
+  /// The first segment of a block's second half.
+  private static func half(of segments: [Segment]) -> Int {
+    let rows = segments.last?.rows.upperBound ?? 0
+    return segments.firstIndex { $0.rows.lowerBound + $0.rows.upperBound > rows } ?? segments.count
+  }
+}

@@ -1,0 +1,139 @@
+import LinearAlgebra
+
+/// Builds tiles: the kernel, or the gradient's weights, between a segment of one block and a segment of another.
+///
+/// One product of deviations, one elementwise loop, and a second look at the pairs so near to each other that the product
+/// has lost their distance's digits. Each thread has its own scratch: pass its lane.
+public final class TileBuilder<T: Real>: @unchecked Sendable {
+  public enum Quantity: Sendable {
+    /// k(D) minus the kernel at the distance of the two centres.
+    case kernelDeviation
+    /// k(D) / D (laplace) or k(D) (gaussian), 0 for coincident points.
+    case gradientWeight
+  }
+
+  public let kernel: Kernel
+  /// Distances between the centres; (centres x centres).
+  public let distances: Matrix<Double>
+  private let centres: Matrix<Double>
+  private let forms: [TileForm]
+  private let scratch: [Scratch]
+
+  /// Rows of a stripe: its inner products stay in the second-level cache until they are kernel values.
+  static var stripeRows: Int { 256 }
+
+  /// Below this D^2, relative to the squared norms, a distance is taken again from the difference of the rows.
+  static var near: Double { T.precision == .float32 ? 1e-3 : 1e-6 }
+
+  /// Points nearer than this, relative to the norms, coincide: what separates them is rounding.
+  static var coincident: Double { 8 * Double(T.ulpOfOne) }
+
+  private final class Scratch {
+    let products: Matrix<T>
+    let alpha, beta, rowNorm, columnNorm: Matrix<T>
+    init(tileRows: Int) {
+      products = Matrix(uninitialisedRows: TileBuilder.stripeRows, columns: tileRows)
+      alpha = Matrix(uninitialisedRows: 1, columns: tileRows)
+      beta = Matrix(uninitialisedRows: 1, columns: tileRows)
+      rowNorm = Matrix(uninitialisedRows: 1, columns: tileRows)
+      columnNorm = Matrix(uninitialisedRows: 1, columns: tileRows)
+    }
+  }
+
+  /// *Local.* For segments of at most `tileRows` rows whose centres are all `centres`.
+  public init(kernel: Kernel, centres: Matrix<Double>, tileRows: Int, lanes: Int) {
+    self.kernel = kernel
+    self.centres = centres
+    let distances = centreDistances(centres)
+    self.distances = distances
+    forms = distances.buffer.map { kernel.form(distance: $0, near: Self.near) }
+    scratch = (0..<lanes).map { _ in Scratch(tileRows: tileRows) }
+  }
+
+  /// The kernel at the distance of two centres: the constant that belongs to a tile of deviations.
+  public func constant(_ a: Int, _ b: Int) -> Double { forms[a * centres.rows + b].constant }
+
+  /// *Local.* Writes the tile of `rowSegment` x `columnSegment` to `out`.
+  public func build(
+    _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
+    _ columnSegment: Segment, into out: MatrixView<T>, lane: Int
+  ) {
+    let (a, b) = (rowSegment.centre, columnSegment.centre)
+    let form = forms[a * centres.rows + b]
+    let s = scratch[lane]
+    fillTerms(rows, rowSegment, from: a, to: b, sign: -1, s.alpha, s.rowNorm)
+    fillTerms(columns, columnSegment, from: a, to: b, sign: 1, s.beta, s.columnNorm)
+    let y = columns.deviations.rows(columnSegment.rows)
+    for stripe in (0..<rowSegment.rows.count).pieces(ofAtMost: Self.stripeRows) {
+      let first = rowSegment.rows.lowerBound
+      let x = rows.deviations.rows((first + stripe.lowerBound)..<(first + stripe.upperBound))
+      let g = MatrixView(pointer: s.products.pointer, rows: stripe.count, columns: y.rows, stride: y.rows)
+      multiply(x, y, transposeB: true, into: g)
+      let terms = TileTerms(
+        alpha: s.alpha.pointer + stripe.lowerBound, beta: s.beta.pointer,
+        rowNorm: s.rowNorm.pointer + stripe.lowerBound, columnNorm: s.columnNorm.pointer)
+      let target = out.rows(stripe)
+      let close =
+        switch quantity {
+        case .kernelDeviation: kernelDeviation(of: g, terms, form, into: target)
+        case .gradientWeight: gradientWeight(of: g, terms, form, into: target)
+        }
+      if close { mend(quantity, x, a, y, b, g, terms, form, target) }
+    }
+  }
+
+  /// alpha or beta, and the norms, of one segment's rows.
+  private func fillTerms(
+    _ block: CentredRows<T>, _ segment: Segment, from a: Int, to b: Int, sign: Double, _ terms: Matrix<T>,
+    _ norms: Matrix<T>
+  ) {
+    for (k, i) in segment.rows.enumerated() {
+      let norm = block.squaredNorms[i]
+      let along = a == b ? 0 : block.projections[i, b] - block.projections[i, a]
+      terms.pointer[k] = T(norm + sign * 2 * along)
+      norms.pointer[k] = T(norm)
+    }
+  }
+
+  /// Takes the pairs below `near` again, from the difference of their rows in double precision.
+  private func mend(
+    _ quantity: Quantity, _ x: MatrixView<T>, _ a: Int, _ y: MatrixView<T>, _ b: Int, _ g: MatrixView<T>,
+    _ terms: TileTerms<T>, _ form: TileForm, _ out: MatrixView<T>
+  ) {
+    let square = T(form.distance * form.distance)
+    let near = T(form.near)
+    for i in 0..<g.rows {
+      let (alpha, norm) = (terms.alpha[i], terms.rowNorm[i] + square)
+      for j in 0..<g.columns {
+        let d2 = square + ((alpha + terms.beta[j]) - 2 * g[i, j])
+        let scale = norm + terms.columnNorm[j]
+        // Not `<`: two rows that are both the centre have scale 0.
+        guard d2 <= near * scale else { continue }
+        out[i, j] = T(value(quantity, squareDistance(x.row(i), a, y.row(j), b), scale: Double(scale), form))
+      }
+    }
+  }
+
+  private func value(_ quantity: Quantity, _ square: Double, scale: Double, _ form: TileForm) -> Double {
+    let coincides = square <= Self.coincident * Self.coincident * scale
+    switch quantity {
+    case .kernelDeviation:
+      let exact = coincides ? 0 : square
+      return plainKernelDeviation(squareExcess: exact - form.distance * form.distance, form)
+    case .gradientWeight:
+      return coincides ? 0 : plainGradientWeight(square: square, form)
+    }
+  }
+
+  private func squareDistance(
+    _ x: UnsafeMutableBufferPointer<T>, _ a: Int, _ y: UnsafeMutableBufferPointer<T>, _ b: Int
+  ) -> Double {
+    let (from, to) = (centres.row(a), centres.row(b))
+    var sums = SIMD4<Double>.zero
+    for k in x.indices {
+      let difference = Double(x[k]) - Double(y[k]) + (from[k] - to[k])
+      sums[k & 3] += difference * difference
+    }
+    return sums.sum()
+  }
+}

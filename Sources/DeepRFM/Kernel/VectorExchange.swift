@@ -1,0 +1,63 @@
+import LinearAlgebra
+import MPI
+
+/// The messages of one product: this rank's part of the vector to those that hold its tiles, their parts of the result
+/// back. All are posted before the work begins and waited for where they are needed.
+final class VectorExchange<V: Real> {
+  /// This rank's part of the vector, in the precision of the product.
+  let own: Matrix<V>
+  private let world: Communicator
+  private let messages = RequestGroup()
+  private var vectors: [Int: (message: Int, values: Matrix<V>)] = [:]
+  private var results: [(message: Int, values: Matrix<Double>)] = []
+  private var outgoing: [Matrix<Double>] = []
+
+  private static var vectorTag: Int32 { 2 }
+  private static var resultTag: Int32 { 3 }
+
+  init<T>(_ v: Matrix<Double>, operator k: KernelOperator<T>) throws {
+    world = k.world
+    own = v.converted()
+    do {
+      for partner in k.schedule.partners {
+        let values = Matrix<V>(uninitialisedRows: k.layout.shard(of: partner).count, columns: v.columns)
+        vectors[partner] = (
+          messages.add(try world.startReceive(values.buffer, from: partner, tag: Self.vectorTag)), values
+        )
+      }
+      for servant in k.schedule.servants {
+        messages.add(try world.startSend(UnsafeBufferPointer(own.buffer), to: servant, tag: Self.vectorTag))
+        let values = Matrix<Double>(uninitialisedRows: v.rows, columns: v.columns)
+        results.append(
+          (messages.add(try world.startReceive(values.buffer, from: servant, tag: Self.resultTag)), values))
+      }
+    } catch {
+      messages.abandonAll()
+      throw error
+    }
+  }
+
+  /// *Local.* A partner's part of the vector, once it is here.
+  func vector(of rank: Int) throws -> Matrix<V> {
+    guard rank != world.rank, let (message, values) = vectors[rank] else { return own }
+    try messages.wait(message)
+    return values
+  }
+
+  /// *Local.* Starts to send a partner its part of the result.
+  func send(_ result: Matrix<Double>, to rank: Int) throws {
+    outgoing.append(result)
+    messages.add(try world.startSend(UnsafeBufferPointer(result.buffer), to: rank, tag: Self.resultTag))
+  }
+
+  /// *Local.* The parts of the result that others made for this rank, in an order that does not depend on their arrival.
+  func finish() throws -> [Matrix<Double>] {
+    try messages.waitAll()
+    return results.map(\.values)
+  }
+
+  /// A failure to make progress comes to light in `finish`.
+  func poke() { _ = try? messages.poke() }
+
+  func abandon() { messages.abandonAll() }
+}

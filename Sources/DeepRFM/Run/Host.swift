@@ -1,0 +1,38 @@
+import Glibc
+import LinearAlgebra
+import MPI
+
+/// Where a rank runs, and with how many threads.
+public struct Host: Sendable, Equatable {
+  /// The host's own name.
+  public let name: String
+  /// The kernels OpenBLAS runs here, such as "SkylakeX".
+  public let coreName: String
+  /// The cores this rank may run on.
+  public let boundCores: [Int]
+  /// How many ranks run on this host.
+  public let ranksOnNode: Int
+  /// How many threads this rank runs.
+  public let threads: Int
+
+  /// *Collective.* Looks at the cores this rank is bound to and at the ranks beside it.
+  ///
+  /// - Parameter threads: the user's choice; nil: the rank's share of its cores.
+  ///
+  /// The corresponding C functions are `MPI_Comm_split_type` and `MPI_Allgatherv`.
+  public init(surveying world: Communicator, threads: Int? = nil) throws {
+    let node = try world.splitByNode()
+    let cores = try node.allGather(Processor.boundCores())
+    name = Self.ownName()
+    coreName = BLAS.kernelName
+    boundCores = cores[node.rank]
+    ranksOnNode = node.size
+    self.threads = threads ?? Processor.threads(forRank: node.rank, boundCores: cores)
+  }
+
+  private static func ownName() -> String {
+    var name = [CChar](repeating: 0, count: 257)
+    guard gethostname(&name, 256) == 0 else { return "unknown" }
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+}

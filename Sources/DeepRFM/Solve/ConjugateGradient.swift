@@ -1,0 +1,118 @@
+import LinearAlgebra
+
+/// A symmetric positive definite system spread over ranks by rows, as the solver sees it.
+struct RidgeSystem {
+  /// *Collective.* y = (K + ridge I) x in the working precision.
+  let apply: (_ x: Matrix<Double>, _ y: Matrix<Double>) throws -> Void
+  /// *Collective.* The same, accumulated in double precision.
+  let applyExactly: (_ x: Matrix<Double>, _ y: Matrix<Double>) throws -> Void
+  /// *Collective.* z = P^-1 r.
+  let precondition: (_ r: Matrix<Double>, _ z: Matrix<Double>) throws -> Void
+  /// *Collective.* Sums over ranks.
+  let sum: (inout [Double]) throws -> Void
+}
+
+/// Preconditioned conjugate gradient on every class at once: one product serves all (Hestenes and Stiefel, 1952).
+///
+/// Vectors and scalars are float64. Each class has its own step; one that has converged is left alone. Convergence is
+/// declared on the true residual; where the recursive one was too hopeful, the iteration starts again from the true one.
+final class ConjugateGradient {
+  private let system: RidgeSystem
+  private let columns: ColumnBlock
+  private let tolerance: Double
+  private let maxIterations: Int
+
+  // The workspace: A's iterate x, residual r, preconditioned z, direction p and its image; (own rows x classes).
+  private let x, r, z, p, Ap: Matrix<Double>
+  private var iterations = 0
+
+  /// The recursive residual runs a little ahead of the true one.
+  private static let margin = 0.8
+
+  init(
+    _ system: RidgeSystem, rows: Int, classes: Int, tolerance: Double, maxIterations: Int, team: ThreadTeam
+  ) {
+    self.system = system
+    columns = ColumnBlock(team: team)
+    self.tolerance = tolerance
+    self.maxIterations = maxIterations
+    x = Matrix(rows: rows, columns: classes)
+    r = Matrix(rows: rows, columns: classes)
+    z = Matrix(rows: rows, columns: classes)
+    p = Matrix(rows: rows, columns: classes)
+    Ap = Matrix(rows: rows, columns: classes)
+  }
+
+  /// *Collective.* Solves for the right-hand side b, starting from 0.
+  /// - Parameter progress: called after each iteration with its number and the worst relative residual.
+  func solve(_ b: Matrix<Double>, progress: (Int, Double) -> Void = { _, _ in }) throws -> Solution {
+    iterations = 0
+    x.view.fill(0)
+    r.pointer.update(from: b.pointer, count: b.count)
+    let scale = try sum(columns.dots(b, b)).map { $0 > 0 ? $0.squareRoot() : 1 }
+    var last = Double.infinity
+    while true {
+      let ending = try iterate(scale, progress)
+      let residuals = try measure(b, scale)
+      let worst = residuals.max() ?? 0
+      let outcome: Outcome? =
+        if worst <= tolerance { .converged } else if iterations >= maxIterations {
+          .iterationLimit
+        } else if !(worst < 0.5 * last) { ending == .indefinite ? .indefinite : .stalled } else { nil }
+      if let outcome {
+        return Solution(
+          coefficients: x.copy(), residual: r.copy(), relativeResiduals: residuals, iterations: iterations,
+          outcome: outcome)
+      }
+      last = worst
+    }
+  }
+
+  private enum Ending { case small, indefinite, limit }
+
+  /// Iterates from r, the residual of x, until the recursive residual is small.
+  private func iterate(_ scale: [Double], _ progress: (Int, Double) -> Void) throws -> Ending {
+    let classes = scale.indices
+    let target = Self.margin * tolerance
+    try system.precondition(r, z)
+    p.pointer.update(from: z.pointer, count: z.count)
+    var (rz, rr) = try inner()
+    while iterations < maxIterations {
+      let active = classes.map { rr[$0].squareRoot() > target * scale[$0] }
+      guard active.contains(true) else { return .small }
+      try system.apply(p, Ap)
+      let pAp = try sum(columns.dots(p, Ap))
+      if classes.contains(where: { active[$0] && !(pAp[$0] > 0) }) { return .indefinite }
+      let α = classes.map { active[$0] ? rz[$0] / pAp[$0] : 0 }
+      columns.add(p, times: α, to: x)
+      columns.add(Ap, times: α.map { -$0 }, to: r)
+      iterations += 1
+      try system.precondition(r, z)
+      let (rzNext, rrNext) = try inner()
+      let β = classes.map { active[$0] && rz[$0] > 0 ? rzNext[$0] / rz[$0] : 0 }
+      columns.scale(p, by: β, adding: z)
+      (rz, rr) = (rzNext, rrNext)
+      progress(iterations, classes.map { rr[$0].squareRoot() / scale[$0] }.max() ?? 0)
+    }
+    return .limit
+  }
+
+  /// r . z and r . r of every class, in one reduction.
+  private func inner() throws -> (rz: [Double], rr: [Double]) {
+    let both = try sum(columns.dots(r, z) + columns.dots(r, r))
+    return (Array(both.prefix(r.columns)), Array(both.suffix(r.columns)))
+  }
+
+  /// r = b - (K + ridge I) x, truly; returns each class's |r| / |b|.
+  private func measure(_ b: Matrix<Double>, _ scale: [Double]) throws -> [Double] {
+    try system.applyExactly(x, r)
+    columns.scale(r, by: [Double](repeating: -1, count: r.columns), adding: b)
+    return zip(try sum(columns.dots(r, r)), scale).map { $0.squareRoot() / $1 }
+  }
+
+  private func sum(_ values: [Double]) throws -> [Double] {
+    var values = values
+    try system.sum(&values)
+    return values
+  }
+}

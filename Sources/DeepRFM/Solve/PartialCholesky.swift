@@ -1,0 +1,77 @@
+import LinearAlgebra
+import MPI
+
+/// A partial Cholesky factor of the kernel matrix, K ~ F F^T, by blocks of pivots drawn at random with the residual's
+/// diagonal as weights: RPCholesky (Chen, Epperly, Tropp, Webber, arXiv 2207.06503; blocked: arXiv 2410.03969).
+struct PartialCholesky {
+  /// (own rows x capacity); the first `rank` columns are filled. Double: the digits of the small pivots matter.
+  let factor: Matrix<Double>
+  private(set) var rank = 0
+  /// Trace of K - F F^T over all ranks.
+  private(set) var residualTrace: Double
+
+  /// *Collective.* Adds blocks of pivots until `limit` columns are there, the residual's trace is down to `enough`, or what is
+  /// left of the diagonal is rounding.
+  init<T: Real>(
+    of k: KernelOperator<T>, limit: Int, enough: Double, random: RandomStream, progress: (Double) -> Void
+  ) throws {
+    factor = Matrix(rows: k.rows.rowCount, columns: limit)
+    residualTrace = Double(k.layout.sampleCount)
+    var diagonal = [Double](repeating: 1, count: k.rows.rowCount)
+    let block = max(16, min(128, limit / 8))
+    var round = 0
+    while rank < limit && residualTrace > enough {
+      let pivots = try PivotRows(
+        drawing: min(block, limit - rank), weights: diagonal, of: k, random: random, round: round)
+      guard pivots.count > 0 else { break }
+      let gained = try add(pivots, of: k, to: &diagonal)
+      if gained == 0 { break }
+      residualTrace = try k.world.sum(diagonal.reduce(0, +))
+      round += 1
+      progress(Double(rank) / Double(limit))
+    }
+  }
+
+  /// Adds what the pivots' columns bring; returns the number of columns gained.
+  private mutating func add<T: Real>(
+    _ pivots: PivotRows<T>, of k: KernelOperator<T>, to diagonal: inout [Double]
+  ) throws -> Int {
+    let (columns, largest) = try k.columns(at: pivots)
+    // F's rows at the pivots, from the ranks that own them.
+    let known = Matrix<Double>(rows: pivots.count, columns: rank)
+    for (position, local) in pivots.own {
+      for c in 0..<rank { known[position, c] = factor[local, c] }
+    }
+    try k.timer.measure(.communication) { try k.world.sum(known.buffer) }
+    let earlier = factor.view.columns(0..<rank)
+    k.team.withThreadedBLAS {
+      multiply(earlier, known.view, transposeB: true, alpha: -1, beta: 1, into: columns.view)
+    }
+    let core = Matrix<Double>(rows: pivots.count, columns: pivots.count)
+    for (position, local) in pivots.own { _ = core.row(position).update(fromContentsOf: columns.row(local)) }
+    try k.timer.measure(.communication) { try k.world.sum(core.buffer) }
+    // What E's rounding in T leaves undecided.
+    let noise = 8 * Double(T.ulpOfOne) * largest + 64 * Double.ulpOfOne
+    let cholesky = PivotedCholesky(of: core, tolerance: noise)
+    guard cholesky.rank > 0 else { return 0 }
+    append(cholesky, columns, k.team, &diagonal, noise: noise)
+    return cholesky.rank
+  }
+
+  private mutating func append(
+    _ cholesky: PivotedCholesky, _ columns: Matrix<Double>, _ team: ThreadTeam, _ diagonal: inout [Double],
+    noise: Double
+  ) {
+    let target = factor.view.columns(rank..<(rank + cholesky.rank))
+    for i in 0..<columns.rows {
+      for c in 0..<cholesky.rank { target[i, c] = columns[i, cholesky.order[c]] }
+    }
+    team.withThreadedBLAS { solveRightTransposed(cholesky.factor, rows: target) }
+    for i in 0..<columns.rows {
+      var left = diagonal[i]
+      for value in target.row(i) { left -= value * value }
+      diagonal[i] = left > noise ? left : 0
+    }
+    rank += cholesky.rank
+  }
+}

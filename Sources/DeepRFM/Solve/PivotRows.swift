@@ -1,0 +1,95 @@
+import LinearAlgebra
+import MPI
+
+/// Rows of X drawn as pivots, gathered from the ranks that own them: a small block that every rank holds.
+struct PivotRows<T: Real> {
+  let rows: CentredRows<T>
+  /// Pivots among this rank's rows: (position among the pivots, own row).
+  let own: [(position: Int, local: Int)]
+
+  var count: Int { rows.rowCount }
+
+  /// *Collective.* Draws up to `wanted` different rows, with chances as their weights. The draw does not depend on how the rows
+  /// are spread over ranks.
+  init(
+    drawing wanted: Int, weights: [Double], of k: KernelOperator<T>, random: RandomStream, round: Int
+  ) throws {
+    let sums = try k.timer.measure(.communication) { try k.world.allGather([weights.reduce(0, +)]) }.map { $0[0] }
+    let total = sums.reduce(0, +)
+    let before = sums.prefix(k.world.rank).reduce(0, +)
+    let draws = (0..<wanted).map { random.uniform(row: round, column: $0) * total }.sorted()
+    var chosen: [Int] = []
+    var reached = before
+    var next = draws.drop { $0 < before }
+    for (i, weight) in weights.enumerated() {
+      let start = reached
+      reached += weight
+      while let draw = next.first, draw < reached {
+        if draw >= start && weight > 0 && chosen.last != i { chosen.append(i) }
+        next = next.dropFirst()
+      }
+    }
+    try self.init(own: chosen, of: k)
+  }
+
+  /// *Collective.* The given rows of each rank, ascending.
+  private init(own chosen: [Int], of k: KernelOperator<T>) throws {
+    let shard = k.layout.shard(of: k.world.rank)
+    let all = try k.timer.measure(.communication) { try k.world.allGather(chosen.map { $0 + shard.lowerBound }) }
+    let offset = all.prefix(k.world.rank).reduce(0) { $0 + $1.count }
+    let indices = all.flatMap { $0 }
+    let storage = Matrix<T>(rows: indices.count, columns: k.rows.width)
+    for (position, local) in chosen.enumerated() {
+      _ = storage.row(offset + position).update(fromContentsOf: k.rows.deviations.row(local))
+    }
+    try k.timer.measure(.communication) { try k.world.sum(storage.buffer) }
+    rows = CentredRows(
+      storage, rowCount: indices.count, centres: k.rows.centres, segments: k.layout.segments(ofSorted: indices),
+      team: k.team)
+    own = chosen.enumerated().map { (offset + $0.offset, $0.element) }
+  }
+}
+
+extension Layout {
+  /// Cuts ascending class-sorted sample numbers where the class changes.
+  func segments(ofSorted indices: [Int]) -> [Segment] {
+    var result: [Segment] = []
+    var (end, first) = (0, 0)
+    for (centre, count) in classCounts.enumerated() {
+      end += count
+      let last = indices[first...].firstIndex { $0 >= end } ?? indices.count
+      for rows in (first..<last).pieces(ofAtMost: tileRows) { result.append(Segment(rows: rows, centre: centre)) }
+      first = last
+    }
+    return result
+  }
+}
+
+extension KernelOperator {
+  /// *Collective.* Columns of K at the pivots, (own rows x pivots) in Double, and the largest deviation among them.
+  func columns(at pivots: PivotRows<T>) throws -> (columns: Matrix<Double>, largest: Double) {
+    let result = Matrix<Double>(uninitialisedRows: rows.rowCount, columns: pivots.count)
+    let largest = Matrix<Double>(rows: team.count, columns: 1)
+    let (rows, builder, tileRows) = (self.rows, self.builder, layout.tileRows)
+    team.forEach(0..<rows.segments.count) { index, lane in
+      let segment = rows.segments[index]
+      let tile = Matrix<T>(uninitialisedRows: segment.rows.count, columns: tileRows)
+      for columns in pivots.rows.segments {
+        let view = MatrixView(
+          pointer: tile.pointer, rows: segment.rows.count, columns: columns.rows.count, stride: columns.rows.count)
+        builder.build(.kernelDeviation, rows, segment, pivots.rows, columns, into: view, lane: lane)
+        let constant = builder.constant(segment.centre, columns.centre)
+        for i in 0..<view.rows {
+          let target = result.row(segment.rows.lowerBound + i)
+          for (j, c) in columns.rows.enumerated() {
+            let deviation = Double(view[i, j])
+            largest[lane, 0] = max(largest[lane, 0], abs(deviation))
+            target[c] = constant + deviation
+          }
+        }
+      }
+    }
+    let own = largest.buffer.max() ?? 0
+    return (result, try timer.measure(.communication) { try world.maximum(own) })
+  }
+}

@@ -1,0 +1,87 @@
+import LinearAlgebra
+import MPI
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Kernel ridge regression on all ranks: (K + ridge I) A = Y.
+struct RidgeSolver {
+  let method: SolverMethod
+  let ridge: Double
+  let tolerance: Double
+  let maxIterations: Int
+  /// Columns of the preconditioner; 0 for none.
+  let preconditionerRank: Int
+
+  /// Columns that pay, if the user asks for no number: a tenth of the samples, at most 1,000.
+  static func defaultRank(samples: Int) -> Int { max(min(samples, 50), min(samples / 10, 1000)) }
+
+  /// *Collective.*
+  func makePreconditioner<T: Real>(
+    of k: KernelOperator<T>, random: RandomStream, progress: (Double) -> Void
+  ) throws -> NystromPreconditioner? {
+    guard method == .cg && preconditionerRank > 0 else { return nil }
+    return try NystromPreconditioner(
+      of: k, ridge: ridge, limit: preconditionerRank, random: random, progress: progress)
+  }
+
+  /// *Collective.* - Parameter progress: called with the finished share, by the residual's digits.
+  func solve<T: Real>(
+    _ k: KernelOperator<T>, _ y: Matrix<Double>, preconditioner: NystromPreconditioner?,
+    progress: (Double) -> Void
+  ) throws -> Solution {
+    let system = system(k, preconditioner)
+    if method == .cholesky {
+      return try check(k.solveDensely(y, ridge: ridge), y, system, k.team)
+    }
+    let solver = ConjugateGradient(
+      system, rows: y.rows, classes: y.columns, tolerance: tolerance, maxIterations: maxIterations, team: k.team)
+    return try solver.solve(y) { _, residual in
+      progress(residual >= 1 ? 0 : min(1, log(residual) / log(tolerance)))
+    }
+  }
+
+  private func system<T: Real>(_ k: KernelOperator<T>, _ preconditioner: NystromPreconditioner?) -> RidgeSystem {
+    let columns = ColumnBlock(team: k.team)
+    func add(_ x: Matrix<Double>, to y: Matrix<Double>) {
+      columns.add(x, times: [Double](repeating: ridge, count: x.columns), to: y)
+    }
+    return RidgeSystem(
+      apply: { x, y in
+        try k.apply(x, into: y, in: T.self)
+        add(x, to: y)
+      },
+      applyExactly: { x, y in
+        try k.apply(x, into: y, in: Double.self)
+        add(x, to: y)
+      },
+      precondition: { r, z in
+        if let preconditioner {
+          try preconditioner.apply(r, into: z)
+        } else {
+          z.pointer.update(from: r.pointer, count: r.count)
+        }
+      },
+      sum: { values in try k.timer.measure(.communication) { try k.world.sum(&values) } })
+  }
+
+  /// The truth about a solution that came without iterations.
+  private func check(
+    _ a: Matrix<Double>, _ y: Matrix<Double>, _ system: RidgeSystem, _ team: ThreadTeam
+  ) throws -> Solution {
+    let columns = ColumnBlock(team: team)
+    let residual = Matrix<Double>(rows: y.rows, columns: y.columns)
+    try system.applyExactly(a, residual)
+    columns.scale(residual, by: [Double](repeating: -1, count: y.columns), adding: y)
+    var squares = columns.dots(residual, residual) + columns.dots(y, y)
+    try system.sum(&squares)
+    let relative = (0..<y.columns).map { c in
+      let norm = squares[y.columns + c]
+      return (squares[c] / (norm > 0 ? norm : 1)).squareRoot()
+    }
+    return Solution(
+      coefficients: a, residual: residual, relativeResiduals: relative, iterations: 0,
+      outcome: (relative.max() ?? 0) <= tolerance ? .converged : .stalled)
+  }
+}
