@@ -79,7 +79,7 @@ import Testing
       progress.row(metrics)
     }
     progress.message("done")
-    let row = "     3    512  1.234e-04        nan   98.77%        -     0   8.1e-05     12.3"
+    let row = "     3    512  1.234e-04        nan   98.77%        -     0   8.1e-05    12.34"
     let lines = stage.text.split(separator: "\n")
     #expect(lines.count == 4 && lines[1] == row && lines[2] == row && lines[3] == "done")
     #expect(

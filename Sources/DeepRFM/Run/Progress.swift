@@ -142,7 +142,7 @@ enum MetricsTable {
       ("test", 9, { $0.accuracy.test.map(Format.percent) ?? "-" }),
       ("CG", 6, { "\($0.solver.iterations)" }),
       ("residual", 10, { Format.scientific($0.solver.residual, digits: 1) }),
-      ("seconds", 9, { Format.fixed($0.seconds.total, digits: 1) }),
+      ("seconds", 9, { Format.fixed($0.seconds.total, digits: 2) }),
     ]
 
   static let header = columns.map { padded($0.title, $0.width) }.joined()
