@@ -9,10 +9,11 @@ final class TemporaryFolder: Sendable {
   let path: String
 
   init() throws {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "deeprfm-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    path = url.path
+    // Thousands of small files: in memory where the system offers it.
+    let memory = "/dev/shm"
+    let parent = access(memory, W_OK) == 0 ? memory : FileManager.default.temporaryDirectory.path
+    path = "\(parent)/deeprfm-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -21,8 +22,10 @@ final class TemporaryFolder: Sendable {
   @discardableResult
   func write(_ name: String, _ bytes: [UInt8]) throws -> String {
     let file = "\(path)/\(name)"
-    try FileManager.default.createDirectory(
-      atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    if name.contains("/") {
+      try FileManager.default.createDirectory(
+        atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    }
     // Some file systems flush a file that is emptied and written again: slow when done thousands of times.
     unlink(file)
     try Data(bytes).write(to: URL(fileURLWithPath: file))
