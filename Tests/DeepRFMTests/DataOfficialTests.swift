@@ -157,6 +157,9 @@ import Testing
     let folder = try mnist()
     chmod("\(folder.path)/train-images-idx3-ubyte", 0)
     expectComplaint(complaint(.mnist, folder), "train-images-idx3-ubyte", "Permission denied")
+    chmod(folder.path, 0)
+    defer { chmod(folder.path, 0o700) }
+    expectComplaint(complaint(.mnist, folder), folder.path, "Permission denied")
   }
 
   @Test func mnistMutations() throws {

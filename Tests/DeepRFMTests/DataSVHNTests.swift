@@ -91,6 +91,28 @@ import Testing
     #expect(try data.train.labels(first: 4) == [0, 1, 9, 5])
   }
 
+  /// A file from a big-endian machine: every word of the headers swapped, not the bytes of X and y.
+  @Test func bigEndian() throws {
+    func swapped(_ element: [UInt8], words: [Int]) -> [UInt8] {
+      var result = element
+      for word in words {
+        result.replaceSubrange(word..<word + 4, with: element[word..<word + 4].reversed())
+      }
+      return result
+    }
+    // Words: matrix tag, flags, dimensions, tag of the name, tag of the numbers.
+    let x = swapped(
+      matrix("X", [2, 3, 3, 5], images(5)),
+      words: Array(stride(from: 0, to: 48, by: 4)) + [48, 52, 64, 68])
+    let y = swapped(
+      matrix("y", [5, 1], labels), words: Array(stride(from: 0, to: 48, by: 4)) + [56, 60])
+    var start = header()
+    start.replaceSubrange(124..., with: [1, 0] + Array("MI".utf8))
+    let data = try open(.svhn, try folder(start + x + y))
+    #expect(try allRows(data.train) == (0..<5).map(row))
+    #expect(try data.train.labels(first: 5) == [0, 1, 9, 5, 0])
+  }
+
   @Test func badFiles() throws {
     func with(_ contents: [UInt8], _ parts: String...) throws {
       let text = complaint(.svhn, try folder(contents))
