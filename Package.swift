@@ -28,7 +28,7 @@ let package = Package(
     .executableTarget(name: "deeprfm", dependencies: ["DeepRFM", "MPI", "LinearAlgebra"], swiftSettings: settings),
 
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
-    .testTarget(name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI"], swiftSettings: settings),
+    .testTarget(name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI", "CZlib"], swiftSettings: settings),
     .testTarget(name: "MPITests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI"], swiftSettings: settings),
   ]
 )
