@@ -13,7 +13,7 @@ struct ClassGradients<T: Real> {
   let layout: Layout
   let world: Communicator
   let team: ThreadTeam
-  let meter: CommunicationMeter
+  let timer: PhaseTimer
 
   /// Bytes for the gradients of a chunk, unless a single segment needs more.
   static var chunkBytes: Int { 512 << 20 }
@@ -38,7 +38,7 @@ struct ClassGradients<T: Real> {
       team.withThreadedBLAS { addGram(of: gradients.stacked, beta: 0, intoLower: part.view) }
       T.accumulate(part.pointer, total.pointer, part.count)
     }
-    try meter.time { try world.sum(total.buffer) }
+    try timer.measure(.communication) { try world.sum(total.buffer) }
     let factor = builder.kernel.gradientFactor * builder.kernel.gradientFactor
     for k in 0..<total.count { total.pointer[k] *= factor }
     mirrorLower(total.view)
@@ -66,8 +66,8 @@ struct ClassGradients<T: Real> {
   private func circulate(
     _ coefficients: Matrix<T>, _ gradients: GradientChunk<T>, progress: (Double) -> Void
   ) throws {
-    let ring = BlockRing<T>(world: world, layout: layout, team: team, meter: meter)
-    let all = try CoefficientBlocks(coefficients, layout, world, meter)
+    let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
+    let all = try CoefficientBlocks(coefficients, layout, world, timer)
     var finished = 0
     try ring.forEachBlock(startingWith: rows, steps: world.size) { owner, block, poke in
       for segment in block.segments {
@@ -77,21 +77,4 @@ struct ClassGradients<T: Real> {
       finished += 1
     }
   }
-}
-
-/// All ranks' coefficients, (N x classes): small beside X.
-private struct CoefficientBlocks<T: Real> {
-  private let whole: Matrix<T>
-  private let layout: Layout
-
-  init(_ own: Matrix<T>, _ layout: Layout, _ world: Communicator, _ meter: CommunicationMeter) throws {
-    whole = Matrix(rows: layout.sampleCount, columns: own.columns)
-    self.layout = layout
-    let shard = layout.shard(of: world.rank)
-    (whole.pointer + shard.lowerBound * own.columns).update(from: own.pointer, count: own.count)
-    let whole = self.whole
-    try meter.time { try world.sum(whole.buffer) }
-  }
-
-  func block(of rank: Int) -> MatrixView<T> { whole.rows(layout.shard(of: rank)) }
 }

@@ -43,9 +43,10 @@ final class GradientChunk<T: Real>: @unchecked Sendable {
   ) {
     let pokeFromMain = MainLane(poke)
     let a = coefficients.rows(columns.rows)
+    let (builder, rows) = (agop.builder, agop.rows)
     agop.team.forEach(0..<segments.count) { index, lane in
       let h = self.weights(index, columns.rows.count)
-      agop.builder.build(.gradientWeight, agop.rows, self.segments[index], block, columns, into: h, lane: lane)
+      builder.build(.gradientWeight, rows, self.segments[index], block, columns, into: h, lane: lane)
       self.addSums(index, h, a, columns.centre, lane)
       pokeFromMain(lane)
     }
@@ -89,14 +90,15 @@ final class GradientChunk<T: Real>: @unchecked Sendable {
   /// After all blocks: with m the class means and a the row's class, G_c += sum over b of S_bc (m_b - m_a) - (sum over b of
   /// S_bc) (x_i - m_a).
   func finish(_ agop: ClassGradients<T>) {
+    let rows = agop.rows
     agop.team.forEach(0..<(segments.count * classes)) { task, _ in
       let (index, c) = (task / self.classes, task % self.classes)
-      self.finish(agop, index, c)
+      self.finish(rows, index, c)
     }
   }
 
-  private func finish(_ agop: ClassGradients<T>, _ index: Int, _ c: Int) {
-    let (segment, centres) = (segments[index], agop.rows.centres)
+  private func finish(_ rows: CentredRows<T>, _ index: Int, _ c: Int) {
+    let (segment, centres) = (segments[index], rows.centres)
     let sums = Matrix<T>(uninitialisedRows: segment.rows.count, columns: centres.rows)
     let first = c * height + starts[index]
     let g = gradients.rows(first..<(first + segment.rows.count))
@@ -107,7 +109,7 @@ final class GradientChunk<T: Real>: @unchecked Sendable {
         total += all[b * classes + c]
         sums[i, b] = T(all[b * classes + c])
       }
-      let (deviation, weight) = (agop.rows.deviations.row(segment.rows.lowerBound + i), T(total))
+      let (deviation, weight) = (rows.deviations.row(segment.rows.lowerBound + i), T(total))
       let target = g.row(i)
       for k in 0..<target.count { target[k] -= weight * deviation[k] }
     }

@@ -7,7 +7,7 @@ import MPI
 ///   - centres: near the rows; (classes x width). Absent classes keep theirs.
 func centredOnClassMeans<T: Real>(
   _ deviations: Matrix<T>, _ centres: Matrix<Double>, layout: Layout, world: Communicator, team: ThreadTeam,
-  meter: CommunicationMeter
+  timer: PhaseTimer
 ) throws -> CentredRows<T> {
   let segments = layout.segments(of: world.rank)
   let shift = Matrix<Double>(rows: centres.rows, columns: centres.columns)
@@ -16,7 +16,7 @@ func centredOnClassMeans<T: Real>(
       T.accumulate(deviations.pointer + i * deviations.columns, shift.row(segment.centre).baseAddress ?? shift.pointer, deviations.columns)
     }
   }
-  try meter.time { try world.sum(shift.buffer) }
+  try timer.measure(.communication) { try world.sum(shift.buffer) }
   for c in layout.presentClasses {
     for k in 0..<shift.columns {
       shift[c, k] /= Double(layout.classCounts[c])

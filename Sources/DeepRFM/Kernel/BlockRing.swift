@@ -6,7 +6,7 @@ struct BlockRing<T: Real> {
   let world: Communicator
   let layout: Layout
   let team: ThreadTeam
-  let meter: CommunicationMeter
+  let timer: PhaseTimer
 
   /// Keeps a message under way between two pieces of work; call it from the thread that speaks MPI.
   typealias Poke = () -> Void
@@ -38,7 +38,7 @@ struct BlockRing<T: Real> {
             tag: 1))
         // A failure to make progress comes to light in waitAll.
         try body(owner, block, { _ = try? messages.poke() })
-        try meter.time { try messages.waitAll() }
+        try timer.measure(.communication) { try messages.waitAll() }
       } catch {
         messages.abandonAll()
         throw error

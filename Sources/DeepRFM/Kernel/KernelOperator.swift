@@ -11,7 +11,7 @@ public final class KernelOperator<T: Real> {
   public let layout: Layout
   let world: Communicator
   let team: ThreadTeam
-  let meter: CommunicationMeter
+  let timer: PhaseTimer
   let builder: TileBuilder<T>
   let schedule: PairSchedule
   private var blocks: [PairBlock] = []
@@ -29,16 +29,16 @@ public final class KernelOperator<T: Real> {
   /// - Parameter progress: called with the finished share, 0 to 1.
   public init(
     _ kernel: Kernel, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    meter: CommunicationMeter, progress: (Double) -> Void = { _ in }
+    timer: PhaseTimer, progress: (Double) -> Void = { _ in }
   ) throws {
     self.rows = rows
     self.layout = layout
     self.world = world
     self.team = team
-    self.meter = meter
+    self.timer = timer
     schedule = PairSchedule(rank: world.rank, ranks: world.size)
     builder = TileBuilder(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
-    let ring = BlockRing<T>(world: world, layout: layout, team: team, meter: meter)
+    let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
     try ring.forEachBlock(startingWith: rows, steps: schedule.steps) { owner, block, poke in
       blocks.append(build(owner, block, poke))
       progress(Double(blocks.count) / Double(schedule.steps))
@@ -89,12 +89,12 @@ extension KernelOperator {
     do {
       try applyConstants(v, into: y)
       for block in blocks {
-        let vector = try meter.time { try exchange.vector(of: block.other) }
+        let vector = try timer.measure(.communication) { try exchange.vector(of: block.other) }
         let (own, other) = multiply(block, exchange.own, vector, exchange.poke)
         add(own, to: y)
         if block.other == world.rank { add(other, to: y) } else { try exchange.send(sum(other), to: block.other) }
       }
-      for part in try meter.time({ try exchange.finish() }) { add([part], to: y) }
+      for part in try timer.measure(.communication, { try exchange.finish() }) { add([part], to: y) }
     } catch {
       exchange.abandon()
       throw error
@@ -103,7 +103,7 @@ extension KernelOperator {
 
   /// y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
   private func applyConstants(_ v: Matrix<Double>, into y: Matrix<Double>) throws {
-    let sums = try classSums(v)
+    let sums = try sumByClass(v, rows.segments, layout, world, timer)
     let classes = layout.classCount
     let products = Matrix<Double>(rows: classes, columns: v.columns)
     for a in 0..<classes {
@@ -115,18 +115,6 @@ extension KernelOperator {
     for segment in rows.segments {
       for i in segment.rows { _ = y.row(i).update(fromContentsOf: products.row(segment.centre)) }
     }
-  }
-
-  /// Sums of v's rows by class, over all ranks; (classes x columns).
-  private func classSums(_ v: Matrix<Double>) throws -> Matrix<Double> {
-    let sums = Matrix<Double>(rows: layout.classCount, columns: v.columns)
-    for segment in rows.segments {
-      for i in segment.rows {
-        for k in 0..<v.columns { sums[segment.centre, k] += v[i, k] }
-      }
-    }
-    try meter.time { try world.sum(sums.buffer) }
-    return sums
   }
 
   /// E v and E^T v of one pair of blocks, as each lane's own sums.
@@ -157,4 +145,18 @@ extension KernelOperator {
   private func add(_ parts: [Matrix<Double>], to y: Matrix<Double>) {
     for part in parts { for k in 0..<part.count { y.pointer[k] += part.pointer[k] } }
   }
+}
+
+/// *Collective.* Sums of a matrix's rows by class, over all ranks; (classes x columns).
+func sumByClass(
+  _ v: Matrix<Double>, _ segments: [Segment], _ layout: Layout, _ world: Communicator, _ timer: PhaseTimer
+) throws -> Matrix<Double> {
+  let sums = Matrix<Double>(rows: layout.classCount, columns: v.columns)
+  for segment in segments {
+    for i in segment.rows {
+      for k in 0..<v.columns { sums[segment.centre, k] += v[i, k] }
+    }
+  }
+  try timer.measure(.communication) { try world.sum(sums.buffer) }
+  return sums
 }

@@ -8,14 +8,14 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
 
   /// `code` is the C library's errno, read at once after the call that failed.
   init(_ action: String, _ path: String, code: Int32) {
-    self.init("cannot \(action) \(path): \(systemMessage(code))")
+    self.init("cannot \(action) \(path): \(Self.reason(code))")
   }
-}
 
-/// What the C library says of an errno (strerror), without its capital.
-func systemMessage(_ code: Int32) -> String {
-  let message = String(cString: strerror(code))
-  return message.prefix(1).lowercased() + message.dropFirst()
+  /// What the C library says of an errno (strerror), without its capital.
+  static func reason(_ code: Int32) -> String {
+    let message = String(cString: strerror(code))
+    return message.prefix(1).lowercased() + message.dropFirst()
+  }
 }
 
 /// An open file: closed when the last reference goes.
@@ -33,7 +33,9 @@ final class File {
   /// Opens for reading (open). Throws `InputError`: a file that is not there is the user's to mend.
   static func reading(_ path: String) throws(InputError) -> File {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw InputError("cannot read \(path): \(systemMessage(errno))") }
+    guard descriptor >= 0 else {
+      throw InputError("cannot read \(path): \(FileError.reason(errno))")
+    }
     let file = File(path: path, descriptor: descriptor)
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
@@ -116,7 +118,7 @@ extension File {
       // `read`, not `pread`: a configuration may come through a pipe.
       let count = Glibc.read(file.descriptor, &block, block.count)
       if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw InputError("cannot read \(path): \(systemMessage(errno))") }
+      guard count >= 0 else { throw InputError("cannot read \(path): \(FileError.reason(errno))") }
       if count == 0 { return bytes }
       bytes += block[..<count]
     }

@@ -157,6 +157,13 @@ extension TrainOptions {
     }
   }
 
+  /// Checks what depends on the number of ranks. Throws `InputError`, on every rank the same.
+  public func validate(ranks: Int) throws(InputError) {
+    if solver == .cholesky && ranks > 1 {
+      throw InputError("--solver cholesky runs on one rank, not on \(ranks)")
+    }
+  }
+
   /// What the contract names and this version does not do yet.
   private static let notInThisVersion: [(name: String, asked: @Sendable (TrainOptions) -> Bool)] = [
     ("--resume", { $0.resume }),

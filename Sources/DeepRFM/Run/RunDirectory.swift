@@ -67,11 +67,11 @@ public struct RunDirectory: Sendable, Equatable {
         throw InputError("--output \(path) is in use: give another directory, or an empty one")
       }
     } else if errno != ENOENT {
-      throw InputError("--output \(path) cannot be used: \(systemMessage(errno))")
+      throw InputError("--output \(path) cannot be used: \(FileError.reason(errno))")
     }
     let parent = nearestExisting(path)
     guard access(parent, W_OK | X_OK) == 0 else {
-      throw InputError("--output \(path) cannot be made in \(parent): \(systemMessage(errno))")
+      throw InputError("--output \(path) cannot be made in \(parent): \(FileError.reason(errno))")
     }
   }
 
@@ -138,7 +138,7 @@ extension RunDirectory {
   /// Names in a directory, without "." and ".." (opendir, readdir).
   private static func entries(of path: String) throws(InputError) -> [String] {
     guard let stream = opendir(path) else {
-      throw InputError("--output \(path) cannot be read: \(systemMessage(errno))")
+      throw InputError("--output \(path) cannot be read: \(FileError.reason(errno))")
     }
     defer { closedir(stream) }
     var names: [String] = []

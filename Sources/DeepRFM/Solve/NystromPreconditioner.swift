@@ -11,7 +11,7 @@ struct NystromPreconditioner {
   private let gains: [Double]
   private let world: Communicator
   private let team: ThreadTeam
-  private let meter: CommunicationMeter
+  private let timer: PhaseTimer
 
   var rank: Int { gains.count }
 
@@ -21,14 +21,14 @@ struct NystromPreconditioner {
   ) throws {
     world = k.world
     team = k.team
-    meter = k.meter
+    timer = k.timer
     // With K - F F^T below the ridge the condition is below 2: more columns save nothing.
     let partial = try PartialCholesky(
       of: k, limit: min(limit, k.layout.sampleCount), enough: ridge, random: random, progress: progress)
     let factor = partial.factor.view.columns(0..<partial.rank)
     let gram = Matrix<Double>(rows: partial.rank, columns: partial.rank)
     team.withThreadedBLAS { addGram(of: factor, beta: 0, intoLower: gram.view) }
-    try meter.time { try k.world.sum(gram.buffer) }
+    try timer.measure(.communication) { try k.world.sum(gram.buffer) }
     let eigen = try team.withThreadedBLAS { try SymmetricEigen(of: gram) }
     // Eigenvalues below the rounding of F^T F are dropped.
     let floor = Double(partial.rank) * Double.ulpOfOne * (eigen.values.last ?? 0)
@@ -49,7 +49,7 @@ struct NystromPreconditioner {
     z.pointer.update(from: r.pointer, count: r.count)
     let inner = Matrix<Double>(rows: rank, columns: r.columns)
     team.withThreadedBLAS { multiply(vectors.view, r.view, transposeA: true, into: inner.view) }
-    try meter.time { try world.sum(inner.buffer) }
+    try timer.measure(.communication) { try world.sum(inner.buffer) }
     for (row, gain) in gains.enumerated() { for c in 0..<inner.columns { inner[row, c] *= gain } }
     team.withThreadedBLAS { multiply(vectors.view, inner.view, beta: 1, into: z.view) }
   }

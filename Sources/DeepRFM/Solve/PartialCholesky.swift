@@ -42,14 +42,14 @@ struct PartialCholesky {
     for (position, local) in pivots.own {
       for c in 0..<rank { known[position, c] = factor[local, c] }
     }
-    try k.meter.time { try k.world.sum(known.buffer) }
+    try k.timer.measure(.communication) { try k.world.sum(known.buffer) }
     let earlier = factor.view.columns(0..<rank)
     k.team.withThreadedBLAS {
       multiply(earlier, known.view, transposeB: true, alpha: -1, beta: 1, into: columns.view)
     }
     let core = Matrix<Double>(rows: pivots.count, columns: pivots.count)
     for (position, local) in pivots.own { _ = core.row(position).update(fromContentsOf: columns.row(local)) }
-    try k.meter.time { try k.world.sum(core.buffer) }
+    try k.timer.measure(.communication) { try k.world.sum(core.buffer) }
     // What E's rounding in T leaves undecided.
     let noise = 8 * Double(T.ulpOfOne) * largest + 64 * Double.ulpOfOne
     let cholesky = PivotedCholesky(of: core, tolerance: noise)

@@ -14,7 +14,7 @@ struct PivotRows<T: Real> {
   init(
     drawing wanted: Int, weights: [Double], of k: KernelOperator<T>, random: RandomStream, round: Int
   ) throws {
-    let sums = try k.meter.time { try k.world.allGather([weights.reduce(0, +)]) }.map { $0[0] }
+    let sums = try k.timer.measure(.communication) { try k.world.allGather([weights.reduce(0, +)]) }.map { $0[0] }
     let total = sums.reduce(0, +)
     let before = sums.prefix(k.world.rank).reduce(0, +)
     let draws = (0..<wanted).map { random.uniform(row: round, column: $0) * total }.sorted()
@@ -35,14 +35,14 @@ struct PivotRows<T: Real> {
   /// *Collective.* The given rows of each rank, ascending.
   private init(own chosen: [Int], of k: KernelOperator<T>) throws {
     let shard = k.layout.shard(of: k.world.rank)
-    let all = try k.meter.time { try k.world.allGather(chosen.map { $0 + shard.lowerBound }) }
+    let all = try k.timer.measure(.communication) { try k.world.allGather(chosen.map { $0 + shard.lowerBound }) }
     let offset = all.prefix(k.world.rank).reduce(0) { $0 + $1.count }
     let indices = all.flatMap { $0 }
     let storage = Matrix<T>(rows: indices.count, columns: k.rows.width)
     for (position, local) in chosen.enumerated() {
       _ = storage.row(offset + position).update(fromContentsOf: k.rows.deviations.row(local))
     }
-    try k.meter.time { try k.world.sum(storage.buffer) }
+    try k.timer.measure(.communication) { try k.world.sum(storage.buffer) }
     rows = CentredRows(
       storage, rowCount: indices.count, centres: k.rows.centres, segments: k.layout.segments(ofSorted: indices),
       team: k.team)
@@ -90,6 +90,6 @@ extension KernelOperator {
       }
     }
     let own = largest.buffer.max() ?? 0
-    return (result, try meter.time { try world.maximum(own) })
+    return (result, try timer.measure(.communication) { try world.maximum(own) })
   }
 }

@@ -63,7 +63,7 @@ struct RidgeSolver {
           z.pointer.update(from: r.pointer, count: r.count)
         }
       },
-      sum: { values in try k.meter.time { try k.world.sum(&values) } })
+      sum: { values in try k.timer.measure(.communication) { try k.world.sum(&values) } })
   }
 
   /// The truth about a solution that came without iterations.

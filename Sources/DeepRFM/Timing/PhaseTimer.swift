@@ -45,10 +45,10 @@ public final class PhaseTimer {
     return try body()
   }
 
-  /// What was measured since the timer was made or restarted, running phases included.
-  public var seconds: LayerMetrics.Seconds {
+  /// Seconds of each phase, in their order, and the total, since the timer was made or restarted; running phases included.
+  public var values: [Double] {
     charge()
-    return LayerMetrics.Seconds(values: elapsed + [mark - began])
+    return elapsed + [mark - began]
   }
 
   /// Sets every phase and the total to zero: a new layer begins.
@@ -62,24 +62,5 @@ public final class PhaseTimer {
     let now = clock()
     if let phase = running.last { elapsed[phase.rawValue] += now - mark }
     mark = now
-  }
-}
-
-/// *Local.* The most memory that this process has held at once.
-public enum PeakMemory {
-  /// Resident bytes: VmHWM of /proc/self/status, or else getrusage's.
-  public static var bytes: Int {
-    if let status = try? File.contents("/proc/self/status", limit: 1 << 20),
-      let line = status.split(separator: UInt8(ascii: "\n")).first(where: {
-        $0.starts(with: "VmHWM:".utf8)
-      }),
-      let kilobytes = Int(
-        String(decoding: line.filter { (0x30...0x39).contains($0) }, as: UTF8.self))
-    {
-      return kilobytes << 10
-    }
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss << 10
   }
 }

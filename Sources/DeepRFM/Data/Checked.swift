@@ -1,0 +1,38 @@
+/// The product of numbers that a file's header gives, nil where one is negative or the product overflows.
+package func checkedProduct(_ factors: [Int]) -> Int? {
+  var product = 1
+  for factor in factors {
+    let (value, overflow) = product.multipliedReportingOverflow(by: factor)
+    guard factor >= 0, !overflow else { return nil }
+    product = value
+  }
+  return product
+}
+
+/// What no data set may exceed, whatever its header says: a row and a label must fit in memory many times.
+package enum Limits {
+  /// Features of one sample.
+  package static let features = 1 << 24
+  /// Classes.
+  package static let classes = 1 << 16
+
+  package static func checkFeatures(_ count: Int, of path: String) throws {
+    guard count > 0 else { throw InputError("\(path) has no features: its samples are empty.") }
+    guard count <= features else {
+      throw InputError("\(path) has \(count) features a sample; at most \(features) are supported.")
+    }
+  }
+
+  package static func checkSamples(_ count: Int, of path: String) throws {
+    guard count > 0 else { throw InputError("\(path) holds no samples.") }
+  }
+
+  /// Images and labels, one of each a sample.
+  package static func checkCounts(_ samples: Int, _ path: String, labels: Int, _ labelPath: String)
+    throws
+  {
+    guard samples == labels else {
+      throw InputError("\(path) holds \(samples) samples, but \(labelPath) holds \(labels) labels.")
+    }
+  }
+}

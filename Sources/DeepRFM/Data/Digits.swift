@@ -1,0 +1,39 @@
+import CDigits
+
+/// The 1,797 handwritten digits that are part of the program (see CDigits.h). Row: 8 x 8 pixels 0...16, row by
+/// row.
+package struct Digits: SampleReader {
+  package static let classCount = 10
+  private static let recordBytes = 1 + Int(DIGITS_PIXELS)
+
+  package init() {}
+
+  package var sampleCount: Int { Int(DIGITS_COUNT) }
+  package var featureCount: Int { Int(DIGITS_PIXELS) }
+
+  private func record(_ index: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(
+      start: digits_records() + index * Digits.recordBytes, count: Digits.recordBytes)
+  }
+
+  package func labels(first count: Int) throws -> [Int] {
+    try checkAsked(count, of: "the digits data set")
+    return (0..<count).map { Int(record($0)[0]) }
+  }
+
+  package func readRows(
+    _ indices: [Int],
+    _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
+  ) throws {
+    let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
+    defer { row.deallocate() }
+    row.initialize(repeating: 0)
+    for request in try RowRequest.inFileOrder(
+      indices, count: sampleCount, of: "the digits data set")
+    {
+      NumberFormat.byte.decode(
+        UnsafeRawBufferPointer(rebasing: record(request.index)[1...]), into: row)
+      try body(request.position, UnsafeBufferPointer(row))
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/// Samples in LIBSVM's text format (https://www.csie.ntu.edu.tw/~cjlin/libsvm), where features that a line does
+/// not name are 0.
+///
+/// Opening reads and checks the whole file once, and keeps each sample's label and place.
+package struct LIBSVM: SampleReader {
+  let file: StreamedFile
+  /// Sorted; a label's place here is its class.
+  let classLabels: [Double]
+  package let featureCount: Int
+  private let classes: [Int]
+  private let places: [Place]
+
+  private struct Place {
+    let offset: Int
+    let line: Int
+  }
+
+  package var sampleCount: Int { places.count }
+  package var classCount: Int { classLabels.count }
+  package var classNames: [String] {
+    classLabels.map { label in Int(exactly: label).map(String.init) ?? "\(label)" }
+  }
+
+  /// What the training file fixes for the test file.
+  package struct Known {
+    package let classLabels: [Double]
+    package let featureCount: Int
+  }
+
+  package var known: Known { Known(classLabels: classLabels, featureCount: featureCount) }
+
+  /// The training file in a folder.
+  package static func train(in folder: DataFolder) throws -> LIBSVM {
+    try LIBSVM(folder.require(["train"]), known: nil)
+  }
+
+  /// The test file in a folder, nil where there is none.
+  package static func test(in folder: DataFolder, known: Known) throws -> LIBSVM? {
+    try folder.find(["test"]).map { try LIBSVM($0, known: known) }
+  }
+
+  /// `known`: labels and features beyond these throw `InputError`; nil: they are this file's own.
+  package init(_ path: String, known: Known?) throws {
+    file = try StreamedFile(path)
+    var lines = LIBSVMLines(try file.stream())
+    var labels: [Double] = []
+    var places: [Place] = []
+    var features = 0
+    while let label = try lines.next({ index, _ in features = max(features, index + 1) }) {
+      if let known { try LIBSVM.check(label, features, against: known, lines) }
+      labels.append(label)
+      places.append(Place(offset: lines.lineOffset, line: lines.line))
+    }
+    self.places = places
+    featureCount = known?.featureCount ?? features
+    classLabels = known?.classLabels ?? Set(labels).sorted()
+    try Limits.checkSamples(labels.count, of: path)
+    try Limits.checkFeatures(featureCount, of: path)
+    guard classLabels.count <= Limits.classes else {
+      throw InputError(
+        "\(path) has \(classLabels.count) different labels; at most \(Limits.classes) are supported."
+      )
+    }
+    let numbers = Dictionary(uniqueKeysWithValues: zip(classLabels, 0...))
+    classes = labels.compactMap { numbers[$0] }
+  }
+
+  private static func check(
+    _ label: Double, _ features: Int, against known: Known, _ lines: LIBSVMLines
+  ) throws {
+    guard known.classLabels.contains(label) else {
+      throw lines.bad(
+        "label \(label) is not among the training file's \(known.classLabels.count) labels")
+    }
+    guard features <= known.featureCount else {
+      throw lines.bad(
+        "index \(features) is more than the training file's \(known.featureCount) features")
+    }
+  }
+
+  package func labels(first count: Int) throws -> [Int] {
+    try checkAsked(count, of: file.path)
+    return Array(classes.prefix(count))
+  }
+
+  package func readRows(
+    _ indices: [Int],
+    _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
+  ) throws {
+    let requests = try RowRequest.inFileOrder(indices, count: sampleCount, of: file.path)
+    let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
+    defer { row.deallocate() }
+    row.initialize(repeating: 0)
+    var lines = LIBSVMLines(try file.stream())
+    var current = -1
+    for request in requests {
+      if request.index != current {  // else the same row is asked for twice
+        try read(request.index, from: &lines, into: row)
+        current = request.index
+      }
+      try body(request.position, UnsafeBufferPointer(row))
+    }
+  }
+
+  private func read(
+    _ index: Int, from lines: inout LIBSVMLines, into row: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    row.update(repeating: 0)
+    try lines.jump(to: places[index].offset, line: places[index].line)
+    let label = try lines.next { index, value in
+      guard index < row.count else {
+        throw InputError("\(file.path) has changed while it was read.")
+      }
+      row[index] = value
+    }
+    guard label == classLabels[classes[index]] else {
+      throw InputError("\(file.path) has changed while it was read.")
+    }
+  }
+}

@@ -1,0 +1,181 @@
+/// The header of an NPY file, versions 1 to 3 (NEP 1; numpy.lib.format): magic, version, length, then a Python
+/// dictionary with the keys descr, fortran_order and shape.
+package struct NPYHeader: Sendable {
+  package let format: NumberFormat
+  package let isFortranOrder: Bool
+  package let shape: [Int]
+  /// Of the first number in the file.
+  package let dataOffset: Int
+  /// Product of the shape.
+  package let count: Int
+
+  /// Longer headers belong to structured arrays, which are not read here.
+  private static let longest = 1 << 16
+
+  /// Throws `InputError` for another magic number, an element type that is no real number, or a shape that
+  /// does not agree with the file's size.
+  package init(_ file: InputFile) throws {
+    let path = file.path
+    let start = try file.beginning(12)
+    guard start.count >= 10, start.starts(with: [0x93] + "NUMPY".utf8) else {
+      throw InputError("\(path) is not an NPY file: it does not begin with \\x93NUMPY.")
+    }
+    guard 1...3 ~= start[6], start.count == 12 || start[6] == 1 else {
+      throw InputError("\(path) is an NPY file of version \(start[6]), which is not known.")
+    }
+    let lengthBytes = start[6] == 1 ? 2 : 4
+    let length = start[8..<8 + lengthBytes].reversed().reduce(0) { $0 << 8 | Int($1) }
+    dataOffset = 8 + lengthBytes + length
+    guard dataOffset <= file.size else {
+      throw InputError(
+        "\(path) is truncated: its header ends at byte \(dataOffset), the file at \(file.size).")
+    }
+    guard length <= NPYHeader.longest else {
+      throw InputError(
+        "\(path) has a header of \(length) bytes: structured arrays are not supported.")
+    }
+    let text = try file.beginning(dataOffset).dropFirst(8 + lengthBytes)
+    var fields = NPYHeaderFields(text: Array(text), path: path)
+    try fields.parse()
+    format = try NPYHeader.format(fields.descr, path)
+    isFortranOrder = fields.isFortranOrder
+    shape = fields.shape
+    guard let count = checkedProduct(shape), let bytes = checkedProduct([count, format.size]) else {
+      throw InputError("\(path) is damaged: its header gives the impossible shape \(shape).")
+    }
+    self.count = count
+    try NPYHeader.check(file, expected: bytes, after: dataOffset, shape)
+  }
+
+  private static func check(
+    _ file: InputFile, expected bytes: Int, after offset: Int, _ shape: [Int]
+  ) throws {
+    let there = file.size - offset
+    if there != bytes {
+      throw InputError(
+        "\(file.path) \(there < bytes ? "is truncated" : "has trailing bytes"): its shape \(shape) takes"
+          + " \(bytes) bytes of data, and it has \(there).")
+    }
+  }
+
+  /// The element type of a `descr` such as <f4.
+  private static func format(_ descr: String, _ path: String) throws -> NumberFormat {
+    let marks = Array(descr)
+    let known: [Character: NumberFormat.Kind] = [
+      "i": .signed, "u": .unsigned, "f": .real, "b": .unsigned,
+    ]
+    let sizes: [Character: [String]] = [
+      "i": ["1", "2", "4", "8"], "u": ["1", "2", "4", "8"], "f": ["4", "8"], "b": ["1"],
+    ]
+    guard marks.count == 3, "<>|=".contains(marks[0]), let kind = known[marks[1]],
+      sizes[marks[1]]?.contains(String(marks[2])) == true, let size = Int(String(marks[2]))
+    else {
+      throw InputError(
+        "\(path) has elements of type \(descr): only f4, f8, i1 to i8, u1 to u8 and bool are supported."
+      )
+    }
+    return NumberFormat(kind, size: size, bigEndian: marks[0] == ">")
+  }
+}
+
+/// A parser of the small part of Python's syntax that NPY headers are written in.
+private struct NPYHeaderFields {
+  let text: [UInt8]
+  let path: String
+  var place = 0
+  private(set) var descr = ""
+  private(set) var isFortranOrder = false
+  private(set) var shape: [Int] = []
+
+  init(text: [UInt8], path: String) {
+    self.text = text
+    self.path = path
+  }
+
+  mutating func parse() throws {
+    var seen: Set<String> = []
+    try expect("{")
+    while !accept("}") {
+      let key = try string()
+      try expect(":")
+      switch key {
+      case "descr": descr = try string()
+      case "fortran_order": isFortranOrder = try boolean()
+      case "shape": shape = try tuple()
+      default: throw damaged("has the unknown key \(key)")
+      }
+      guard seen.insert(key).inserted else { throw damaged("has the key \(key) twice") }
+      if !accept(",") {
+        try expect("}")
+        break
+      }
+    }
+    guard seen.count == 3 else {
+      throw damaged("lacks one of the keys descr, fortran_order, shape")
+    }
+  }
+
+  private mutating func skipSpace() {
+    while place < text.count, text[place] == 0x20 || text[place] == 0x0a { place += 1 }
+  }
+
+  private mutating func accept(_ mark: Unicode.Scalar) -> Bool {
+    skipSpace()
+    guard place < text.count, text[place] == UInt8(ascii: mark) else { return false }
+    place += 1
+    return true
+  }
+
+  private mutating func expect(_ mark: Unicode.Scalar) throws {
+    guard accept(mark) else { throw damaged("lacks a \(mark) at character \(place)") }
+  }
+
+  private mutating func string() throws -> String {
+    guard let quote: UInt8 = accept("'") ? 0x27 : accept("\"") ? 0x22 : nil else {
+      throw damaged("has no string at character \(place) (structured arrays are not supported)")
+    }
+    guard let end = text[place...].firstIndex(of: quote) else {
+      throw damaged("has a string without end")
+    }
+    defer { place = end + 1 }
+    return String(decoding: text[place..<end], as: UTF8.self)
+  }
+
+  private mutating func boolean() throws -> Bool {
+    skipSpace()
+    for (word, value) in [("True", true), ("False", false)]
+    where text[place...].starts(with: word.utf8) {
+      place += word.utf8.count
+      return value
+    }
+    throw damaged("has a fortran_order that is neither True nor False")
+  }
+
+  private mutating func tuple() throws -> [Int] {
+    var sizes: [Int] = []
+    try expect("(")
+    while !accept(")") {
+      sizes.append(try number())
+      if !accept(",") {
+        try expect(")")
+        break
+      }
+    }
+    return sizes
+  }
+
+  private mutating func number() throws -> Int {
+    skipSpace()
+    let digits = text[place...].prefix { 0x30...0x39 ~= $0 }
+    guard let value = Int(String(decoding: digits, as: UTF8.self)) else {
+      throw damaged("has a shape that is no list of sizes")
+    }
+    place += digits.count
+    _ = accept("L")  // Python 2 wrote long integers so
+    return value
+  }
+
+  private func damaged(_ what: String) -> InputError {
+    InputError("\(path) is damaged: its NPY header \(what).")
+  }
+}

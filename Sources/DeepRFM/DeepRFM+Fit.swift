@@ -1,0 +1,154 @@
+import LinearAlgebra
+import MPI
+
+/// A layer's system was not solved to the tolerance.
+public struct SolveError: RankError, Equatable, CustomStringConvertible {
+  public let sentence: String
+  public var exitStatus: Int32 { 1 }
+  public var description: String { sentence }
+}
+
+/// A layer's predictor on the training samples.
+struct Fit {
+  let solution: Solution
+  /// Columns of the preconditioner that was used; 0: none.
+  let preconditionerRank: Int
+
+  /// A's own rows, (own rows x classes).
+  var coefficients: Matrix<Double> { solution.coefficients }
+}
+
+extension Training {
+  private var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
+
+  /// *Collective.* Solves (k(X, X) + ridge I) A = Y.
+  func fit(_ layer: Int, _ samples: Samples<T>) throws -> Fit {
+    let matrix = try phase(layer, .kernel) {
+      try KernelOperator(
+        kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer, progress: $0)
+    }
+    let count = samples.layout.sampleCount
+    let rank = options.preconditionerRank ?? RidgeSolver.defaultRank(samples: count)
+    let solver = RidgeSolver(
+      method: options.solver, ridge: options.ridge, tolerance: options.tolerance,
+      maxIterations: options.maxIterations,
+      preconditionerRank: options.preconditioner == .nystrom ? min(rank, count) : 0)
+    let random = RandomStream(seed: options.seed, layer: layer, purpose: .pivots)
+    let preconditioner = try phase(layer, .preconditioner) {
+      try solver.makePreconditioner(of: matrix, random: random, progress: $0)
+    }
+    let targets = targets(samples)
+    let solution = try phase(layer, .solve) {
+      try solver.solve(matrix, targets, preconditioner: preconditioner, progress: $0)
+    }
+    if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(layer, solution) }
+    return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)
+  }
+
+  /// Y: +1 at a row's own class, -1 elsewhere; (own rows x classes).
+  func targets(_ samples: Samples<T>) -> Matrix<Double> {
+    let y = Matrix<Double>(uninitialisedRows: samples.rows.rowCount, columns: samples.layout.classCount)
+    y.view.fill(-1)
+    for segment in samples.rows.segments { for i in segment.rows { y[i, segment.centre] = 1 } }
+    return y
+  }
+
+  private func unsolved(_ layer: Int, _ solution: Solution) -> any Error {
+    let how =
+      switch solution.outcome {
+      case .converged: "converged"
+      case .stalled: "stalled"
+      case .indefinite: "met a direction in which the rounded kernel matrix is not positive definite"
+      case .iterationLimit: "reached --max-iterations"
+      }
+    return SolveError(
+      sentence: "layer \(layer): the solver \(how) after \(solution.iterations) iterations, at a true relative residual of "
+        + "\(Float(solution.worstResidual)) where --tolerance is \(options.tolerance) "
+        + "(--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps)")
+  }
+
+  /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank.
+  func computeAGOP(_ samples: Samples<T>, _ fit: Fit, progress: (Double) -> Void) throws -> Matrix<Double> {
+    let builder = TileBuilder<T>(
+      kernel: kernel, centres: samples.rows.centres, tileRows: samples.layout.tileRows, lanes: team.count)
+    let gradients = ClassGradients(
+      builder: builder, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer)
+    let agop = try gradients.agop(fit.coefficients, progress: progress)
+    let largest = agop.buffer.max() ?? 0
+    // All gradients are 0 for a single sample: there is nothing to divide.
+    if largest > 0 { for k in 0..<agop.count { agop.pointer[k] /= largest } }
+    return agop
+  }
+
+  /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
+  /// others; or an ablation's matrix.
+  func project(_ layer: Int, _ agop: Matrix<Double>) throws -> Matrix<T> {
+    guard options.projection == .agop else {
+      return FeatureMap<T>.ablation(options.projection, width: agop.rows, seed: options.seed, layer: layer)
+    }
+    let root = try world.together {
+      world.rank == 0
+        ? try symmetricRoot(agop, team: team).converted(to: T.self)
+        : Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows)
+    }
+    try timer.measure(.communication) { try world.broadcast(root.buffer, from: 0) }
+    return root
+  }
+}
+
+extension Training {
+  /// *Collective.* What is known of a layer before its features: collapse of its input, and its predictor's quality.
+  func measure(_ layer: Int, _ samples: Samples<T>, _ fit: Fit) throws -> LayerMetrics {
+    var metrics = LayerMetrics()
+    metrics.layer = layer
+    metrics.inputWidth = samples.rows.width
+    metrics.samples = samples.layout.sampleCount
+    metrics.ranks = world.size
+    let scatter = try timer.measure(.communication) { try world.sum(samples.rows.squaredNorms.reduce(0, +)) }
+    metrics.nc1.input = nc1(scatter: scatter, means: samples.rows.centres, layout: samples.layout)
+    metrics.nc2.input = nc2(means: samples.rows.centres, layout: samples.layout)
+    let classes = samples.layout.classCount
+    (metrics.accuracy.train, metrics.meanSquaredError.train) = try quality(
+      trainOutputs(samples, fit), samples.labels, of: samples.layout.sampleCount, classes)
+    if let test = samples.test {
+      let predictor = Predictor(
+        kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer)
+      let outputs = try predictor.outputs(at: test, fit.coefficients)
+      (metrics.accuracy.test, metrics.meanSquaredError.test) = try quality(
+        outputs, samples.testLabels, of: samples.testCount, classes)
+    }
+    metrics.solver.method = options.solver
+    metrics.solver.iterations = fit.solution.iterations
+    metrics.solver.residual = fit.solution.worstResidual
+    metrics.solver.converged = fit.solution.outcome == .converged
+    metrics.solver.preconditionerRank = fit.preconditionerRank
+    metrics.agop.route = .class
+    return metrics
+  }
+
+  /// f(X) = K A = Y - ridge A - residual: no product is needed.
+  private func trainOutputs(_ samples: Samples<T>, _ fit: Fit) -> Matrix<Double> {
+    let outputs = targets(samples)
+    for k in 0..<outputs.count {
+      outputs.pointer[k] -= options.ridge * fit.coefficients.pointer[k] + fit.solution.residual.pointer[k]
+    }
+    return outputs
+  }
+
+  /// *Collective.* Accuracy of the largest output, and the mean squared error over all entries against the targets +-1.
+  private func quality(
+    _ outputs: Matrix<Double>, _ labels: [Int], of count: Int, _ classes: Int
+  ) throws -> (accuracy: Double, meanSquaredError: Double) {
+    var sums = [0.0, 0.0]
+    for (i, label) in labels.enumerated() {
+      let row = outputs.row(i)
+      if row.indices.max(by: { row[$0] < row[$1] }) == label { sums[0] += 1 }
+      for c in row.indices {
+        let error = row[c] - (c == label ? 1 : -1)
+        sums[1] += error * error
+      }
+    }
+    try timer.measure(.communication) { try world.sum(&sums) }
+    return (sums[0] / Double(count), sums[1] / Double(count * classes))
+  }
+}

@@ -1,0 +1,115 @@
+import LinearAlgebra
+import MPI
+
+/// The files of a run, written by rank 0 with what the others send it.
+struct RunRecorder<T: Real & TensorElement> {
+  let directory: RunDirectory
+  let world: Communicator
+  let layout: Layout
+
+  /// *Collective.* layers/NN.safetensors.
+  func save(_ layer: Int, _ agop: Matrix<Double>, _ map: FeatureMap<T>, _ coefficients: Matrix<Double>) throws {
+    var tensors: [TensorInfo] = [
+      TensorInfo("agop", .float64, [agop.rows, agop.columns]),
+      TensorInfo("projection", T.tensorType, [map.projection.rows, map.projection.columns]),
+      TensorInfo("weights", T.tensorType, [map.weights.rows, map.weights.columns]),
+      TensorInfo("coefficients", .float64, [layout.sampleCount, coefficients.columns]),
+    ]
+    if let phases = map.phases { tensors.insert(TensorInfo("phases", T.tensorType, [phases.columns]), at: 3) }
+    try write(directory.layer(layer), tensors, coefficients.view) { writer in
+      try writer.append(UnsafeBufferPointer(agop.buffer))
+      try writer.append(UnsafeBufferPointer(map.projection.buffer))
+      try writer.append(UnsafeBufferPointer(map.weights.buffer))
+      if let phases = map.phases { try writer.append(UnsafeBufferPointer(phases.buffer)) }
+    }
+  }
+
+  /// *Collective.* data.safetensors: what turns the file's samples into X.
+  func saveData(_ samples: Samples<T>) throws {
+    try world.together {
+      guard world.rank == 0 else { return }
+      let n = samples.order.count
+      let standardisation = samples.standardisation
+      let writer = try SafetensorsWriter(
+        directory.data,
+        [
+          TensorInfo("order", .int64, [n]), TensorInfo("labels", .int64, [n]),
+          TensorInfo("mean", .float64, [standardisation.mean.count]),
+          TensorInfo("scale", .float64, [standardisation.scale.count]),
+        ])
+      try writer.append(samples.order)
+      try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
+      try writer.append(standardisation.mean)
+      try writer.append(standardisation.scale)
+      try writer.finish()
+    }
+  }
+
+  /// *Collective.* model.safetensors: the last layer's X, as the kernel sees it.
+  func saveModel(_ samples: Samples<T>) throws {
+    let centers = Matrix<T>(uninitialisedRows: samples.rows.rowCount, columns: samples.rows.width)
+    let row = Matrix<Double>(uninitialisedRows: 1, columns: samples.rows.width)
+    for segment in samples.rows.segments {
+      for i in segment.rows {
+        samples.rows.read(row: i, centre: segment.centre, into: row.buffer)
+        for k in 0..<row.columns { centers[i, k] = T(row.pointer[k]) }
+      }
+    }
+    try write(
+      directory.model, [TensorInfo("centers", T.tensorType, [layout.sampleCount, centers.columns])], centers.view
+    ) { _ in }
+  }
+
+  /// *Local.* A line of metrics.jsonl, by rank 0.
+  func append(_ metrics: LayerMetrics) throws {
+    try world.together { if world.rank == 0 { try directory.append(metrics) } }
+  }
+
+  /// *Collective.* A file whose last tensor is spread over the ranks by rows: the blocks come to rank 0 one by one.
+  private func write<Element: Real & TensorElement>(
+    _ path: String, _ tensors: [TensorInfo], _ last: MatrixView<Element>,
+    _ writeFirst: (SafetensorsWriter) throws -> Void
+  ) throws {
+    let writer = try world.together {
+      guard world.rank == 0 else { return SafetensorsWriter?.none }
+      let writer = try SafetensorsWriter(path, tensors)
+      try writeFirst(writer)
+      return writer
+    }
+    let own = UnsafeMutableBufferPointer(start: last.pointer, count: last.rows * last.columns)
+    for rank in 0..<world.size {
+      let block = Matrix<Element>(uninitialisedRows: layout.shard(of: rank).count, columns: last.columns)
+      if rank > 0 && rank == world.rank { try world.send(UnsafeBufferPointer(own), to: 0, tag: 4) }
+      if rank > 0 && world.rank == 0 { try world.receive(block.buffer, from: rank, tag: 4) }
+      try world.together { try writer?.append(UnsafeBufferPointer(rank == 0 ? own : block.buffer)) }
+    }
+    try world.together { try writer?.finish() }
+  }
+}
+
+extension Training {
+  /// *Collective.* Makes the run directory, once all input was found good.
+  func openRun(_ samples: Samples<T>) throws -> RunRecorder<T> {
+    let path = try world.broadcast(options.output ?? RunDirectory.defaultPath(for: options.dataset), from: 0)
+    var used = options
+    used.output = path
+    let names = try world.allGather(Array(host.name.utf8)).map { String(decoding: $0, as: UTF8.self) }
+    let configuration = RunConfiguration(
+      options: used, ranks: world.size, threads: host.threads, hosts: Set(names).sorted(), blasKernels: host.coreName)
+    try world.together { if world.rank == 0 { _ = try RunDirectory.create(path, configuration) } }
+    let run = RunRecorder<T>(directory: RunDirectory(path), world: world, layout: samples.layout)
+    try run.saveData(samples)
+    return run
+  }
+
+  /// *Collective.* The layer's metrics with its times, the slowest rank's, and its memory; shows the row.
+  func finished(_ metrics: LayerMetrics) throws -> LayerMetrics {
+    var metrics = metrics
+    var slowest = timer.values
+    try world.maximum(&slowest)
+    metrics.seconds = LayerMetrics.Seconds(values: slowest)
+    metrics.peakMemoryBytes = try world.maximum(PeakMemory.bytes)
+    progress.row(metrics)
+    return metrics
+  }
+}

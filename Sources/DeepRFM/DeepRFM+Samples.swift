@@ -1,0 +1,78 @@
+import LinearAlgebra
+import MPI
+
+/// What passes from layer to layer: every rank's shard of the training samples, and its share of the test samples.
+struct Samples<T: Real> {
+  let layout: Layout
+  /// Class-sorted position -> position in the file.
+  let order: [Int]
+  let standardisation: Standardisation
+  /// X, own rows as deviations from the class means.
+  var rows: CentredRows<T>
+  var test: GroupedRows<T>?
+  let testLabels: [Int]
+  /// Over all ranks.
+  let testCount: Int
+
+  /// This rank's labels.
+  var labels: [Int] { rows.segments.flatMap { [Int](repeating: $0.centre, count: $0.rows.count) } }
+}
+
+extension Training {
+  /// *Collective.* Opens the data set and reads each rank's part.
+  func loadSamples() throws -> Samples<T> {
+    progress.begin("reading \(options.dataset.rawValue)")
+    defer { progress.endPhase() }
+    let dataset = try world.together {
+      if world.rank == 0, let output = options.output { try RunDirectory.check(output) }
+      return try Dataset.open(
+        options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
+        testSamples: options.testSamples)
+    }
+    let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
+    let test = try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) }
+    let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
+    return Samples(
+      layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
+      rows: try centre(shard.rows, near: origin, shard.layout),
+      test: test.map { GroupedRows($0.rows, tileRows: shard.layout.tileRows, team: team) },
+      testLabels: test?.labels ?? [], testCount: test?.sampleCount ?? 0)
+  }
+
+  /// *Collective.* Every row divided by its norm. Test rows go to the nearest class mean.
+  func normalise(_ samples: inout Samples<T>) throws {
+    let unit = samples.rows.normalised(team: team)
+    samples.rows = try centre(unit.deviations, near: unit.centres, samples.layout)
+    guard let test = samples.test else { return }
+    let units = test.rows.normalised(team: team)
+    samples.test = GroupedRows(units.deviations, centres: units.centres, like: test, team: team)
+      .regrouped(
+        to: samples.rows.centres, choices: samples.layout.presentClasses, tileRows: samples.layout.tileRows,
+        team: team)
+  }
+
+  /// *Collective.* Maps all rows to the next layer's X, and notes what the projection and the features look like.
+  func apply(_ map: FeatureMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
+    let mapped = samples.rows.mapped(by: map, team: team)
+    samples.rows = try centre(mapped.deviations, near: mapped.centres, samples.layout)
+    if let test = samples.test {
+      let image = test.rows.mapped(by: map, team: team)
+      samples.test = GroupedRows(image.deviations, centres: image.centres, like: test, team: team)
+    }
+    let scatters = try timer.measure(.communication) {
+      var sums = [mapped.projectedScatter, samples.rows.squaredNorms.reduce(0, +)]
+      try world.sum(&sums)
+      return sums
+    }
+    let layout = samples.layout
+    metrics.nc1.projected = nc1(scatter: scatters[0], means: mapped.projectedMeans, layout: layout)
+    metrics.nc2.projected = nc2(means: mapped.projectedMeans, layout: layout)
+    metrics.nc1.mapped = nc1(scatter: scatters[1], means: samples.rows.centres, layout: layout)
+    metrics.nc2.mapped = nc2(means: samples.rows.centres, layout: layout)
+    metrics.outputWidth = map.outputWidth
+  }
+
+  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> CentredRows<T> {
+    try centredOnClassMeans(deviations, centres, layout: layout, world: world, team: team, timer: timer)
+  }
+}

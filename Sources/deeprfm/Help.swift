@@ -1,0 +1,42 @@
+import DeepRFM
+
+extension Main {
+  /// What --help or --version asks for; nil if neither is there.
+  static func informationText(_ arguments: [String]) -> String? {
+    let asksHelp = arguments.contains("--help") || arguments.contains("-h")
+    if let subcommand = subcommands.first(where: { $0.name == arguments.first }) {
+      return asksHelp ? help(of: subcommand) : nil
+    }
+    if asksHelp { return help }
+    return arguments.first == "--version" ? "deeprfm \(version)" : nil
+  }
+
+  private static var help: String {
+    let lines = subcommands.map { subcommand in
+      "  " + subcommand.name + String(repeating: " ", count: max(2, 12 - subcommand.name.count))
+        + subcommand.summary
+    }
+    return """
+      Deep Recursive Feature Machines over MPI.
+
+      usage: deeprfm COMMAND [options]        under mpirun it uses every rank
+
+      \(lines.joined(separator: "\n"))
+
+        deeprfm COMMAND --help        the command's options
+        deeprfm --version             \(version)
+
+      exit status: 0 done, 1 failed, 2 bad usage or bad input
+      """
+  }
+
+  private static func help(of subcommand: any Subcommand.Type) -> String {
+    """
+    \(subcommand.summary)
+
+    usage: deeprfm \(subcommand.name) \(subcommand.usage)
+
+    \(subcommand.optionHelp)
+    """
+  }
+}

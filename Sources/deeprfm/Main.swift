@@ -1,0 +1,60 @@
+import DeepRFM
+import Glibc
+import MPI
+
+/// Parse, start MPI, run the subcommand, map errors to the exit status.
+@main enum Main {
+  static var subcommands: [any Subcommand.Type] { [Train.self, Predict.self, Debug.self] }
+
+  static func main() {
+    Startup.useBestKernels()
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if let text = informationText(arguments) {
+      if Launch.rank == 0 { standardOutput(text + "\n") }
+      exit(ExitStatus.done.rawValue)
+    }
+    // Not `get()` yet: under mpirun the ranks must first agree on who tells the user.
+    let command = Result { try parse(arguments) }
+    if case .failure(let error) = command, Launch.size == 1 { exit(announce(error)) }
+    exit(run(command))
+  }
+
+  /// The subcommand that the arguments ask for. Throws `InputError`.
+  private static func parse(_ arguments: [String]) throws -> any Subcommand {
+    guard let name = arguments.first else {
+      let names = subcommands.map { $0.name }.joined(separator: ", ")
+      throw InputError("no command was given: \(names) (see deeprfm --help)")
+    }
+    guard let subcommand = subcommands.first(where: { $0.name == name }) else {
+      throw unknown("command '\(name)'", name: name, candidates: subcommands.map { $0.name })
+    }
+    return try subcommand.init(arguments: Array(arguments.dropFirst()))
+  }
+
+  /// *Collective.* Returns the exit status. One rank prints an error, while MPI still runs: once a rank has ended
+  /// with an error, mpirun may end the others before they have spoken.
+  private static func run(_ command: Result<any Subcommand, any Error>) -> Int32 {
+    var announced: Int32?
+    do {
+      return try withMPI { world in
+        do {
+          return try world.together { try command.get() }.run(world).rawValue
+        } catch {
+          announced = announce(error)
+          throw error
+        }
+      }
+    } catch {
+      return announced ?? announce(error)
+    }
+  }
+
+  /// Prints the error, unless another rank does, and returns its exit status.
+  private static func announce(_ error: any Error) -> Int32 {
+    let known = error as? any RankError
+    if !(error is RemoteError) {
+      standardError("deeprfm: \(known?.sentence ?? "\(error)")\n")
+    }
+    return known?.exitStatus ?? ExitStatus.failed.rawValue
+  }
+}

@@ -1,0 +1,18 @@
+import DeepRFM
+import MPI
+
+/// A command of `deeprfm`: its name, its help, its options once parsed, and its work.
+protocol Subcommand {
+  static var name: String { get }
+  /// One line of `deeprfm --help`.
+  static var summary: String { get }
+  /// What stands above the options in `deeprfm <name> --help`.
+  static var usage: String { get }
+  /// The options, a line or more each.
+  static var optionHelp: String { get }
+
+  /// Throws `InputError`.
+  init(arguments: [String]) throws
+  /// *Collective.* Does the work.
+  func run(_ world: Communicator) throws -> ExitStatus
+}

@@ -1,0 +1,37 @@
+import DeepRFM
+import MPI
+
+/// `deeprfm train`
+struct Train: Subcommand {
+  static let name = "train"
+  static let summary = "train Deep RFM and write a run directory"
+  static let usage = "[options]"
+  static var optionHelp: String { TrainOptions.table.help(defaults: TrainOptions()) }
+
+  let options: TrainOptions
+
+  init(arguments: [String]) throws {
+    options = try TrainOptions.parse(arguments)
+  }
+
+  func run(_ world: Communicator) throws -> ExitStatus {
+    try options.validate(ranks: world.size)
+    let host = try Host(surveying: world, threads: options.threads)
+    try train(options, host: host, world: world)
+    return .done
+  }
+}
+
+// MARK: - PLACEHOLDERS: the library's functions replace these two; nothing else here changes.
+
+private struct NotBuilt: Error, CustomStringConvertible {
+  let description: String
+}
+
+func predict(_ options: PredictOptions, world: Communicator) throws -> ExitStatus {
+  throw NotBuilt(description: "predict is not built yet")
+}
+
+func debug(_ options: DebugOptions, world: Communicator) throws -> ExitStatus {
+  throw NotBuilt(description: "debug is not built yet")
+}

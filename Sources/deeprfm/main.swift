@@ -1,5 +1,0 @@
-import DeepRFM
-import LinearAlgebra
-import MPI
-
-print("deeprfm")
