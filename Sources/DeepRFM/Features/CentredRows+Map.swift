@@ -2,19 +2,19 @@ import LinearAlgebra
 import MPI
 
 /// What the projection X R and the features show on the way; sums over this rank's rows.
-struct MapResult<T: Real> {
+package struct MapResult<T: Real> {
   /// Rows phi(x R W^T + u) as deviations from `centres`, the images of the class means: near them, not the new means.
-  let deviations: Matrix<T>
-  let centres: Matrix<Double>
+  package let deviations: Matrix<T>
+  package let centres: Matrix<Double>
   /// Class means of X R; (centres x input width).
-  let projectedMeans: Matrix<Double>
+  package let projectedMeans: Matrix<Double>
   /// Sum over rows of |deviation R|^2.
-  let projectedScatter: Double
+  package let projectedScatter: Double
 }
 
 extension CentredRows {
   /// *Local.* Projects the rows and maps them, a batch at a time. Products of deviations are in T, of centres in double.
-  func mapped(by map: FeatureMap<T>, team: ThreadTeam) -> MapResult<T> {
+  package func mapped(by map: FeatureMap<T>, team: ThreadTeam) -> MapResult<T> {
     precondition(width == map.inputWidth)
     let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
     let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
@@ -49,7 +49,7 @@ extension CentredRows {
   }
 
   /// *Local.* The rows divided by their norms (a row of zeros stays one), as deviations from the centres divided by theirs.
-  func normalised(team: ThreadTeam) -> (deviations: Matrix<T>, centres: Matrix<Double>) {
+  package func normalised(team: ThreadTeam) -> (deviations: Matrix<T>, centres: Matrix<Double>) {
     let units = centres.copy()
     for c in 0..<units.rows { divideByNorm(units.row(c)) }
     let result = Matrix<T>(uninitialisedRows: rowCount, columns: width)

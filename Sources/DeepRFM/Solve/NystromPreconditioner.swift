@@ -4,7 +4,7 @@ import MPI
 /// The Nystrom preconditioner of K + ridge I from a partial Cholesky factor K ~ F F^T = U diag(lambda) U^T:
 /// P^-1 = I + U diag((lambda_r + ridge) / (lambda + ridge) - 1) U^T (Frangella, Tropp, Udell, arXiv 2110.02820; Diaz, Epperly,
 /// Frangella, Tropp, Webber, arXiv 2304.12465).
-struct NystromPreconditioner {
+package struct NystromPreconditioner {
   /// Eigenvectors; (own rows x rank).
   private let vectors: Matrix<Double>
   /// (lambda_r + ridge) / (lambda + ridge) - 1
@@ -13,10 +13,10 @@ struct NystromPreconditioner {
   private let team: ThreadTeam
   private let timer: PhaseTimer
 
-  var rank: Int { gains.count }
+  package var rank: Int { gains.count }
 
   /// *Collective.* At most `limit` columns; fewer where K is numerically of lower rank.
-  init<T: Real>(
+  package init<T: Real>(
     of k: KernelOperator<T>, ridge: Double, limit: Int, random: RandomStream, progress: (Double) -> Void = { _ in }
   ) throws {
     world = k.world
@@ -45,7 +45,7 @@ struct NystromPreconditioner {
   }
 
   /// *Collective.* z = P^-1 r.
-  func apply(_ r: Matrix<Double>, into z: Matrix<Double>) throws {
+  package func apply(_ r: Matrix<Double>, into z: Matrix<Double>) throws {
     z.pointer.update(from: r.pointer, count: r.count)
     let inner = Matrix<Double>(rows: rank, columns: r.columns)
     team.withThreadedBLAS { multiply(vectors.view, r.view, transposeA: true, into: inner.view) }
