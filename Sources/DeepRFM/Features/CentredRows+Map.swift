@@ -58,9 +58,12 @@ extension CentredRows {
       let segment = self.segments[index]
       let row = Matrix<Double>(uninitialisedRows: 1, columns: self.width)
       let unit = units.row(segment.centre)
+      let centre = self.centres.row(segment.centre)
+      // A row of zeros differs from centre + (0 - centre) by the rounding of the deviation in T.
+      let rounding = Double(T.ulpOfOne) * centre.reduce(0) { $0 + $1 * $1 }.squareRoot()
       for i in segment.rows {
         self.read(row: i, centre: segment.centre, into: row.buffer)
-        divideByNorm(row.buffer)
+        divideByNorm(row.buffer, zeroBelow: rounding)
         let target = result.row(i)
         for k in target.indices { target[k] = T(row.pointer[k] - unit[k]) }
       }
@@ -69,11 +72,11 @@ extension CentredRows {
   }
 }
 
-/// Divides a vector by its Euclidean norm; zero stays zero. *Local.*
-func divideByNorm(_ x: UnsafeMutableBufferPointer<Double>) {
+/// Divides a vector by its Euclidean norm; a norm of no more than `limit` counts as zero, and zero stays zero. *Local.*
+func divideByNorm(_ x: UnsafeMutableBufferPointer<Double>, zeroBelow limit: Double = 0) {
   var sum = 0.0
   for value in x { sum += value * value }
-  guard sum > 0 else { return }
+  guard sum > limit * limit else { return x.update(repeating: 0) }
   let scale = 1 / sum.squareRoot()
   for k in x.indices { x[k] *= scale }
 }
