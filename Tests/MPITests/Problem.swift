@@ -28,6 +28,18 @@ struct Problem<T: Real> {
       timer: timer)
   }
 
+  /// *Collective.* - Parameter deviations: of all samples from the centres given, not yet the class means.
+  init(deviations: Matrix<Double>, centres: Matrix<Double>, layout: Layout, world: Communicator) throws {
+    x = deviations
+    self.world = world
+    self.layout = layout
+    team = ThreadTeam(count: 2)
+    let shard = layout.shard(of: world.rank)
+    let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
+    for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }
+    rows = try centredOnClassMeans(own, centres, layout: layout, world: world, team: team, timer: timer)
+  }
+
   /// *Collective.*
   func kernelMatrix(_ kernel: Kernel) throws -> KernelOperator<T> {
     try KernelOperator(kernel, rows: rows, layout: layout, world: world, team: team, timer: timer)
