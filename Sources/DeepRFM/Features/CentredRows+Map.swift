@@ -60,7 +60,7 @@ extension CentredRows {
       let unit = units.row(segment.centre)
       let centre = self.centres.row(segment.centre)
       // A row of zeros differs from centre + (0 - centre) by the rounding of the deviation in T.
-      let rounding = Double(T.ulpOfOne) * centre.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let rounding = 2 * Double(T.ulpOfOne) * centre.reduce(0) { $0 + $1 * $1 }.squareRoot()
       for i in segment.rows {
         self.read(row: i, centre: segment.centre, into: row.buffer)
         divideByNorm(row.buffer, zeroBelow: rounding)

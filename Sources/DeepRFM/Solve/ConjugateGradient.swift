@@ -66,7 +66,7 @@ package final class ConjugateGradient {
     while true {
       let ending = try iterate(scale, progress)
       let residuals = try measure(b, scale)
-      let worst = residuals.max() ?? 0
+      let worst = worstResidual(of: residuals)
       let outcome: Outcome? =
         if worst <= tolerance { .converged } else if iterations >= maxIterations {
           .iterationLimit

@@ -92,6 +92,6 @@ package struct RidgeSolver {
     }
     return Solution(
       coefficients: a, residual: residual, relativeResiduals: relative, iterations: 0,
-      outcome: (relative.max() ?? 0) <= tolerance ? .converged : .stalled)
+      outcome: worstResidual(of: relative) <= tolerance ? .converged : .stalled)
   }
 }
