@@ -59,8 +59,9 @@ extension CentredRows {
       let row = Matrix<Double>(uninitialisedRows: 1, columns: self.width)
       let unit = units.row(segment.centre)
       let centre = self.centres.row(segment.centre)
-      // A row of zeros differs from centre + (0 - centre) by the rounding of the deviation in T.
-      let rounding = 2 * Double(T.ulpOfOne) * centre.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      // What a row of zeros, stored as the deviation -centre, may be off by: the rounding of its features' sums in T.
+      let length = centre.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let rounding = 8 * Double(T.ulpOfOne) * Double(self.width).squareRoot() * length
       for i in segment.rows {
         self.read(row: i, centre: segment.centre, into: row.buffer)
         divideByNorm(row.buffer, zeroBelow: rounding)

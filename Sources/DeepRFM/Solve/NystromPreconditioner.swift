@@ -33,7 +33,9 @@ package struct NystromPreconditioner {
     // Eigenvalues below the rounding of F^T F are dropped.
     let floor = Double(partial.rank) * Double.ulpOfOne * (eigen.values.last ?? 0)
     let kept = eigen.values.indices.filter { eigen.values[$0] > floor }
-    let smallest = kept.first.map { eigen.values[$0] } ?? 0
+    // lambda_r stands for what the columns leave out: nothing, where they stopped below the ridge.
+    let isComplete = ridge > 0 && partial.residualTrace <= ridge
+    let smallest = isComplete ? 0 : kept.first.map { eigen.values[$0] } ?? 0
     gains = kept.map { (smallest + ridge) / (eigen.values[$0] + ridge) - 1 }
     vectors = Matrix(uninitialisedRows: factor.rows, columns: kept.count)
     let weights = Matrix<Double>(uninitialisedRows: kept.count, columns: partial.rank)
