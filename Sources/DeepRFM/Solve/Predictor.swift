@@ -51,8 +51,7 @@ package struct Predictor<T: Real> {
       let tile = Matrix<T>(uninitialisedRows: segment.rows.count, columns: tileRows)
       let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: a.columns)
       for columns in block.segments {
-        let e = MatrixView(
-          pointer: tile.pointer, rows: segment.rows.count, columns: columns.rows.count, stride: columns.rows.count)
+        let e = tile.reshaped(rows: segment.rows.count, columns: columns.rows.count)
         builder.build(.kernelDeviation, points, segment, block, columns, into: e, lane: lane)
         multiply(e, a.rows(columns.rows), into: product.view)
         T.accumulate(product.pointer, sums.pointer + segment.rows.lowerBound * sums.columns, product.count)
