@@ -26,7 +26,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   static var near: Double { T.precision == .float32 ? 1e-3 : 1e-6 }
 
   /// Points nearer than this, relative to the norms, coincide: what separates them is rounding.
-  static var coincident: Double { 8 * Double(T.ulpOfOne) }
+  static var coincident: Double { T.precision == .float32 ? 8 * Double(T.ulpOfOne) : 1e-12 }
 
   private final class Scratch {
     let products: Matrix<T>

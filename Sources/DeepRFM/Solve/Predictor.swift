@@ -2,7 +2,7 @@ import LinearAlgebra
 import MPI
 
 /// f(x) = k(x, X) A at points that each rank has of its own, the blocks of X coming round the ring.
-struct Predictor<T: Real> {
+package struct Predictor<T: Real> {
   let kernel: Kernel
   /// X, this rank's shard.
   let rows: CentredRows<T>
@@ -11,11 +11,22 @@ struct Predictor<T: Real> {
   let team: ThreadTeam
   let timer: PhaseTimer
 
+  package init(
+    kernel: Kernel, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam, timer: PhaseTimer
+  ) {
+    self.kernel = kernel
+    self.rows = rows
+    self.layout = layout
+    self.world = world
+    self.team = team
+    self.timer = timer
+  }
+
   /// *Collective.* The K outputs of each own point, (own points x classes), in the points' order before they were grouped.
   /// - Parameters:
   ///   - points: grouped by the centres of `rows`.
   ///   - coefficients: A's own rows, (own rows x classes).
-  func outputs(at points: GroupedRows<T>, _ coefficients: Matrix<Double>) throws -> Matrix<Double> {
+  package func outputs(at points: GroupedRows<T>, _ coefficients: Matrix<Double>) throws -> Matrix<Double> {
     let sums = Matrix<Double>(rows: points.rows.rowCount, columns: coefficients.columns)
     let all = try CoefficientBlocks(coefficients.converted(to: T.self), layout, world, timer)
     let builder = TileBuilder<T>(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
