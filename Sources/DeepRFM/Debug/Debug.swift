@@ -1,0 +1,2 @@
+import MPI
+public func debug(_ options: DebugOptions, world: Communicator) throws -> ExitStatus { .done }
