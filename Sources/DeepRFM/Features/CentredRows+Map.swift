@@ -18,11 +18,14 @@ extension CentredRows {
     precondition(width == map.inputWidth)
     let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
     let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
+    // Named: a view of an unnamed matrix outlives it.
+    let projection = map.projection.converted(to: Double.self)
+    let weights = map.weights.converted(to: Double.self)
     team.withThreadedBLAS {
-      multiply(centres.view, map.projection.converted(to: Double.self).view, into: projectedMeans.view)
-      multiply(
-        projectedMeans.view, map.weights.converted(to: Double.self).view, transposeB: true, into: linear.view)
+      multiply(centres.view, projection.view, into: projectedMeans.view)
+      multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
     }
+    withExtendedLifetime((projection, weights)) {}
     let images = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
     images.fill { map.activate(linear[$0, $1], $1) }
     let deviations = Matrix<T>(uninitialisedRows: rowCount, columns: map.outputWidth)
