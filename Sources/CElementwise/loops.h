@@ -92,3 +92,21 @@ DISPATCHED void NAME(deeprfm_scale_rows)(const T *x, ptrdiff_t x_stride, const T
     for (ptrdiff_t j = 0; j < columns; j++) oi[j] = s * xi[j];
   }
 }
+
+DISPATCHED double NAME(deeprfm_square_distance)(const T *restrict x, const T *restrict y, const double *a, const double *b,
+                                                ptrdiff_t count) {
+#pragma clang fp reassociate(on)
+  double sum = 0;
+  if (a == b) {
+    for (ptrdiff_t k = 0; k < count; k++) {
+      double difference = (double)x[k] - (double)y[k];
+      sum += difference * difference;
+    }
+  } else {
+    for (ptrdiff_t k = 0; k < count; k++) {
+      double difference = ((double)x[k] - (double)y[k]) + (a[k] - b[k]);
+      sum += difference * difference;
+    }
+  }
+  return sum;
+}

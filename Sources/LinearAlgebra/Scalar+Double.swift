@@ -77,4 +77,11 @@ extension Double: Scalar {
   ) {
     deeprfm_scale_rows_f64(x, xStride, scale, scaleStride, rows, columns, out)
   }
+
+  public static func squareDistance(
+    _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
+    _ count: Int
+  ) -> Double {
+    deeprfm_square_distance_f64(x, y, a, b, count)
+  }
 }

@@ -77,4 +77,11 @@ extension Float: Scalar {
   ) {
     deeprfm_scale_rows_f32(x, xStride, scale, scaleStride, rows, columns, out)
   }
+
+  public static func squareDistance(
+    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
+    _ count: Int
+  ) -> Double {
+    deeprfm_square_distance_f32(x, y, a, b, count)
+  }
 }

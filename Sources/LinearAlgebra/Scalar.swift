@@ -49,4 +49,9 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
   static func scaleRows(
     _ x: UnsafePointer<Self>, _ xStride: Int, _ scale: UnsafePointer<Self>, _ scaleStride: Int,
     _ rows: Int, _ columns: Int, _ out: UnsafeMutablePointer<Self>)
+
+  /// |(x + a) - (y + b)|^2 in Double; equal pointers a and b cancel before they are read.
+  static func squareDistance(
+    _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
+    _ count: Int) -> Double
 }

@@ -14,8 +14,9 @@ struct Debug: Subcommand {
     options = try DebugOptions.parse(arguments)
   }
 
-  func run(_ world: Communicator) throws -> ExitStatus {
-    guard world.size == 1 else { throw InputError("debug runs on one rank, not on \(world.size)") }
-    return try debug(options, world: world)
+  func check(ranks: Int) throws {
+    guard ranks == 1 else { throw InputError("debug runs on one rank, not on \(ranks)") }
   }
+
+  func run(_ world: Communicator) throws -> ExitStatus { try debug(options, world: world) }
 }

@@ -38,7 +38,12 @@ import MPI
     do {
       return try withMPI { world in
         do {
-          return try world.together { try command.get() }.run(world).rawValue
+          let command = try world.together {
+            let command = try command.get()
+            try command.check(ranks: world.size)
+            return command
+          }
+          return try command.run(world).rawValue
         } catch {
           announced = announce(error)
           throw error

@@ -13,6 +13,12 @@ protocol Subcommand {
 
   /// Throws `InputError`.
   init(arguments: [String]) throws
+  /// *Local.* Throws `InputError` if the options do not suit the number of ranks.
+  func check(ranks: Int) throws
   /// *Collective.* Does the work.
   func run(_ world: Communicator) throws -> ExitStatus
+}
+
+extension Subcommand {
+  func check(ranks: Int) throws {}
 }

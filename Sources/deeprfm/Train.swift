@@ -14,8 +14,9 @@ struct Train: Subcommand {
     options = try TrainOptions.parse(arguments)
   }
 
+  func check(ranks: Int) throws { try options.validate(ranks: ranks) }
+
   func run(_ world: Communicator) throws -> ExitStatus {
-    try options.validate(ranks: world.size)
     let host = try Host(surveying: world, threads: options.threads)
     try train(options, host: host, world: world)
     return .done

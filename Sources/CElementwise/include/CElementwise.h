@@ -24,7 +24,8 @@ typedef struct {
   void deeprfm_widen_##X(const T *x, double *out, ptrdiff_t count);                                          \
   void deeprfm_accumulate_##X(const T *x, double *out, ptrdiff_t count);                                     \
   void deeprfm_scale_rows_##X(const T *x, ptrdiff_t x_stride, const T *scale, ptrdiff_t scale_stride,          \
-                              ptrdiff_t rows, ptrdiff_t columns, T *out);
+                              ptrdiff_t rows, ptrdiff_t columns, T *out);                               \
+  double deeprfm_square_distance_##X(const T *x, const T *y, const double *a, const double *b, ptrdiff_t count);
 
 DEEPRFM_DECLARE(float, f32)
 DEEPRFM_DECLARE(double, f64)

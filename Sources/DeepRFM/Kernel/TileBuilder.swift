@@ -109,7 +109,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
         let scale = norm + terms.columnNorm[j]
         // Not `<`: two rows that are both the centre have scale 0.
         guard d2 <= near * scale else { continue }
-        out[i, j] = T(value(quantity, squareDistance(x.row(i), a, y.row(j), b), scale: Double(scale), form))
+        out[i, j] = T(value(quantity, squareDistance(x, i, a, y, j, b), scale: Double(scale), form))
       }
     }
   }
@@ -125,15 +125,9 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     }
   }
 
-  private func squareDistance(
-    _ x: UnsafeMutableBufferPointer<T>, _ a: Int, _ y: UnsafeMutableBufferPointer<T>, _ b: Int
-  ) -> Double {
-    let (from, to) = (centres.row(a), centres.row(b))
-    var sums = SIMD4<Double>.zero
-    for k in x.indices {
-      let difference = Double(x[k]) - Double(y[k]) + (from[k] - to[k])
-      sums[k & 3] += difference * difference
-    }
-    return sums.sum()
+  private func squareDistance(_ x: MatrixView<T>, _ i: Int, _ a: Int, _ y: MatrixView<T>, _ j: Int, _ b: Int) -> Double {
+    T.squareDistance(
+      x.pointer + i * x.stride, y.pointer + j * y.stride, centres.pointer + a * centres.columns,
+      centres.pointer + b * centres.columns, x.columns)
   }
 }

@@ -101,8 +101,9 @@ public struct OptionTable<Options: Sendable>: Sendable {
     switch option.json?(defaults) {
     case .number(let text):
       let value = text.hasSuffix(".0") ? String(text.dropLast(2)) : text
-      return option.placeholder == "TIME" ? value + "s" : value
-    case .string(let text): return text
+      guard option.placeholder == "TIME", let seconds = Int(value) else { return value }
+      return seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds)s"
+    case .string(let text) where !text.isEmpty: return text
     default: return nil
     }
   }

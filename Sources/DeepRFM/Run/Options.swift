@@ -7,6 +7,7 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var data: String?
   /// The first so many of the file's order; nil: all.
   public var samples: Int?
+  /// The same of the test split; 0: no test.
   public var testSamples: Int?
   public var layers = 20
   public var kernel = Kernel.Kind.laplace
@@ -51,7 +52,8 @@ extension TrainOptions {
     "train", dataOptions + methodOptions + solverOptions + runOptions)
 
   private static let dataOptions: [CommandOption<TrainOptions>] = [
-    CommandOption("dataset", \.dataset, .choice, "what to learn; digits is built in"),
+    CommandOption(
+      "dataset", \.dataset, .choice, "what to learn; digits and synthetic need no files"),
     CommandOption(
       "data", \.data, .path("DIR"),
       "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
@@ -59,13 +61,14 @@ extension TrainOptions {
     CommandOption(
       "samples", \.samples, .whole("N", in: countable), "the first N of the file's order"),
     CommandOption(
-      "test-samples", \.testSamples, .whole("N", in: countable), "the same of the test split"),
+      "test-samples", \.testSamples, .whole("N", in: 0...countable.upperBound),
+      "the same of the test split; 0: no test"),
   ]
 
   private static let methodOptions: [CommandOption<TrainOptions>] = [
-    CommandOption("layers", \.layers, .whole("L", in: 1...100_000), "how many"),
+    CommandOption("layers", \.layers, .whole("L", in: 1...100_000), "number of layers"),
     CommandOption("kernel", \.kernel, .choice, "of the Euclidean distance"),
-    CommandOption("bandwidth", \.bandwidth, .positive("S"), "the kernel's"),
+    CommandOption("bandwidth", \.bandwidth, .positive("S"), "s in the kernel"),
     CommandOption(
       "ridge", \.ridge, .real("MU", "a number of at least 0") { $0 >= 0 },
       "added to the kernel's diagonal; 0 is allowed"),
@@ -86,8 +89,10 @@ extension TrainOptions {
     CommandOption("solver", \.solver, .choice, "cholesky: one rank, dense, for checking"),
     CommandOption("preconditioner", \.preconditioner, .choice, "of the conjugate gradient"),
     CommandOption(
-      "preconditioner-rank", \.preconditionerRank, .whole("R", in: countable), "default: chosen"),
-    CommandOption("agop", \.agop, .choice, "route of the average gradient outer product"),
+      "preconditioner-rank", \.preconditionerRank, .whole("R", in: countable),
+      "columns of K it is made of (default: chosen)"),
+    CommandOption(
+      "agop", \.agop, .choice, "route of the average gradient outer product; sketch is approximate"),
     CommandOption(
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),

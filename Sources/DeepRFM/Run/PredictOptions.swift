@@ -1,10 +1,5 @@
 /// Everything that `deeprfm predict` can be told.
 public struct PredictOptions: Sendable, Equatable {
-  /// A split of a data set.
-  public enum Split: String, CaseIterable, Sendable {
-    case train, test
-  }
-
   /// The run directory to predict with.
   public var model = ""
   /// From 1; nil: the last.

@@ -134,7 +134,7 @@ public final class Progress: Sendable {
 enum MetricsTable {
   private static let columns:
     [(title: String, width: Int, cell: @Sendable (LayerMetrics) -> String)] = [
-      ("layer", 5, { "\($0.layer)" }),
+      ("layer", 6, { "\($0.layer)" }),
       ("width", 7, { "\($0.inputWidth)" }),
       ("NC1", 11, { Format.scientific($0.nc1.input, digits: 3) }),
       ("NC2", 11, { Format.scientific($0.nc2.input, digits: 3) }),
@@ -142,7 +142,7 @@ enum MetricsTable {
       ("test", 9, { $0.accuracy.test.map(Format.percent) ?? "-" }),
       ("CG", 6, { "\($0.solver.iterations)" }),
       ("residual", 10, { Format.scientific($0.solver.residual, digits: 1) }),
-      ("seconds", 9, { Format.fixed($0.seconds.total, digits: 1) }),
+      ("seconds", 9, { Format.fixed($0.seconds.total, digits: 2) }),
     ]
 
   static let header = columns.map { padded($0.title, $0.width) }.joined()

@@ -15,10 +15,10 @@ public enum Quantity {
     return bytes >= 1 && bytes < 0x1p60 ? Int(bytes) : nil
   }
 
-  /// Seconds in "10m", "1h30m", "2.5h", "90s", "90" or "H:MM:SS"; nil if it is none of these or not above zero.
+  /// Seconds in "10m", "1h30m", "2.5h", "90s", "90" or "H:MM:SS"; nil if it is none of these or under a millisecond.
   public static func seconds(_ text: String) -> Double? {
     let seconds = text.contains(":") ? clockTime(text) : unitTime(text.lowercased())
-    guard let seconds, seconds > 0, seconds < 1e10 else { return nil }
+    guard let seconds, seconds >= 1e-3, seconds < 1e10 else { return nil }
     return seconds
   }
 

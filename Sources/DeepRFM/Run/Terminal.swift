@@ -24,29 +24,23 @@ private func write(_ text: String, to descriptor: Int32) {
 enum Terminal {
   /// mpirun gives every rank a terminal of its own making, whatever its own output goes to: then its own counts.
   static var isInteractive: Bool {
-    guard isatty(STDOUT_FILENO) == 1, variable("TERM") != "dumb" else { return false }
-    guard variable("OMPI_COMM_WORLD_RANK") != nil || variable("PMIX_RANK") != nil else {
-      return true
-    }
-    guard let output = launcherOutput() else { return false }
+    let dumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
+    guard isatty(STDOUT_FILENO) == 1, !dumb else { return false }
+    guard let launcher = launcher() else { return true }
+    // On another node the launcher is a daemon, whose output is nobody's.
+    let output = linkTarget("/proc/\(launcher)/fd/1") ?? ""
     return output.hasPrefix("/dev/pts/") || output.hasPrefix("/dev/tty")
   }
 
-  private static func variable(_ name: String) -> String? {
-    getenv(name).map { String(cString: $0) }
-  }
-
-  /// What the standard output of mpirun is, if one of the processes above this one is mpirun (proc(5)).
+  /// The nearest process above this one that starts ranks, if there is one (proc(5)).
   ///
-  /// On another node the parent is a daemon of it, whose output is no terminal.
-  private static func launcherOutput() -> String? {
+  /// Not told by the environment: MPI sets the same variables when it starts without a launcher.
+  private static func launcher() -> pid_t? {
+    let names = ["mpirun", "mpiexec", "orterun", "prterun", "prun", "orted", "prted"]
     var process = getppid()
     for _ in 0..<8 where process > 1 {
       guard let name = try? File.contents("/proc/\(process)/comm", limit: 4096) else { return nil }
-      let launchers = ["mpirun", "mpiexec", "orterun", "prterun", "prun"]
-      if launchers.contains(String(decoding: name.dropLast(), as: UTF8.self)) {
-        return linkTarget("/proc/\(process)/fd/1")
-      }
+      if names.contains(String(decoding: name.dropLast(), as: UTF8.self)) { return process }
       process = parent(of: process)
     }
     return nil

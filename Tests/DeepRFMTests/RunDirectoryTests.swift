@@ -1,0 +1,132 @@
+import DeepRFM
+import Foundation
+import Testing
+
+@Suite struct RunDirectoryTests {
+  let scratch: ScratchDirectory
+
+  init() throws { scratch = try ScratchDirectory() }
+
+  private var configuration: RunConfiguration {
+    var options = TrainOptions()
+    options.ridge = 0.1
+    return RunConfiguration(
+      options: options, ranks: 2, threads: 1, hosts: ["a", "b"], blasKernels: "SkylakeX",
+      startedAt: "2025-01-31T23:59:59Z")
+  }
+
+  private var measured: LayerMetrics {
+    var metrics = LayerMetrics()
+    metrics.layer = 1
+    metrics.inputWidth = 784
+    metrics.outputWidth = 512
+    metrics.samples = 4000
+    metrics.ranks = 2
+    metrics.nc1 = .init(input: 1 / 3.0, projected: 0.25, mapped: 4e-7)
+    metrics.nc2 = .init(input: 0.5, projected: 0.5, mapped: 0.5)
+    metrics.accuracy = .init(train: 1, test: 0.9)
+    metrics.meanSquaredError = .init(train: 0.5, test: 0.25)
+    metrics.solver.iterations = 19
+    metrics.solver.residual = 8.1e-5
+    metrics.solver.converged = true
+    metrics.solver.preconditionerRank = 1000
+    metrics.agop = .init(route: .class)
+    metrics.seconds = .init(values: [1, 2, 3, 4, 5, 6, 7, 8, 36])
+    metrics.peakMemoryBytes = 1 << 40
+    return metrics
+  }
+
+  @Test func lineIsTheContract() {
+    #expect(
+      measured.json.line == """
+        {"layer": 1, "inputWidth": 784, "outputWidth": 512, "samples": 4000, "ranks": 2, \
+        "nc1": {"input": 0.3333333333333333, "projected": 0.25, "mapped": 4e-07}, \
+        "nc2": {"input": 0.5, "projected": 0.5, "mapped": 0.5}, \
+        "accuracy": {"train": 1.0, "test": 0.9}, "meanSquaredError": {"train": 0.5, "test": 0.25}, \
+        "solver": {"method": "cg", "iterations": 19, "residual": 8.1e-05, "converged": true, \
+        "preconditionerRank": 1000}, "agop": {"route": "class"}, \
+        "seconds": {"kernel": 1.0, "preconditioner": 2.0, "solve": 3.0, "agop": 4.0, "root": 5.0, \
+        "features": 6.0, "metrics": 7.0, "communication": 8.0, "total": 36.0}, \
+        "peakMemoryBytes": 1099511627776}
+        """)
+  }
+
+  @Test func whatWasWrittenIsReadBack() throws {
+    let directory = try RunDirectory.create(scratch.file("deep/er/run"), configuration)
+    #expect(try directory.readConfiguration() == configuration)
+    try directory.append(measured)
+    var second = measured
+    second.layer = 2
+    second.accuracy.test = nil
+    try directory.append(second)
+    #expect(try directory.readMetrics() == [measured, second])
+    #expect(try scratch.names() == ["deep"])
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
+    #expect(names == ["config.json", "layers", "metrics.jsonl"])
+  }
+
+  @Test func notANumberIsNullAndBack() throws {
+    var metrics = measured
+    metrics.nc1.mapped = .nan
+    metrics.nc2.input = .infinity
+    metrics.accuracy.test = nil
+    metrics.agop.route = nil
+    let line = metrics.json.line
+    #expect(line.contains(#""mapped": null"#) && line.contains(#""test": null"#))
+    let back = try LayerMetrics(json: try JSON(parsing: line.utf8), source: "line")
+    #expect(back.nc1.mapped.isNaN && back.nc2.input.isNaN)
+    #expect(back.accuracy.test == nil && back.agop.route == nil)
+  }
+
+  @Test func anotherRunIsNotOverwritten() throws {
+    let path = scratch.file("run")
+    _ = try RunDirectory.create(path, configuration)
+    let before = try scratch.bytes("run/config.json")
+    #expect(throws: InputError.self) { try RunDirectory.check(path) }
+    #expect(throws: InputError.self) { try RunDirectory.create(path, configuration) }
+    #expect(try scratch.bytes("run/config.json") == before)
+  }
+
+  @Test func checkWritesNothingAndFindsWhatCannotBe() throws {
+    try RunDirectory.check(scratch.file("a/b"))
+    try RunDirectory.check(scratch.path)
+    #expect(try scratch.names().isEmpty)
+    let file = try scratch.write("x", to: "file")
+    #expect(throws: InputError.self) { try RunDirectory.check(file) }
+    #expect(throws: InputError.self) { try RunDirectory.check(file + "/run") }
+  }
+
+  @Test func layersHaveTwoDigitsOrMore() {
+    let directory = RunDirectory("r")
+    #expect(directory.layer(1) == "r/layers/01.safetensors")
+    #expect(directory.layer(20) == "r/layers/20.safetensors")
+    #expect(directory.layer(100) == "r/layers/100.safetensors")
+  }
+
+  @Test func defaultPathHasSetAndTime() throws {
+    #expect(
+      RunDirectory.defaultPath(for: .digits).wholeMatch(of: /runs\/digits-\d{8}-\d{6}/) != nil)
+    #expect(Timestamp.iso8601(1_738_367_999) == "2025-01-31T23:59:59Z")
+  }
+
+  @Test func damagedFilesAreNamedWithTheirLine() throws {
+    let directory = RunDirectory(scratch.path)
+    #expect(throws: InputError.self) { try directory.readMetrics() }
+    #expect(throws: InputError.self) { try directory.readConfiguration() }
+    let line = measured.json.line
+    // Cut off by a crash: left out. Damaged in the middle: an error.
+    _ = try scratch.write(line + "\n" + line.prefix(100), to: "metrics.jsonl")
+    #expect(try directory.readMetrics() == [measured])
+    _ = try scratch.write(line + "\n" + line.prefix(100) + "\n", to: "metrics.jsonl")
+    let error = try #require(throws: InputError.self) { try directory.readMetrics() }
+    #expect(error.description.contains("line 2"))
+    let wrong = line.replacingOccurrences(of: "\"iterations\": 19", with: "\"iterations\": \"19\"")
+    _ = try scratch.write(wrong + "\n", to: "metrics.jsonl")
+    let typed = try #require(throws: InputError.self) { try directory.readMetrics() }
+    #expect(typed.description.contains("solver.iterations"))
+    _ = try scratch.write("{\"options\": {}, \"version\": 3}", to: "config.json")
+    #expect(throws: InputError.self) { try directory.readConfiguration() }
+    _ = try scratch.write("", to: "metrics.jsonl")
+    #expect(try directory.readMetrics().isEmpty)
+  }
+}
