@@ -8,7 +8,8 @@ import MPI
 ///   - labels: of the own rows.
 ///   - count: rows of all ranks.
 func quality(
-  of outputs: Matrix<Double>, _ labels: [Int], over count: Int, _ world: Communicator, _ timer: PhaseTimer
+  of outputs: Matrix<Double>, _ labels: [Int], over count: Int, _ world: Communicator,
+  _ timer: PhaseTimer
 ) throws -> (accuracy: Double, meanSquaredError: Double) {
   var sums = [0.0, 0.0]
   for (i, label) in labels.enumerated() {

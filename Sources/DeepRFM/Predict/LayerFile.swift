@@ -29,7 +29,8 @@ struct LayerFile {
   func map() throws -> FeatureMap<Double> {
     let phases = features == .cosine ? try file.vector("phases", as: Double.self) : nil
     return FeatureMap(
-      kind: features, projection: try file.matrix("projection"), weights: try file.matrix("weights"),
+      kind: features, projection: try file.matrix("projection"),
+      weights: try file.matrix("weights"),
       phases: phases.map { Matrix(rows: 1, columns: $0.count, $0) })
   }
 

@@ -16,17 +16,23 @@ struct NewRows {
   }
 
   /// *Collective.* Throws `InputError`, the same on all ranks.
-  init(_ options: PredictOptions, _ model: TrainedRun, layout: Layout, world: Communicator, team: ThreadTeam) throws {
+  init(
+    _ options: PredictOptions, _ model: TrainedRun, layout: Layout, world: Communicator,
+    team: ThreadTeam
+  ) throws {
     let (count, labels, rows) = try world.together {
       let reader = try Self.open(options, model)
       let count = options.samples ?? reader.sampleCount
       guard count <= reader.sampleCount else {
-        throw InputError("--samples \(count) is more than the \(reader.sampleCount) rows that are there")
+        throw InputError(
+          "--samples \(count) is more than the \(reader.sampleCount) rows that are there")
       }
       let share = Self.share(count, of: world.rank, in: world)
       let labels = options.input == nil ? Array(try reader.labels(first: count)[share]) : nil
       guard labels?.allSatisfy({ model.classCounts.indices.contains($0) }) ?? true else {
-        throw InputError("the samples have classes that the \(model.classCounts.count) of the model do not contain")
+        throw InputError(
+          "the samples have classes that the \(model.classCounts.count) of the model do not contain"
+        )
       }
       return (count, labels, try loadRows(Array(share), reader) as Matrix<Double>)
     }
@@ -36,17 +42,21 @@ struct NewRows {
     points = GroupedRows(rows, tileRows: layout.tileRows, team: team)
   }
 
-  private static func open(_ options: PredictOptions, _ model: TrainedRun) throws -> any SampleReader {
+  private static func open(_ options: PredictOptions, _ model: TrainedRun) throws
+    -> any SampleReader
+  {
     if let dataset = options.dataset {
       return try Dataset.openSplit(
-        options.split == .train ? .train : .test, of: dataset, directory: options.data, seed: model.options.seed,
+        options.split == .train ? .train : .test, of: dataset, directory: options.data,
+        seed: model.options.seed,
         model: model.trained)
     }
     let path = options.input ?? ""
     let reader = try NPY.samples(path)
     guard reader.featureCount == model.featureCount else {
       throw InputError(
-        "--input \(path) has \(reader.featureCount) features, but the model was trained with \(model.featureCount)")
+        "--input \(path) has \(reader.featureCount) features, but the model was trained with \(model.featureCount)"
+      )
     }
     return reader
   }

@@ -53,7 +53,9 @@ final class Prediction {
   }
 
   /// *Collective.* f(x) = k(x, centers) A of each own point, in the input's order.
-  private func evaluate(_ points: GroupedRows<Double>, _ centers: CentredRows<Double>) throws -> Matrix<Double> {
+  private func evaluate(_ points: GroupedRows<Double>, _ centers: CentredRows<Double>) throws
+    -> Matrix<Double>
+  {
     let coefficients = try world.together { try model.last.coefficients(shard) }
     let kernel = Kernel(model.options.kernel, bandwidth: model.options.bandwidth)
     let predictor = Predictor(
@@ -86,11 +88,14 @@ extension Prediction {
   }
 
   /// *Collective.* The ranks' outputs come to rank 0 one after the other.
-  private func write(_ outputs: Matrix<Double>, of count: Int, to writer: NPYWriter<Double>?) throws {
+  private func write(_ outputs: Matrix<Double>, of count: Int, to writer: NPYWriter<Double>?) throws
+  {
     for rank in 0..<world.size {
       let rows = NewRows.share(count, of: rank, in: world).count
       var block = outputs
-      if rank > 0 && rank == world.rank { try world.send(UnsafeBufferPointer(outputs.buffer), to: 0, tag: 5) }
+      if rank > 0 && rank == world.rank {
+        try world.send(UnsafeBufferPointer(outputs.buffer), to: 0, tag: 5)
+      }
       if rank > 0 && world.rank == 0 {
         block = Matrix(uninitialisedRows: rows, columns: outputs.columns)
         try world.receive(block.buffer, from: rank, tag: 5)

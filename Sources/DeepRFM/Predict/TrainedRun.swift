@@ -36,10 +36,12 @@ package struct TrainedRun {
       let file = try LayerFile(directory.layer(number), features: options.features)
       let width = layers.last?.outputWidth ?? data.standardisation.mean.count
       let classes = layers.first?.classCount ?? file.classCount
-      guard (file.inputWidth, file.samples, file.classCount) == (width, data.order.count, classes) else {
+      guard (file.inputWidth, file.samples, file.classCount) == (width, data.order.count, classes)
+      else {
         throw InputError(
           "\(file.path) is for \(file.samples) samples of \(file.inputWidth) features and \(file.classCount) classes,"
-            + " and \(data.order.count) of \(width) and \(classes) are needed: is it another run's?")
+            + " and \(data.order.count) of \(width) and \(classes) are needed: is it another run's?"
+        )
       }
       layers.append(file)
     }
@@ -57,7 +59,8 @@ package struct TrainedRun {
   /// What a data set must agree with.
   var trained: Dataset.Trained {
     Dataset.Trained(
-      featureCount: featureCount, classCount: classCounts.count, classNames: classNames, trainSamples: order.count)
+      featureCount: featureCount, classCount: classCounts.count, classNames: classNames,
+      trainSamples: order.count)
   }
 }
 
@@ -77,7 +80,8 @@ private struct RunData {
     let mean = try file.vector("mean", as: Double.self)
     let scale = try file.vector("scale", count: mean.count, as: Double.self)
     // An infinite scale belongs to a constant feature.
-    guard !order.isEmpty, !mean.isEmpty, mean.allSatisfy(\.isFinite), scale.allSatisfy({ $0 > 0 }) else {
+    guard !order.isEmpty, !mean.isEmpty, mean.allSatisfy(\.isFinite), scale.allSatisfy({ $0 > 0 })
+    else {
       throw InputError("\(path) holds no samples, or a mean or scale that is none")
     }
     standardisation = Standardisation(mean: mean, scale: scale)
@@ -101,7 +105,8 @@ private struct RunData {
 
   func classCounts(classes: Int) throws -> [Int] {
     guard labels[0] >= 0, labels[labels.count - 1] < classes, classes <= Limits.classes else {
-      throw InputError("\(path): \"labels\" does not lie in 0 to \(classes - 1), the classes of the layers")
+      throw InputError(
+        "\(path): \"labels\" does not lie in 0 to \(classes - 1), the classes of the layers")
     }
     var counts = [Int](repeating: 0, count: classes)
     for label in labels { counts[label] += 1 }
