@@ -79,3 +79,48 @@ public func plainGradientWeight(square: Double, _ form: TileForm) -> Double {
   let d = square.squareRoot()
   return d > 0 ? exp(-form.rate * d) / d : 0
 }
+
+// MARK: - Product of a tile
+
+/// Elements of a row, padded with zeros to what the loops of `addProduct` read. (DEEPRFM_PADDING)
+public func paddedForProduct(_ columns: Int) -> Int {
+  let padding = Int(DEEPRFM_PADDING)
+  return (columns + padding - 1) / padding * padding
+}
+
+/// y_rows += E x_columns and, if `both`, y_columns += E^T x_rows, reading E once. *Local.* Plain twin: `addPlainProduct`.
+/// - Parameters:
+///   - e: (rows x columns), rows padded with zeros in memory.
+///   - columnVector: x_columns transposed, (K x columns), padded like E.
+///   - rowVector: x_rows, (rows x K), contiguous.
+///   - columnSums: y_columns transposed, (K x columns), padded like E.
+///   - rowSums: y_rows, (rows x K), contiguous.
+@inlinable public func addProduct<T: Scalar, V: Scalar>(
+  of e: MatrixView<T>, columnVector: MatrixView<V>, rowVector: MatrixView<V>, columnSums: MatrixView<V>,
+  rowSums: MatrixView<V>, both: Bool
+) {
+  precondition(rowVector.columns == rowVector.stride && rowSums.columns == rowSums.stride)
+  precondition(columnVector.stride == columnSums.stride && columnVector.stride >= paddedForProduct(e.columns))
+  precondition(e.stride >= paddedForProduct(e.columns) && e.rows <= rowVector.rows && e.rows <= rowSums.rows)
+  T.tileProduct(
+    e.pointer, e.rows, e.columns, e.stride, rowVector.columns, columnVector.stride, columnVector.pointer,
+    rowVector.pointer, columnSums.pointer, rowSums.pointer, both)
+}
+
+/// The twin of `addProduct`: the two sums as they are written down, in double precision.
+public func addPlainProduct<T: Scalar, V: Scalar>(
+  of e: MatrixView<T>, columnVector: MatrixView<V>, rowVector: MatrixView<V>, columnSums: MatrixView<V>,
+  rowSums: MatrixView<V>, both: Bool
+) {
+  for c in 0..<rowVector.columns {
+    for i in 0..<e.rows {
+      let sum = (0..<e.columns).reduce(0.0) { $0 + Double(e[i, $1]) * Double(columnVector[c, $1]) }
+      rowSums[i, c] += V(sum)
+    }
+    guard both else { continue }
+    for j in 0..<e.columns {
+      let sum = (0..<e.rows).reduce(0.0) { $0 + Double(e[$1, j]) * Double(rowVector[$1, c]) }
+      columnSums[c, j] += V(sum)
+    }
+  }
+}

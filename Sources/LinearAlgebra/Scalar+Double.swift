@@ -84,4 +84,15 @@ extension Double: Scalar {
   ) -> Double {
     deeprfm_square_distance_f64(x, y, a, b, count)
   }
+
+  public static func tileProduct<V: Scalar>(
+    _ e: UnsafePointer<Double>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
+    _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,
+    _ rowSums: UnsafeMutablePointer<V>, _ both: Bool
+  ) {
+    precondition(V.precision == .float64, "a double tile is multiplied in double precision")
+    deeprfm_tile_product_f64_f64(
+      e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self), rebound(rowVector, as: Double.self),
+      rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), both ? 1 : 0)
+  }
 }

@@ -54,4 +54,19 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
   static func squareDistance(
     _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
     _ count: Int) -> Double
+
+  /// See `addProduct(of:...)`. Float vectors go with Float tiles only.
+  static func tileProduct<V: Scalar>(
+    _ e: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
+    _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,
+    _ rowSums: UnsafeMutablePointer<V>, _ both: Bool)
+}
+
+/// The same memory under the type it is known to have.
+func rebound<A: Scalar, B: Scalar>(_ pointer: UnsafePointer<A>, as type: B.Type) -> UnsafePointer<B> {
+  UnsafeRawPointer(pointer).assumingMemoryBound(to: B.self)
+}
+
+func rebound<A: Scalar, B: Scalar>(_ pointer: UnsafeMutablePointer<A>, as type: B.Type) -> UnsafeMutablePointer<B> {
+  UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: B.self)
 }

@@ -5,7 +5,7 @@
 /// A fixed team of threads: the caller and `count - 1` workers that wait between tasks.
 ///
 /// Work is dealt out by lane number, never by who is first, so that the same thread count gives the same bytes.
-/// Tasks run with a one-thread BLAS: see `BLAS.setThreads`.
+/// Tasks run with a one-thread BLAS, which making a team sets; `withThreadedBLAS` is for the big calls between them.
 public final class ThreadTeam: @unchecked Sendable {
   /// Threads, the caller included.
   public let count: Int
@@ -23,6 +23,7 @@ public final class ThreadTeam: @unchecked Sendable {
   public init(count: Int) {
     precondition(count >= 1)
     self.count = count
+    BLAS.setThreads(1)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wake, nil)
     pthread_cond_init(done, nil)

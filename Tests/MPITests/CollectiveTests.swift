@@ -30,17 +30,17 @@ import Testing
 
   @Test(arguments: [1, 4, 10]) func broadcastMoreThanOneCallCounts(countLimit: Int) throws {
     let world = try TestWorld.counting(atMost: countLimit)
-    let expected = (0..<43).map { Float($0) }
+    let expected = (0..<43).map { Float(100 * countLimit + $0) }
     var values = world.rank == 0 ? expected : []
     try world.broadcast(&values, from: 0)
     #expect(values == expected)
   }
 
-  /// Rank r brings r values: rank 0 none, and counts that differ.
+  /// Rank r brings 3 r values: rank 0 none.
   @Test(arguments: [1, 5, Int(Int32.max)]) func gatherUnequalCounts(countLimit: Int) throws {
     let world = try TestWorld.counting(atMost: countLimit)
-    let mine = [Double](repeating: Double(world.rank), count: 3 * world.rank)
-    let expected = (0..<world.size).map { [Double](repeating: Double($0), count: 3 * $0) }
+    let expected = (0..<world.size).map { rank in (0..<3 * rank).map { Double(100 * rank + $0) } }
+    let mine = expected[world.rank]
     for root in 0..<world.size {
       let gathered = try world.gather(mine, to: root)
       #expect(gathered == (world.rank == root ? expected : nil))

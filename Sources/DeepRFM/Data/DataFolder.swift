@@ -38,5 +38,6 @@ package struct DataFolder {
   }
 }
 
-/// Whether anything is there under this path.
-package func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+/// Whether anything is there under this path; true also where a folder on the way may not be looked into, so that
+/// opening it tells that.
+package func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 || errno == EACCES }

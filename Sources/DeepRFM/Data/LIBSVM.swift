@@ -46,8 +46,16 @@ package struct LIBSVM: SampleReader {
     var labels: [Double] = []
     var places: [Place] = []
     var features = 0
+    let knownLabels = known.map { Set($0.classLabels) }
     while let label = try lines.next({ index, _ in features = max(features, index + 1) }) {
-      if let known { try LIBSVM.check(label, features, against: known, lines) }
+      if let knownLabels, !knownLabels.contains(label) {
+        throw lines.bad(
+          "label \(label) is not among the training file's \(knownLabels.count) labels")
+      }
+      if let known, features > known.featureCount {
+        throw lines.bad(
+          "index \(features) is more than the training file's \(known.featureCount) features")
+      }
       labels.append(label)
       places.append(Place(offset: lines.lineOffset, line: lines.line))
     }
@@ -61,21 +69,8 @@ package struct LIBSVM: SampleReader {
         "\(path) has \(classLabels.count) different labels; at most \(Limits.classes) are supported."
       )
     }
-    let numbers = Dictionary(uniqueKeysWithValues: zip(classLabels, 0...))
+    let numbers = Dictionary(zip(classLabels, 0...)) { first, _ in first }
     classes = labels.compactMap { numbers[$0] }
-  }
-
-  private static func check(
-    _ label: Double, _ features: Int, against known: Known, _ lines: LIBSVMLines
-  ) throws {
-    guard known.classLabels.contains(label) else {
-      throw lines.bad(
-        "label \(label) is not among the training file's \(known.classLabels.count) labels")
-    }
-    guard features <= known.featureCount else {
-      throw lines.bad(
-        "index \(features) is more than the training file's \(known.featureCount) features")
-    }
   }
 
   package func labels(first count: Int) throws -> [Int] {
@@ -92,29 +87,32 @@ package struct LIBSVM: SampleReader {
     defer { row.deallocate() }
     row.initialize(repeating: 0)
     var lines = LIBSVMLines(try file.stream())
+    var filled: [Int] = []
     var current = -1
     for request in requests {
       if request.index != current {  // else the same row is asked for twice
-        try read(request.index, from: &lines, into: row)
+        for index in filled { row[index] = 0 }  // cheaper than the whole row, which is sparse
+        filled = try fill(row, with: request.index, from: &lines)
         current = request.index
       }
       try body(request.position, UnsafeBufferPointer(row))
     }
   }
 
-  private func read(
-    _ index: Int, from lines: inout LIBSVMLines, into row: UnsafeMutableBufferPointer<Double>
-  ) throws {
-    row.update(repeating: 0)
-    try lines.jump(to: places[index].offset, line: places[index].line)
+  /// Reads one sample into a row of zeros; returns which features the file names.
+  private func fill(
+    _ row: UnsafeMutableBufferPointer<Double>, with sample: Int, from lines: inout LIBSVMLines
+  ) throws -> [Int] {
+    var filled: [Int] = []
+    try lines.jump(to: places[sample].offset, line: places[sample].line)
     let label = try lines.next { index, value in
-      guard index < row.count else {
-        throw InputError("\(file.path) has changed while it was read.")
-      }
+      guard index < row.count else { throw changed }
       row[index] = value
+      filled.append(index)
     }
-    guard label == classLabels[classes[index]] else {
-      throw InputError("\(file.path) has changed while it was read.")
-    }
+    guard label == classLabels[classes[sample]] else { throw changed }
+    return filled
   }
+
+  private var changed: InputError { InputError("\(file.path) has changed while it was read.") }
 }

@@ -26,7 +26,6 @@ struct MATElementParser {
 
   /// The element's array if it is one of the wanted variables, else nil.
   func array(wanted names: [String]) throws -> MATArray? {
-    guard element.type == MATType.matrix || element.isCompressed else { return nil }
     let outer = try tag()
     guard outer.type == MATType.matrix, !outer.isSmall else { return nil }
     if element.isCompressed, !Inflater.canHold(outer.bytes, in: element.range.count) {

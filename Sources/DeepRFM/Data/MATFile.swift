@@ -7,7 +7,7 @@ package struct MATFile {
   let file: InputFile
   let bigEndian: Bool
 
-  /// Top-level elements examined before the wanted variables must have turned up.
+  /// Top-level elements: far more than such files have.
   private static let largestElementCount = 1000
   private static let headerBytes = 128
 
@@ -40,16 +40,18 @@ package struct MATFile {
     var found: [String: MATArray] = [:]
     var offset = MATFile.headerBytes
     var elements = 0
-    while found.count < names.count, offset < file.size {
+    while offset < file.size {
       let element = try topElement(at: offset)
-      if let array = try MATElementParser(element, in: self).array(wanted: names) {
+      if found.count < names.count,
+        let array = try MATElementParser(element, in: self).array(wanted: names)
+      {
         found[array.name] = array
       }
       offset = element.range.upperBound
       elements += 1
       guard elements <= MATFile.largestElementCount else {
         throw InputError(
-          "\(path) has more than \(MATFile.largestElementCount) variables before \(names).")
+          "\(path) has more than \(MATFile.largestElementCount) variables.")
       }
     }
     return try names.map { name in
@@ -60,6 +62,9 @@ package struct MATFile {
 
   /// Reads a top-level tag and checks that the file holds what it promises.
   private func topElement(at offset: Int) throws -> MATElement {
+    guard file.size - offset >= 8 else {
+      throw InputError("\(path) has trailing bytes: its last element ends at byte \(offset).")
+    }
     var tag = [UInt8](repeating: 0, count: 8)
     try tag.withUnsafeMutableBytes { try file.readExactly(into: $0, at: offset) }
     let (type, bytes) = tag.withUnsafeBytes { (word($0, 0), Int(word($0, 4))) }
@@ -70,8 +75,11 @@ package struct MATFile {
       )
     }
     let isCompressed = type == MATType.compressed
+    guard isCompressed || type == MATType.matrix else {
+      throw InputError("\(path) is damaged: at byte \(offset) begins no variable (type \(type)).")
+    }
     return MATElement(
-      type: type, tagOffset: offset, range: offset + 8..<end, isCompressed: isCompressed)
+      tagOffset: offset, range: offset + 8..<end, isCompressed: isCompressed)
   }
 
   func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {
@@ -104,7 +112,6 @@ enum MATType {
 
 /// Where a top-level element lies.
 struct MATElement: Sendable {
-  let type: UInt32
   let tagOffset: Int
   /// The bytes behind the tag.
   let range: Range<Int>

@@ -54,7 +54,8 @@ public final class KernelOperator<T: Real> {
     let pokeFromMain = MainLane(poke)
     team.forEach(0..<tiles.count) { index, lane in
       let tile = tiles[index]
-      builder.build(.kernelDeviation, rows, tile.rows, block, tile.columns, into: tile.deviation.view, lane: lane)
+      builder.build(.kernelDeviation, rows, tile.rows, block, tile.columns, into: tile.deviation, lane: lane)
+      tile.clearPadding()
       pokeFromMain(lane)
     }
     return PairBlock(other: owner, otherSegments: block.segments, otherRows: block.rowCount, tiles: tiles)
@@ -67,7 +68,7 @@ public final class KernelOperator<T: Real> {
 
   /// Bytes of the tiles that this rank holds.
   public var storedBytes: Int {
-    blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.deviation.count * MemoryLayout<T>.stride } }
+    blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.bytes } }
   }
 }
 
@@ -128,7 +129,7 @@ extension KernelOperator {
     let tileRows = layout.tileRows
     let (lanes, tiles) = (team.count, block.tiles)
     team.run { lane in
-      let product = TileProduct<T, V>(tileRows: tileRows, columns: columns)
+      let product = TileProduct<T, V>(tileRows: tileRows, vectors: columns)
       for index in stride(from: lane, to: tiles.count, by: lanes) {
         product.add(tiles[index], own, other, ownSums[lane], otherSums[lane])
         pokeFromMain(lane)

@@ -1,0 +1,102 @@
+// The product of a stored tile with vectors, both ways in one reading: y_rows += E x_columns, y_columns += E^T x_rows.
+//
+// Each element is read once and used 2 K times. Registers run along a row of the tile, so that no lane is wasted whatever K
+// is: the vectors of the columns' side lie transposed, (K x columns).
+
+#include "CElementwise.h"
+
+// Strips ahead of the one at work whose elements are fetched into the second cache (the first has the vectors to hold): without
+// it a core multiplies at half the speed.
+#define DEEPRFM_AHEAD 2
+
+#if defined(__x86_64__)
+
+#define R 4
+#define WIDTH 64
+#define TARGET __attribute__((target("arch=x86-64-v4")))
+#define TE float
+#define TV float
+#define NAME(x) x##_f32_f32_v4
+#include "product.h"
+#undef TV
+#undef NAME
+#define TV double
+#define NAME(x) x##_f32_f64_v4
+#include "product.h"
+#undef TE
+#undef NAME
+#define TE double
+#define NAME(x) x##_f64_f64_v4
+#include "product.h"
+#undef TE
+#undef TV
+#undef NAME
+#undef R
+#undef WIDTH
+#undef TARGET
+
+#define R 2
+#define WIDTH 32
+#define TARGET __attribute__((target("arch=x86-64-v3")))
+#define TE float
+#define TV float
+#define NAME(x) x##_f32_f32_v3
+#include "product.h"
+#undef TV
+#undef NAME
+#define TV double
+#define NAME(x) x##_f32_f64_v3
+#include "product.h"
+#undef TE
+#undef NAME
+#define TE double
+#define NAME(x) x##_f64_f64_v3
+#include "product.h"
+#undef TE
+#undef TV
+#undef NAME
+#undef R
+#undef WIDTH
+#undef TARGET
+
+#endif
+
+#define R 2
+#define WIDTH 16
+#define TARGET
+#define TE float
+#define TV float
+#define NAME(x) x##_f32_f32_baseline
+#include "product.h"
+#undef TV
+#undef NAME
+#define TV double
+#define NAME(x) x##_f32_f64_baseline
+#include "product.h"
+#undef TE
+#undef NAME
+#define TE double
+#define NAME(x) x##_f64_f64_baseline
+#include "product.h"
+
+#if defined(__x86_64__)
+#define CHOOSE(X)                                                    \
+  __builtin_cpu_supports("x86-64-v4")   ? product_##X##_v4           \
+  : __builtin_cpu_supports("x86-64-v3") ? product_##X##_v3           \
+                                        : product_##X##_baseline
+#else
+#define CHOOSE(X) product_##X##_baseline
+#endif
+
+#define DEFINE(TE, TV, X)                                                                                                  \
+  void deeprfm_tile_product_##X(const TE *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, ptrdiff_t vectors,    \
+                                ptrdiff_t length, const TV *x_columns, const TV *x_rows, TV *y_columns, TV *y_rows,       \
+                                int both) {                                                                                \
+    (CHOOSE(X))(tile, rows, columns, stride, vectors, length, x_columns, x_rows, y_columns, y_rows, both);                 \
+  }
+
+#undef TE
+#undef TV
+DEFINE(float, float, f32_f32)
+DEFINE(float, double, f32_f64)
+DEFINE(double, double, f64_f64)

@@ -1,0 +1,46 @@
+import LinearAlgebra
+
+/// Multiplies tiles with vectors in both directions in one reading: precision V inside a tile, double across tiles. Owns one
+/// thread's scratch.
+final class TileProduct<T: Real, V: Real> {
+  private let vectors: Int
+  private let length: Int
+  /// The columns' side of the vector and of the sums, transposed: (vectors x length).
+  private let columnVector, columnSums: Matrix<V>
+  /// (tile rows x vectors)
+  private let rowSums: Matrix<V>
+
+  init(tileRows: Int, vectors: Int) {
+    self.vectors = vectors
+    length = paddedForProduct(tileRows)
+    columnVector = Matrix(rows: vectors, columns: length)
+    columnSums = Matrix(rows: vectors, columns: length)
+    rowSums = Matrix(rows: tileRows, columns: vectors)
+  }
+
+  /// ownSums[tile's rows] += E other[tile's columns] and otherSums[tile's columns] += E^T own[tile's rows].
+  func add(
+    _ tile: StoredTile<T>, _ own: Matrix<V>, _ other: Matrix<V>, _ ownSums: Matrix<Double>,
+    _ otherSums: Matrix<Double>
+  ) {
+    let (rows, columns) = (tile.rows.rows, tile.columns.rows)
+    load(other, columns)
+    rowSums.rows(0..<rows.count).fill(0)
+    if !tile.isDiagonal { columnSums.view.columns(0..<paddedForProduct(columns.count)).fill(0) }
+    addProduct(
+      of: tile.deviation, columnVector: columnVector.view, rowVector: own.rows(rows), columnSums: columnSums.view,
+      rowSums: rowSums.rows(0..<rows.count), both: !tile.isDiagonal)
+    let target = ownSums.rows(rows)
+    V.accumulate(rowSums.pointer, target.pointer, rows.count * vectors)
+    guard !tile.isDiagonal else { return }
+    let sums = otherSums.rows(columns)
+    for j in 0..<columns.count { for c in 0..<vectors { sums[j, c] += Double(columnSums[c, j]) } }
+  }
+
+  private func load(_ other: Matrix<V>, _ columns: Range<Int>) {
+    for c in 0..<vectors {
+      for j in 0..<columns.count { columnVector[c, j] = other[columns.lowerBound + j, c] }
+      for j in columns.count..<paddedForProduct(columns.count) { columnVector[c, j] = 0 }
+    }
+  }
+}
