@@ -18,12 +18,12 @@ extension CentredRows {
     precondition(width == map.inputWidth)
     let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
     let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
-    // Named: a view does not keep its matrix alive, and a temporary is gone before the product begins.
     let (projection, weights) = (map.projection.converted(to: Double.self), map.weights.converted(to: Double.self))
     team.withThreadedBLAS {
       multiply(centres.view, projection.view, into: projectedMeans.view)
       multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
     }
+    withExtendedLifetime((projection, weights)) {}
     let images = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
     images.fill { map.activate(linear[$0, $1], $1) }
     let deviations = Matrix<T>(uninitialisedRows: rowCount, columns: map.outputWidth)
