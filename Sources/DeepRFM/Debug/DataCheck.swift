@@ -2,8 +2,7 @@ import LinearAlgebra
 
 extension DebugProblem {
   /// Standardised rows of unit norm in the order of their classes, against the formulas on the file's samples.
-  func checkData(twin: (Matrix<Double>, [Int]) -> Matrix<Double> = plainUnitRows) throws -> [Check]
-  {
+  package func checkData(twin: (Matrix<Double>, [Int]) -> Matrix<Double> = plainUnitRows) throws -> [Check] {
     let options = training.options
     let data = try Dataset.open(
       options.dataset, directory: options.data, seed: options.seed, trainSamples: n, testSamples: 0)

@@ -5,7 +5,7 @@ extension DebugProblem {
   private static var tolerance: Double { 1e-10 }
 
   /// Conjugate gradient and Cholesky of the program against the plain solution, and their true residual.
-  func checkSolve(
+  package func checkSolve(
     twin: (Matrix<Double>, Double, Matrix<Double>) throws -> Matrix<Double> = plainSolution
   ) throws -> [Check] {
     let ridge = training.options.ridge
