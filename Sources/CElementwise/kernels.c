@@ -13,18 +13,21 @@
 #define T float
 #define NAME(x) x##_f32
 #define EXPM1 expm1_f32
+#define EXP exp_f32
 #define SQRT __builtin_sqrtf
 #define TINY FLT_MIN
 #include "loops.h"
 #undef T
 #undef NAME
 #undef EXPM1
+#undef EXP
 #undef SQRT
 #undef TINY
 
 #define T double
 #define NAME(x) x##_f64
 #define EXPM1 expm1_f64
+#define EXP exp_f64
 #define SQRT __builtin_sqrt
 #define TINY DBL_MIN
 #include "loops.h"

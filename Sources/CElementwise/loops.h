@@ -1,4 +1,4 @@
-// Included once for each type: T, NAME(x), EXPM1, SQRT, FMA.
+// Included once for each type: T, NAME(x), EXPM1, EXP, SQRT, TINY.
 
 // t = D^2 - distance^2 = alpha_i + beta_j - 2 g_ij, so that a small change of distance keeps its digits:
 // D - distance = t / (D + distance). See LinearAlgebra/Elementwise.swift.
@@ -8,13 +8,22 @@ DISPATCHED int NAME(deeprfm_kernel_deviation)(const T *g, T *out, ptrdiff_t rows
                                               const T *row_norm, const T *column_norm, deeprfm_tile_form form) {
   const T distance = (T)form.distance, square = (T)(form.distance * form.distance);
   const T rate = (T)-form.rate, constant = (T)form.constant, near = (T)form.near;
+  // Where the constant is next to nothing, a nearer pair's kernel is so much larger that their ratio would overflow.
+  const int negligible = form.constant < DEEPRFM_NEGLIGIBLE;
   int any = 0;
   for (ptrdiff_t i = 0; i < rows; i++) {
     const T *restrict gi = g + i * g_stride;
     T *restrict oi = out + i * out_stride;
     const T a = alpha[i], n = row_norm[i] + square;
     int close = 0;
-    if (form.gaussian) {
+    if (negligible) {
+      for (ptrdiff_t j = 0; j < columns; j++) {
+        T d2 = square + ((a + beta[j]) - 2 * gi[j]);
+        d2 = d2 < 0 ? 0 : d2;
+        close |= d2 <= near * (n + column_norm[j]);
+        oi[j] = EXP(rate * (form.gaussian ? d2 : SQRT(d2))) - constant;
+      }
+    } else if (form.gaussian) {
       for (ptrdiff_t j = 0; j < columns; j++) {
         T t = (a + beta[j]) - 2 * gi[j];
         t = t < -square ? -square : t;
@@ -58,7 +67,7 @@ DISPATCHED int NAME(deeprfm_gradient_weight)(const T *g, T *out, ptrdiff_t rows,
         T d2 = square + ((a + beta[j]) - 2 * gi[j]);
         d2 = d2 < 0 ? 0 : d2;
         close |= d2 <= near * (n + column_norm[j]);
-        oi[j] = EXPM1(rate * d2) + 1;
+        oi[j] = EXP(rate * d2);
       }
     } else {
       for (ptrdiff_t j = 0; j < columns; j++) {
@@ -67,7 +76,7 @@ DISPATCHED int NAME(deeprfm_gradient_weight)(const T *g, T *out, ptrdiff_t rows,
         // The smallest normal number keeps the division finite; the caller mends such pairs.
         d2 = d2 < TINY ? TINY : d2;
         T d = SQRT(d2);
-        oi[j] = (EXPM1(rate * d) + 1) / d;
+        oi[j] = EXP(rate * d) / d;
       }
     }
     any |= close;

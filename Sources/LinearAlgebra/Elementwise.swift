@@ -67,10 +67,17 @@ public struct TileTerms<T: Scalar> {
 /// k(D) - k(distance) from t = D^2 - distance^2, one pair, by the C library. The twin of `kernelDeviation`.
 public func plainKernelDeviation(squareExcess t: Double, _ form: TileForm) -> Double {
   let t = max(t, -form.distance * form.distance)
+  if form.constant < DEEPRFM_NEGLIGIBLE {
+    return plainKernel(square: form.distance * form.distance + t, form) - form.constant
+  }
   if form.gaussian { return form.constant * expm1(-form.rate * t) }
   let d = (form.distance * form.distance + t).squareRoot()
   let excess = form.distance > 0 ? t / (d + form.distance) : d
   return form.constant * expm1(-form.rate * excess)
+}
+
+private func plainKernel(square: Double, _ form: TileForm) -> Double {
+  exp(-form.rate * (form.gaussian ? square : square.squareRoot()))
 }
 
 /// k(D) / D (laplace; 0 at D = 0) or k(D) (gaussian) of one pair. The twin of `gradientWeight`.

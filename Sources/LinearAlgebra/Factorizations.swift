@@ -47,14 +47,15 @@ public struct PivotedCholesky {
     precondition(a.rows == a.columns)
     let n = a.rows
     let work = a.copy()
-    var pivots = [Int32](repeating: 0, count: max(1, n))
+    var pivots = (0..<Int32(max(1, n))).map { $0 + 1 }
     var scratch = [Double](repeating: 0, count: max(1, 2 * n))
     var size = Int32(n)
     var stride = Int32(max(1, n))
     var rank: Int32 = 0
     var info: Int32 = 0
     var tolerance = tolerance
-    if n > 0 {
+    // LAPACK takes a first pivot of any size.
+    if (0..<n).contains(where: { a[$0, $0] > tolerance }) {
       dpstrf_("U", &size, work.pointer, &stride, &pivots, &rank, &tolerance, &scratch, &info)
     }
     precondition(info >= 0, "dpstrf was called with a bad argument")

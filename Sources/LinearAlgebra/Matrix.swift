@@ -49,7 +49,13 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   }
 
   @inlinable public var view: MatrixView<Element> {
-    MatrixView(pointer: pointer, rows: rows, columns: columns, stride: columns)
+    MatrixView(self, pointer: pointer, rows: rows, columns: columns, stride: columns)
+  }
+
+  /// The first rows * columns elements as a matrix of that shape: scratch for tiles of many sizes.
+  @inlinable public func reshaped(rows: Int, columns: Int) -> MatrixView<Element> {
+    precondition(rows * columns <= count)
+    return MatrixView(self, pointer: pointer, rows: rows, columns: columns, stride: columns)
   }
 
   @inlinable public func rows(_ range: Range<Int>) -> MatrixView<Element> { view.rows(range) }

@@ -1,4 +1,4 @@
-/// A rectangle of a row-major matrix that somebody else owns and keeps alive.
+/// A rectangle of a row-major matrix, which it keeps alive.
 ///
 /// Disjoint views may be written concurrently; that they are disjoint is the caller's to see to.
 public struct MatrixView<Element: Scalar>: @unchecked Sendable {
@@ -7,8 +7,14 @@ public struct MatrixView<Element: Scalar>: @unchecked Sendable {
   public let columns: Int
   /// Elements from one row's start to the next's.
   public let stride: Int
+  /// A view often is the last use of its matrix, whose memory would go before the view's.
+  @usableFromInline let owner: Matrix<Element>
 
-  @inlinable public init(pointer: UnsafeMutablePointer<Element>, rows: Int, columns: Int, stride: Int) {
+  /// A rectangle of `owner` that begins at `pointer`.
+  @inlinable public init(
+    _ owner: Matrix<Element>, pointer: UnsafeMutablePointer<Element>, rows: Int, columns: Int, stride: Int
+  ) {
+    self.owner = owner
     self.pointer = pointer
     self.rows = rows
     self.columns = columns
@@ -18,12 +24,12 @@ public struct MatrixView<Element: Scalar>: @unchecked Sendable {
   @inlinable public func rows(_ range: Range<Int>) -> MatrixView {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows)
     return MatrixView(
-      pointer: pointer + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
+      owner, pointer: pointer + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
   }
 
   @inlinable public func columns(_ range: Range<Int>) -> MatrixView {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns)
-    return MatrixView(pointer: pointer + range.lowerBound, rows: rows, columns: range.count, stride: stride)
+    return MatrixView(owner, pointer: pointer + range.lowerBound, rows: rows, columns: range.count, stride: stride)
   }
 
   @inlinable public subscript(row: Int, column: Int) -> Element {

@@ -49,8 +49,8 @@ def npy(folder):
     train_x, train_y, test_x, test_y = (load(n + ".npy") for n in ("train_x", "train_y", "test_x", "test_y"))
     if test_x is None:
         test_x, test_y = train_x[:0], train_y[:0]
-    flat = lambda x: x.reshape(len(x), -1)
-    return flat(train_x), train_y, flat(test_x), test_y
+    d = int(np.prod(train_x.shape[1:]))
+    return train_x.reshape(-1, d), train_y, test_x.reshape(-1, d), test_y
 
 
 def digits(path=None):

@@ -262,12 +262,14 @@ def deep_rfm(train_x, train_y, test_x, test_y, classes, layers, kernel="laplace"
         X, T = mapped, feature_map(T @ used, W, u)
 
 
-def write_layer(folder, result, dtype):
-    """One layer in the run directory's form."""
+def write_layer(folder, result, rounded):
+    """One layer in the run directory's form; float32 where the run itself rounded, so that the file holds what was used."""
     from safetensors.numpy import save_file
     name = os.path.join(folder, "layers", f"{result['metrics']['layer']:02d}.safetensors")
-    tensors = {"agop": "agop", "projection": "projection", "weights": "W", "phases": "u", "coefficients": "A"}
-    save_file({k: np.ascontiguousarray(result[v], dtype) for k, v in tensors.items() if result[v] is not None}, name)
+    tensors = {"agop": ("agop", "projection"), "projection": ("projection", "projection"), "weights": ("W", "weights"),
+               "phases": ("u", "weights"), "coefficients": ("A", "coefficients")}
+    save_file({k: np.ascontiguousarray(result[v], np.float32 if word in rounded else np.float64)
+               for k, (v, word) in tensors.items() if result[v] is not None}, name)
     with open(os.path.join(folder, "metrics.jsonl"), "a") as file:
         file.write(json.dumps(result["metrics"]) + "\n")
 
@@ -317,12 +319,12 @@ def main():
               f"{m['nc1']['mapped']:.6e}", m["accuracy"]["train"], m["accuracy"]["test"],
               f"{m['solver']['residual']:.1e}", f"{m['seconds']['total']:.1f}", sep=",", flush=True)
         if o.output:
-            write_layer(o.output, result, dtype)
+            write_layer(o.output, result, rounded)
     if o.output:
         from safetensors.numpy import save_file
         save_file({"order": order.astype(np.int64), "labels": train_y[order], "mean": result["mean"],
                    "scale": result["scale"]}, os.path.join(o.output, "data.safetensors"))
-        save_file({"centers": result["X"].astype(dtype)}, os.path.join(o.output, "model.safetensors"))
+        save_file({"centers": result["X"].astype(np.float32 if "data" in rounded else np.float64)}, os.path.join(o.output, "model.safetensors"))
 
 
 if __name__ == "__main__":

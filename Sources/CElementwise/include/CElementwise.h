@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Kernel values below this are next to nothing beside the kernel's 1 on the diagonal, in either precision.
+#define DEEPRFM_NEGLIGIBLE 1e-16
+
 typedef struct {
   int32_t gaussian;  // 0: exp(-D / s), 1: exp(-D^2 / (2 s^2))
   double distance;   // |m_b - m_a|, 0 inside a class

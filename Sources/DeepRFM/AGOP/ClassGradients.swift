@@ -7,7 +7,7 @@ import MPI
 /// Own rows are taken a chunk at a time: for each chunk the blocks of X pass round the ring once, and its gradients
 /// (classes x rows x width) are all that is kept. Sums run over deviations from the class means; the means come in through
 /// the class sums of the weights, so that nothing large cancels.
-struct ClassGradients<T: Real> {
+package struct ClassGradients<T: Real> {
   let builder: TileBuilder<T>
   let rows: CentredRows<T>
   let layout: Layout
@@ -16,14 +16,27 @@ struct ClassGradients<T: Real> {
   let timer: PhaseTimer
 
   /// Bytes for the gradients of a chunk, unless a single segment needs more.
-  static var chunkBytes: Int { 512 << 20 }
+  let chunkBytes: Int
+
+  package init(
+    builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
+    timer: PhaseTimer, chunkBytes: Int = 512 << 20
+  ) {
+    self.builder = builder
+    self.rows = rows
+    self.layout = layout
+    self.world = world
+    self.team = team
+    self.timer = timer
+    self.chunkBytes = chunkBytes
+  }
 
   /// *Collective.* The unnormalised AGOP, sum over samples and classes of the gradients' outer products; (width x width), whole
   /// on every rank.
   /// - Parameters:
   ///   - a: coefficients (own rows x classes).
   ///   - progress: called with the finished share.
-  func agop(_ a: Matrix<Double>, progress: (Double) -> Void) throws -> Matrix<Double> {
+  package func agop(_ a: Matrix<Double>, progress: (Double) -> Void) throws -> Matrix<Double> {
     let coefficients: Matrix<T> = a.converted()
     let width = rows.width
     let total = Matrix<Double>(rows: width, columns: width)
@@ -48,7 +61,7 @@ struct ClassGradients<T: Real> {
   /// Own segments, in runs whose gradients fit `chunkBytes`.
   private func chunked(classes: Int) -> [[Segment]] {
     let rowBytes = classes * rows.width * MemoryLayout<T>.stride
-    let limit = max(layout.tileRows, Self.chunkBytes / max(1, rowBytes))
+    let limit = max(layout.tileRows, chunkBytes / max(1, rowBytes))
     var result: [[Segment]] = []
     var height = 0
     for segment in rows.segments {

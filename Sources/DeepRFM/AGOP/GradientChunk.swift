@@ -71,7 +71,7 @@ final class GradientChunk<T: Real>: @unchecked Sendable {
   }
 
   private func weights(_ columns: Int) -> MatrixView<T> {
-    MatrixView(pointer: weights.pointer, rows: height, columns: columns, stride: weights.columns)
+    weights.view.columns(0..<columns)
   }
 
   private func weights(_ segment: Int, _ columns: Int) -> MatrixView<T> {

@@ -5,7 +5,7 @@ import MPI
 /// - Parameters:
 ///   - deviations: (own rows x width), from `centres`; changed in place.
 ///   - centres: near the rows; (classes x width). Absent classes keep theirs.
-func centredOnClassMeans<T: Real>(
+package func centredOnClassMeans<T: Real>(
   _ deviations: Matrix<T>, _ centres: Matrix<Double>, layout: Layout, world: Communicator, team: ThreadTeam,
   timer: PhaseTimer
 ) throws -> CentredRows<T> {

@@ -60,7 +60,7 @@ public struct Layout: Sendable, Equatable {
 
 extension Range<Int> {
   /// The range in equal consecutive pieces of at most `limit`.
-  func pieces(ofAtMost limit: Int) -> [Range<Int>] {
+  package func pieces(ofAtMost limit: Int) -> [Range<Int>] {
     guard !isEmpty else { return [] }
     let parts = (count + limit - 1) / limit
     return (0..<parts).map {

@@ -14,7 +14,7 @@ public struct Standardisation: Sendable, Equatable {
   }
 
   /// *Collective.* From all ranks' rows; (own rows x features).
-  init<T: Scalar & MPIElement>(of rows: Matrix<T>, world: Communicator) throws {
+  package init<T: Scalar & MPIElement>(of rows: Matrix<T>, world: Communicator) throws {
     let features = rows.columns
     let count = try Double(world.sum(rows.rows))
     var sums = [Double](repeating: 0, count: features)
@@ -46,7 +46,7 @@ public struct Standardisation: Sendable, Equatable {
   }
 
   /// *Local.* In place.
-  func apply<T: Scalar>(to rows: Matrix<T>) {
+  package func apply<T: Scalar>(to rows: Matrix<T>) {
     for i in 0..<rows.rows {
       let row = rows.row(i)
       for k in row.indices { row[k] = T((Double(row[k]) - mean[k]) / scale[k]) }

@@ -2,25 +2,23 @@ import LinearAlgebra
 import MPI
 
 /// What the projection X R and the features show on the way; sums over this rank's rows.
-struct MapResult<T: Real> {
+package struct MapResult<T: Real> {
   /// Rows phi(x R W^T + u) as deviations from `centres`, the images of the class means: near them, not the new means.
-  let deviations: Matrix<T>
-  let centres: Matrix<Double>
+  package let deviations: Matrix<T>
+  package let centres: Matrix<Double>
   /// Class means of X R; (centres x input width).
-  let projectedMeans: Matrix<Double>
+  package let projectedMeans: Matrix<Double>
   /// Sum over rows of |deviation R|^2.
-  let projectedScatter: Double
+  package let projectedScatter: Double
 }
 
 extension CentredRows {
   /// *Local.* Projects the rows and maps them, a batch at a time. Products of deviations are in T, of centres in double.
-  func mapped(by map: FeatureMap<T>, team: ThreadTeam) -> MapResult<T> {
+  package func mapped(by map: FeatureMap<T>, team: ThreadTeam) -> MapResult<T> {
     precondition(width == map.inputWidth)
     let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
     let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
-    // Named: a view of an unnamed matrix outlives it.
-    let projection = map.projection.converted(to: Double.self)
-    let weights = map.weights.converted(to: Double.self)
+    let (projection, weights) = (map.projection.converted(to: Double.self), map.weights.converted(to: Double.self))
     team.withThreadedBLAS {
       multiply(centres.view, projection.view, into: projectedMeans.view)
       multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
@@ -52,7 +50,7 @@ extension CentredRows {
   }
 
   /// *Local.* The rows divided by their norms (a row of zeros stays one), as deviations from the centres divided by theirs.
-  func normalised(team: ThreadTeam) -> (deviations: Matrix<T>, centres: Matrix<Double>) {
+  package func normalised(team: ThreadTeam) -> (deviations: Matrix<T>, centres: Matrix<Double>) {
     let units = centres.copy()
     for c in 0..<units.rows { divideByNorm(units.row(c)) }
     let result = Matrix<T>(uninitialisedRows: rowCount, columns: width)
@@ -60,9 +58,13 @@ extension CentredRows {
       let segment = self.segments[index]
       let row = Matrix<Double>(uninitialisedRows: 1, columns: self.width)
       let unit = units.row(segment.centre)
+      let centre = self.centres.row(segment.centre)
+      // What a row of zeros, stored as the deviation -centre, may be off by: the rounding of its features' sums in T.
+      let length = centre.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let rounding = 8 * Double(T.ulpOfOne) * Double(self.width).squareRoot() * length
       for i in segment.rows {
         self.read(row: i, centre: segment.centre, into: row.buffer)
-        divideByNorm(row.buffer)
+        divideByNorm(row.buffer, zeroBelow: rounding)
         let target = result.row(i)
         for k in target.indices { target[k] = T(row.pointer[k] - unit[k]) }
       }
@@ -71,11 +73,11 @@ extension CentredRows {
   }
 }
 
-/// Divides a vector by its Euclidean norm; zero stays zero. *Local.*
-func divideByNorm(_ x: UnsafeMutableBufferPointer<Double>) {
+/// Divides a vector by its Euclidean norm; a norm of no more than `limit` counts as zero, and zero stays zero. *Local.*
+func divideByNorm(_ x: UnsafeMutableBufferPointer<Double>, zeroBelow limit: Double = 0) {
   var sum = 0.0
   for value in x { sum += value * value }
-  guard sum > 0 else { return }
+  guard sum > limit * limit else { return x.update(repeating: 0) }
   let scale = 1 / sum.squareRoot()
   for k in x.indices { x[k] *= scale }
 }

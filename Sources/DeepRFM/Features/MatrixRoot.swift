@@ -2,7 +2,7 @@ import LinearAlgebra
 import MPI
 
 /// The symmetric positive semidefinite root of M, eigenvalues below 0 taken as 0 (the paper's Algorithm 1). *Local.*
-func symmetricRoot(_ m: Matrix<Double>, team: ThreadTeam) throws -> Matrix<Double> {
+package func symmetricRoot(_ m: Matrix<Double>, team: ThreadTeam) throws -> Matrix<Double> {
   try team.withThreadedBLAS {
     let eigen = try SymmetricEigen(of: m)
     // R = (V sqrt(sqrt(L))) (V sqrt(sqrt(L)))^T is symmetric to the last bit.

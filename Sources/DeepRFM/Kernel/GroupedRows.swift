@@ -2,13 +2,13 @@ import LinearAlgebra
 import MPI
 
 /// Rows that are not training samples, grouped by the centre nearest to them, so that they make tiles like those.
-struct GroupedRows<T: Real> {
-  let rows: CentredRows<T>
+package struct GroupedRows<T: Real> {
+  package let rows: CentredRows<T>
   /// Row i is sample order[i] of this rank's share.
-  let order: [Int]
+  package let order: [Int]
 
   /// *Local.* Rows as they come, all with the centre 0.
-  init(_ rows: Matrix<T>, tileRows: Int, team: ThreadTeam) {
+  package init(_ rows: Matrix<T>, tileRows: Int, team: ThreadTeam) {
     let segments = (0..<rows.rows).pieces(ofAtMost: tileRows).map { Segment(rows: $0, centre: 0) }
     self.rows = CentredRows(
       rows, rowCount: rows.rows, centres: Matrix(rows: 1, columns: rows.columns), segments: segments, team: team)
@@ -16,14 +16,14 @@ struct GroupedRows<T: Real> {
   }
 
   /// The same rows after a step that changed their deviations and centres, not their order.
-  init(_ deviations: Matrix<T>, centres: Matrix<Double>, like other: GroupedRows, team: ThreadTeam) {
+  package init(_ deviations: Matrix<T>, centres: Matrix<Double>, like other: GroupedRows, team: ThreadTeam) {
     rows = CentredRows(
       deviations, rowCount: deviations.rows, centres: centres, segments: other.rows.segments, team: team)
     order = other.order
   }
 
   /// *Local.* The rows in the order of the nearest of the given centres' `choices`, as deviations from it.
-  func regrouped(to centres: Matrix<Double>, choices: [Int], tileRows: Int, team: ThreadTeam) -> GroupedRows {
+  package func regrouped(to centres: Matrix<Double>, choices: [Int], tileRows: Int, team: ThreadTeam) -> GroupedRows {
     let nearest = nearestCentres(centres, choices, team)
     let sorted = nearest.indices.sorted { (nearest[$0], $0) < (nearest[$1], $1) }
     let deviations = Matrix<T>(uninitialisedRows: rows.rowCount, columns: rows.width)

@@ -12,7 +12,7 @@ public final class KernelOperator<T: Real> {
   let world: Communicator
   let team: ThreadTeam
   let timer: PhaseTimer
-  let builder: TileBuilder<T>
+  package let builder: TileBuilder<T>
   let schedule: PairSchedule
   private var blocks: [PairBlock] = []
 
@@ -62,8 +62,8 @@ public final class KernelOperator<T: Real> {
   }
 
   /// *Local.* All tiles that this rank holds, each once.
-  func forEachStoredTile(_ body: (StoredTile<T>) -> Void) {
-    for block in blocks { block.tiles.forEach(body) }
+  package func forEachStoredTile(_ body: (_ otherRank: Int, StoredTile<T>) -> Void) {
+    for block in blocks { for tile in block.tiles { body(block.other, tile) } }
   }
 
   /// Bytes of the tiles that this rank holds.

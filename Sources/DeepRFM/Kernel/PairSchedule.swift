@@ -2,21 +2,26 @@
 ///
 /// Rank p takes the pairs with blocks p, p + 1, ... around the circle, P / 2 of them. Where P is even the farthest pair
 /// belongs to both of its ranks: the lower one takes the first half of its own rows, the upper one the rest.
-struct PairSchedule: Sendable {
-  let rank: Int
-  let ranks: Int
+package struct PairSchedule: Sendable {
+  package let rank: Int
+  package let ranks: Int
+
+  package init(rank: Int, ranks: Int) {
+    self.rank = rank
+    self.ranks = ranks
+  }
 
   /// Blocks that this rank works on, its own included.
-  var steps: Int { ranks / 2 + 1 }
+  package var steps: Int { ranks / 2 + 1 }
 
   /// Ranks whose rows this one multiplies, in the order in which their blocks come by.
-  var partners: [Int] { (1..<max(1, steps)).map { (rank + $0) % ranks } }
+  package var partners: [Int] { (1..<max(1, steps)).map { (rank + $0) % ranks } }
 
   /// Ranks that multiply this one's rows.
-  var servants: [Int] { (1..<max(1, steps)).map { (rank + ranks - $0) % ranks } }
+  package var servants: [Int] { (1..<max(1, steps)).map { (rank + ranks - $0) % ranks } }
 
   /// The pairs (own segment, other's segment) to hold of the pair of blocks (rank, other).
-  func tiles(own: [Segment], other: [Segment], otherRank: Int) -> [(own: Int, other: Int)] {
+  package func tiles(own: [Segment], other: [Segment], otherRank: Int) -> [(own: Int, other: Int)] {
     if otherRank == rank {
       return own.indices.flatMap { i in (i..<own.count).map { (i, $0) } }
     }

@@ -1,13 +1,13 @@
 import LinearAlgebra
 
 /// A tile of the kernel's deviations kept in memory: a segment of this rank's rows by a segment of another block's.
-final class StoredTile<T: Real>: @unchecked Sendable {
-  let rows: Segment
-  let columns: Segment
+package final class StoredTile<T: Real>: @unchecked Sendable {
+  package let rows: Segment
+  package let columns: Segment
   /// On the diagonal of K: the transposed direction is the same one.
-  let isDiagonal: Bool
+  package let isDiagonal: Bool
   /// (rows x columns), each row padded with zeros as the product wants it.
-  let deviation: MatrixView<T>
+  package let deviation: MatrixView<T>
   private let storage: Matrix<T>
 
   init(_ rows: Segment, _ columns: Segment, isDiagonal: Bool) {

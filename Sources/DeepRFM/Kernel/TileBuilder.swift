@@ -26,7 +26,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   static var near: Double { T.precision == .float32 ? 1e-3 : 1e-6 }
 
   /// Points nearer than this, relative to the norms, coincide: what separates them is rounding.
-  static var coincident: Double { 8 * Double(T.ulpOfOne) }
+  static var coincident: Double { T.precision == .float32 ? 8 * Double(T.ulpOfOne) : 1e-12 }
 
   private final class Scratch {
     let products: Matrix<T>
@@ -67,7 +67,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     for stripe in (0..<rowSegment.rows.count).pieces(ofAtMost: Self.stripeRows) {
       let first = rowSegment.rows.lowerBound
       let x = rows.deviations.rows((first + stripe.lowerBound)..<(first + stripe.upperBound))
-      let g = MatrixView(pointer: s.products.pointer, rows: stripe.count, columns: y.rows, stride: y.rows)
+      let g = s.products.reshaped(rows: stripe.count, columns: y.rows)
       multiply(x, y, transposeB: true, into: g)
       let terms = TileTerms(
         alpha: s.alpha.pointer + stripe.lowerBound, beta: s.beta.pointer,

@@ -3,10 +3,10 @@ import MPI
 
 extension KernelOperator {
   /// K + ridge I whole, in double precision: for checking on one rank. *Local.*
-  func dense(ridge: Double) -> Matrix<Double> {
+  package func dense(ridge: Double) -> Matrix<Double> {
     let n = rows.rowCount
     let matrix = Matrix<Double>(rows: n, columns: n)
-    forEachStoredTile { tile in
+    forEachStoredTile { _, tile in
       let constant = builder.constant(tile.rows.centre, tile.columns.centre)
       for (i, row) in tile.rows.rows.enumerated() {
         for (j, column) in tile.columns.rows.enumerated() {

@@ -4,7 +4,7 @@ import MPI
 /// The Nystrom preconditioner of K + ridge I from a partial Cholesky factor K ~ F F^T = U diag(lambda) U^T:
 /// P^-1 = I + U diag((lambda_r + ridge) / (lambda + ridge) - 1) U^T (Frangella, Tropp, Udell, arXiv 2110.02820; Diaz, Epperly,
 /// Frangella, Tropp, Webber, arXiv 2304.12465).
-struct NystromPreconditioner {
+package struct NystromPreconditioner {
   /// Eigenvectors; (own rows x rank).
   private let vectors: Matrix<Double>
   /// (lambda_r + ridge) / (lambda + ridge) - 1
@@ -13,10 +13,10 @@ struct NystromPreconditioner {
   private let team: ThreadTeam
   private let timer: PhaseTimer
 
-  var rank: Int { gains.count }
+  package var rank: Int { gains.count }
 
   /// *Collective.* At most `limit` columns; fewer where K is numerically of lower rank.
-  init<T: Real>(
+  package init<T: Real>(
     of k: KernelOperator<T>, ridge: Double, limit: Int, random: RandomStream, progress: (Double) -> Void = { _ in }
   ) throws {
     world = k.world
@@ -33,7 +33,9 @@ struct NystromPreconditioner {
     // Eigenvalues below the rounding of F^T F are dropped.
     let floor = Double(partial.rank) * Double.ulpOfOne * (eigen.values.last ?? 0)
     let kept = eigen.values.indices.filter { eigen.values[$0] > floor }
-    let smallest = kept.first.map { eigen.values[$0] } ?? 0
+    // lambda_r stands for what the columns leave out: nothing, where they stopped below the ridge.
+    let isComplete = ridge > 0 && partial.residualTrace <= ridge
+    let smallest = isComplete ? 0 : kept.first.map { eigen.values[$0] } ?? 0
     gains = kept.map { (smallest + ridge) / (eigen.values[$0] + ridge) - 1 }
     vectors = Matrix(uninitialisedRows: factor.rows, columns: kept.count)
     let weights = Matrix<Double>(uninitialisedRows: kept.count, columns: partial.rank)
@@ -45,7 +47,7 @@ struct NystromPreconditioner {
   }
 
   /// *Collective.* z = P^-1 r.
-  func apply(_ r: Matrix<Double>, into z: Matrix<Double>) throws {
+  package func apply(_ r: Matrix<Double>, into z: Matrix<Double>) throws {
     z.pointer.update(from: r.pointer, count: r.count)
     let inner = Matrix<Double>(rows: rank, columns: r.columns)
     team.withThreadedBLAS { multiply(vectors.view, r.view, transposeA: true, into: inner.view) }

@@ -32,5 +32,10 @@ public struct Solution {
   public let iterations: Int
   public let outcome: Outcome
 
-  public var worstResidual: Double { relativeResiduals.max() ?? 0 }
+  public var worstResidual: Double { DeepRFM.worstResidual(of: relativeResiduals) }
+}
+
+/// The largest of some residuals; not a number if one of them is not. *Local.*
+func worstResidual(of residuals: [Double]) -> Double {
+  residuals.reduce(0) { $0.isNaN || $0 >= $1 ? $0 : $1 }
 }

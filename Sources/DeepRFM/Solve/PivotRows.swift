@@ -75,8 +75,7 @@ extension KernelOperator {
       let segment = rows.segments[index]
       let tile = Matrix<T>(uninitialisedRows: segment.rows.count, columns: tileRows)
       for columns in pivots.rows.segments {
-        let view = MatrixView(
-          pointer: tile.pointer, rows: segment.rows.count, columns: columns.rows.count, stride: columns.rows.count)
+        let view = tile.reshaped(rows: segment.rows.count, columns: columns.rows.count)
         builder.build(.kernelDeviation, rows, segment, pivots.rows, columns, into: view, lane: lane)
         let constant = builder.constant(segment.centre, columns.centre)
         for i in 0..<view.rows {

@@ -2,7 +2,7 @@ import LinearAlgebra
 import MPI
 
 /// f(x) = k(x, X) A at points that each rank has of its own, the blocks of X coming round the ring.
-struct Predictor<T: Real> {
+package struct Predictor<T: Real> {
   let kernel: Kernel
   /// X, this rank's shard.
   let rows: CentredRows<T>
@@ -11,11 +11,22 @@ struct Predictor<T: Real> {
   let team: ThreadTeam
   let timer: PhaseTimer
 
+  package init(
+    kernel: Kernel, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam, timer: PhaseTimer
+  ) {
+    self.kernel = kernel
+    self.rows = rows
+    self.layout = layout
+    self.world = world
+    self.team = team
+    self.timer = timer
+  }
+
   /// *Collective.* The K outputs of each own point, (own points x classes), in the points' order before they were grouped.
   /// - Parameters:
   ///   - points: grouped by the centres of `rows`.
   ///   - coefficients: A's own rows, (own rows x classes).
-  func outputs(at points: GroupedRows<T>, _ coefficients: Matrix<Double>) throws -> Matrix<Double> {
+  package func outputs(at points: GroupedRows<T>, _ coefficients: Matrix<Double>) throws -> Matrix<Double> {
     let sums = Matrix<Double>(rows: points.rows.rowCount, columns: coefficients.columns)
     let all = try CoefficientBlocks(coefficients.converted(to: T.self), layout, world, timer)
     let builder = TileBuilder<T>(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
@@ -40,8 +51,7 @@ struct Predictor<T: Real> {
       let tile = Matrix<T>(uninitialisedRows: segment.rows.count, columns: tileRows)
       let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: a.columns)
       for columns in block.segments {
-        let e = MatrixView(
-          pointer: tile.pointer, rows: segment.rows.count, columns: columns.rows.count, stride: columns.rows.count)
+        let e = tile.reshaped(rows: segment.rows.count, columns: columns.rows.count)
         builder.build(.kernelDeviation, points, segment, block, columns, into: e, lane: lane)
         multiply(e, a.rows(columns.rows), into: product.view)
         T.accumulate(product.pointer, sums.pointer + segment.rows.lowerBound * sums.columns, product.count)

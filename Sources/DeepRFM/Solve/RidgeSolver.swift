@@ -6,7 +6,7 @@ import MPI
 #endif
 
 /// Kernel ridge regression on all ranks: (K + ridge I) A = Y.
-struct RidgeSolver {
+package struct RidgeSolver {
   let method: SolverMethod
   let ridge: Double
   let tolerance: Double
@@ -14,11 +14,21 @@ struct RidgeSolver {
   /// Columns of the preconditioner; 0 for none.
   let preconditionerRank: Int
 
+  package init(
+    method: SolverMethod, ridge: Double, tolerance: Double, maxIterations: Int, preconditionerRank: Int
+  ) {
+    self.method = method
+    self.ridge = ridge
+    self.tolerance = tolerance
+    self.maxIterations = maxIterations
+    self.preconditionerRank = preconditionerRank
+  }
+
   /// Columns that pay, if the user asks for no number: a tenth of the samples, at most 1,000.
   static func defaultRank(samples: Int) -> Int { max(min(samples, 50), min(samples / 10, 1000)) }
 
   /// *Collective.*
-  func makePreconditioner<T: Real>(
+  package func makePreconditioner<T: Real>(
     of k: KernelOperator<T>, random: RandomStream, progress: (Double) -> Void
   ) throws -> NystromPreconditioner? {
     guard method == .cg && preconditionerRank > 0 else { return nil }
@@ -27,7 +37,7 @@ struct RidgeSolver {
   }
 
   /// *Collective.* - Parameter progress: called with the finished share, by the residual's digits.
-  func solve<T: Real>(
+  package func solve<T: Real>(
     _ k: KernelOperator<T>, _ y: Matrix<Double>, preconditioner: NystromPreconditioner?,
     progress: (Double) -> Void
   ) throws -> Solution {
@@ -82,6 +92,6 @@ struct RidgeSolver {
     }
     return Solution(
       coefficients: a, residual: residual, relativeResiduals: relative, iterations: 0,
-      outcome: (relative.max() ?? 0) <= tolerance ? .converged : .stalled)
+      outcome: worstResidual(of: relative) <= tolerance ? .converged : .stalled)
   }
 }

@@ -1,0 +1,206 @@
+import DeepRFM
+import LinearAlgebra
+import Testing
+
+/// The solver alone, on small matrices that are given whole.
+@Suite struct ConjugateGradientTests {
+  private typealias Block = Matrix<Double>
+
+  private let team = ThreadTeam(count: 2)
+
+  /// A system of a dense matrix; `working` is what the iterations see, where it is not the matrix itself.
+  private func system(
+    _ a: Matrix<Double>, working: Matrix<Double>? = nil, inverse: Matrix<Double>? = nil
+  ) -> RidgeSystem {
+    func apply(_ matrix: Matrix<Double>, _ x: Matrix<Double>, _ y: Matrix<Double>) {
+      multiply(matrix.view, x.view, into: y.view)
+    }
+    return RidgeSystem(
+      apply: { apply(working ?? a, $0, $1) }, applyExactly: { apply(a, $0, $1) },
+      precondition: { r, z in
+        if let inverse { apply(inverse, r, z) } else { z.pointer.update(from: r.pointer, count: r.count) }
+      }, sum: { _ in })
+  }
+
+  private func solver(
+    _ system: RidgeSystem, _ b: Matrix<Double>, tolerance: Double = 1e-10, maxIterations: Int = 500
+  ) -> ConjugateGradient {
+    ConjugateGradient(
+      system, rows: b.rows, classes: b.columns, tolerance: tolerance, maxIterations: maxIterations,
+      team: team)
+  }
+
+  /// G G^T / n + shift I.
+  private func definite(_ n: Int, shift: Double) -> Matrix<Double> {
+    let g = noise(n, n, seed: 1)
+    let a = Matrix<Double>(rows: n, columns: n)
+    multiply(g.view, g.view, transposeB: true, alpha: 1 / Double(n), into: a.view)
+    for i in 0..<n { a[i, i] += shift }
+    return a
+  }
+
+  private func noise(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix<Double> {
+    let random = RandomStream(seed: seed, layer: 0, purpose: .probe)
+    let matrix = Matrix<Double>(rows: rows, columns: columns)
+    for i in 0..<rows {
+      for j in 0..<columns { matrix[i, j] = random.normal(row: i, column: j) }
+    }
+    return matrix
+  }
+
+  /// |b - A x| / |b| of each column, here and now.
+  private func residuals(_ a: Matrix<Double>, _ x: Matrix<Double>, _ b: Matrix<Double>) -> [Double] {
+    let r = b.copy()
+    multiply(a.view, x.view, alpha: -1, beta: 1, into: r.view)
+    return (0..<b.columns).map { c in
+      var (top, bottom) = (0.0, 0.0)
+      for i in 0..<b.rows {
+        top += r[i, c] * r[i, c]
+        bottom += b[i, c] * b[i, c]
+      }
+      return (top / bottom).squareRoot()
+    }
+  }
+
+  @Test(arguments: [1, 2, 5, 40]) func converges(n: Int) throws {
+    let a = definite(n, shift: 0.1)
+    let b = noise(n, 3, seed: 2)
+    let solution = try solver(system(a), b).solve(b)
+    #expect(solution.outcome == .converged)
+    #expect(solution.iterations > 0 && solution.iterations <= 3 * n + 3)
+    let truth = residuals(a, solution.coefficients, b)
+    for (known, said) in zip(truth, solution.relativeResiduals) {
+      #expect(known <= 1e-10)
+      #expect(abs(known - said) <= 1e-14)
+    }
+    // The residual that comes with the answer is the true one.
+    let r = b.copy()
+    multiply(a.view, solution.coefficients.view, alpha: -1, beta: 1, into: r.view)
+    for k in 0..<r.count { #expect(abs(r.pointer[k] - solution.residual.pointer[k]) < 1e-13) }
+  }
+
+  @Test func iterationLimit() throws {
+    let a = definite(40, shift: 1e-6)
+    let b = noise(40, 3, seed: 2)
+    let solution = try solver(system(a), b, maxIterations: 5).solve(b)
+    #expect(solution.outcome == .iterationLimit)
+    #expect(solution.iterations == 5)
+    let truth = residuals(a, solution.coefficients, b)
+    for (known, said) in zip(truth, solution.relativeResiduals) { #expect(abs(known - said) <= 1e-12) }
+  }
+
+  @Test func indefinite() throws {
+    let a = Matrix<Double>(rows: 3, columns: 3, [1, 0, 0, 0, 2, 0, 0, 0, -1])
+    let b = Matrix<Double>(rows: 3, columns: 2, [1, 0, 1, 0, 0, 1])
+    let solution = try solver(system(a), b).solve(b)
+    #expect(solution.outcome == .indefinite)
+    #expect(solution.coefficients.buffer.allSatisfy { $0.isFinite })
+  }
+
+  /// The iterations see another matrix than the true residual: starting again cannot help.
+  @Test func stalls() throws {
+    let a = definite(12, shift: 1)
+    let wrong = a.copy()
+    for k in 0..<wrong.count { wrong.pointer[k] *= 0.3 }
+    let b = noise(12, 2, seed: 3)
+    let solution = try solver(system(a, working: wrong), b).solve(b)
+    #expect(solution.outcome == .stalled)
+    #expect(solution.worstResidual > 1)
+  }
+
+  /// Here the matrices differ by a little, and starting again from the true residual does help.
+  @Test func refines() throws {
+    let a = definite(12, shift: 1)
+    let rough = a.copy()
+    for k in 0..<rough.count { rough.pointer[k] = Double(Float(rough.pointer[k])) * 1.001 }
+    let b = noise(12, 2, seed: 3)
+    let solution = try solver(system(a, working: rough), b, tolerance: 1e-12).solve(b)
+    #expect(solution.outcome == .converged)
+    for residual in residuals(a, solution.coefficients, b) { #expect(residual <= 1e-12) }
+  }
+
+  @Test func zeroRightHandSide() throws {
+    let a = definite(6, shift: 1)
+    let b = Matrix<Double>(rows: 6, columns: 2)
+    let solution = try solver(system(a), b).solve(b)
+    #expect(solution.outcome == .converged && solution.iterations == 0)
+    #expect(solution.coefficients.buffer.allSatisfy { $0 == 0 })
+  }
+
+  @Test func zeroColumnAmongOthers() throws {
+    let a = definite(6, shift: 1)
+    let b = noise(6, 3, seed: 4)
+    for i in 0..<6 { b[i, 1] = 0 }
+    let solution = try solver(system(a), b).solve(b)
+    #expect(solution.outcome == .converged)
+    for i in 0..<6 { #expect(solution.coefficients[i, 1] == 0) }
+    #expect(residuals(a, solution.coefficients, b)[2] <= 1e-10)
+  }
+
+  /// A rank without rows takes part.
+  @Test func noRows() throws {
+    let nothing = Matrix<Double>(rows: 0, columns: 2)
+    let solution = try solver(system(Matrix(rows: 0, columns: 0)), nothing).solve(nothing)
+    #expect(solution.outcome == .converged)
+  }
+
+  /// Singular, and b in the range: there is a solution.
+  @Test func consistentSingularSystem() throws {
+    let a = Matrix<Double>(rows: 3, columns: 3, [1, 1, 0, 1, 1, 0, 0, 0, 1])
+    let b = Matrix<Double>(rows: 3, columns: 1, [2, 2, 1])
+    let solution = try solver(system(a), b).solve(b)
+    #expect(solution.outcome == .converged)
+    #expect(residuals(a, solution.coefficients, b)[0] <= 1e-10)
+  }
+
+  /// Singular, and b outside of the range: no answer, and the solver says so and ends.
+  @Test func inconsistentSingularSystem() throws {
+    let a = Matrix<Double>(rows: 3, columns: 3, [1, 1, 0, 1, 1, 0, 0, 0, 1])
+    let b = Matrix<Double>(rows: 3, columns: 1, [1, -1, 1])
+    let solution = try solver(system(a), b).solve(b)
+    #expect(solution.outcome != .converged)
+    #expect(solution.worstResidual > 0.5)
+  }
+
+  /// Not a number is never within a tolerance, whichever column it is in.
+  @Test(arguments: 0..<3) func notANumberIsNoSolution(column: Int) throws {
+    let a = definite(4, shift: 1)
+    let b = noise(4, 3, seed: 5)
+    b[2, column] = .nan
+    let solution = try solver(system(a), b).solve(b)
+    #expect(solution.outcome != .converged)
+    #expect(!(solution.worstResidual <= 1e-10))
+  }
+
+  @Test func exactPreconditionerNeedsOneIteration() throws {
+    let a = Matrix<Double>(rows: 3, columns: 3, [4, 0, 0, 0, 9, 0, 0, 0, 0.01])
+    let inverse = Matrix<Double>(rows: 3, columns: 3, [0.25, 0, 0, 0, 1.0 / 9, 0, 0, 0, 100])
+    let b = noise(3, 2, seed: 6)
+    let solution = try solver(system(a, inverse: inverse), b).solve(b)
+    #expect(solution.outcome == .converged && solution.iterations == 1)
+  }
+
+  @Test func twoSolvesAreEqualToTheLastBit() throws {
+    let a = definite(40, shift: 1e-3)
+    let (b, other) = (noise(40, 3, seed: 7), noise(40, 3, seed: 8))
+    let first = solver(system(a), b)
+    let answer = try first.solve(b)
+    _ = try first.solve(other)
+    for again in [try first.solve(b), try solver(system(a), b).solve(b)] {
+      #expect(Array(again.coefficients.buffer) == Array(answer.coefficients.buffer))
+      #expect(again.relativeResiduals == answer.relativeResiduals)
+      #expect(again.iterations == answer.iterations)
+    }
+  }
+
+  @Test func progressCountsUp() throws {
+    let a = definite(10, shift: 0.1)
+    let b = noise(10, 1, seed: 9)
+    var seen: [Int] = []
+    let solution = try solver(system(a), b).solve(b) { number, residual in
+      seen.append(number)
+      #expect(residual >= 0)
+    }
+    #expect(seen == Array(1...solution.iterations))
+  }
+}

@@ -1,0 +1,79 @@
+import DeepRFM
+import LinearAlgebra
+import Testing
+
+/// Class counts as they come: some classes absent, some with one sample.
+func randomClassCounts(_ seed: UInt64) -> [Int] {
+  let random = RandomStream(seed: seed, layer: 0, purpose: .probe)
+  let classes = 1 + Int(random.uniform(row: 0, column: 0) * 12)
+  let largest = [1.0, 5, 40, 200][Int(seed % 4)]
+  return (0..<classes).map {
+    let draw = random.uniform(row: 1, column: $0)
+    return draw < 0.3 ? 0 : 1 + Int(largest * random.uniform(row: 2, column: $0))
+  }
+}
+
+@Suite struct LayoutTests {
+  private func classes(_ layout: Layout) -> [Int] {
+    layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
+  }
+
+  @Test(arguments: 0..<40 as Range<UInt64>, [1, 2, 3, 4, 7, 12])
+  func everySampleInOneShardAndOneSegment(seed: UInt64, ranks: Int) {
+    for tileRows in [1, 3, 16, 512] {
+      let layout = Layout(classCounts: randomClassCounts(seed), ranks: ranks, tileRows: tileRows)
+      let classOf = classes(layout)
+      #expect(layout.sampleCount == classOf.count)
+      var next = 0
+      for rank in 0..<ranks {
+        let shard = layout.shard(of: rank)
+        #expect(shard.lowerBound == next)
+        for segment in layout.segments(of: rank) {
+          #expect(shard.lowerBound + segment.rows.lowerBound == next)
+          #expect((1...tileRows).contains(segment.rows.count))
+          next += segment.rows.count
+          let own = classOf[(next - segment.rows.count)..<next]
+          #expect(own.allSatisfy { $0 == segment.centre })
+        }
+        #expect(shard.upperBound == next)
+      }
+      #expect(next == classOf.count)
+    }
+  }
+
+  @Test(arguments: 0..<40 as Range<UInt64>, [1, 2, 3, 4, 7, 12])
+  func shardsAndPiecesAreEqualWithinOne(seed: UInt64, ranks: Int) {
+    let layout = Layout(classCounts: randomClassCounts(seed), ranks: ranks, tileRows: 16)
+    let shards = (0..<ranks).map { layout.shard(of: $0).count }
+    #expect((shards.max() ?? 0) - (shards.min() ?? 0) <= 1)
+    #expect(layout.largestShard == shards.max())
+    for rank in 0..<ranks {
+      let segments = layout.segments(of: rank)
+      for centre in Set(segments.map(\.centre)) {
+        let heights = segments.filter { $0.centre == centre }.map(\.rows.count)
+        #expect((heights.max() ?? 0) - (heights.min() ?? 0) <= 1)
+        // No more pieces than are needed.
+        #expect(heights.count == (heights.reduce(0, +) + 15) / 16)
+      }
+    }
+  }
+
+  @Test func fewerSamplesThanRanks() {
+    let layout = Layout(classCounts: [1, 0, 2], ranks: 7)
+    #expect((0..<7).reduce(0) { $0 + layout.shard(of: $1).count } == 3)
+    #expect((0..<7).count { layout.segments(of: $0).isEmpty } == 4)
+    #expect(layout.presentClasses == [0, 2])
+  }
+
+  @Test func noSamples() {
+    let layout = Layout(classCounts: [0, 0], ranks: 2)
+    #expect(layout.sampleCount == 0 && layout.largestShard == 0)
+    #expect(layout.segments(of: 1).isEmpty && layout.presentClasses.isEmpty)
+  }
+
+  @Test(arguments: 0...20, 1...9) func piecesCoverInOrder(count: Int, limit: Int) {
+    let pieces = (3..<(3 + count)).pieces(ofAtMost: limit)
+    #expect(pieces.flatMap { Array($0) } == Array(3..<(3 + count)))
+    #expect(pieces.allSatisfy { (1...limit).contains($0.count) })
+  }
+}

@@ -1,0 +1,131 @@
+import DeepRFM
+import LinearAlgebra
+import MPI
+
+/// Samples of a small problem, the same on every rank, and this rank's part of it.
+struct Problem<T: Real> {
+  let x: Matrix<Double>
+  let layout: Layout
+  let rows: CentredRows<T>
+  let world: Communicator
+  let team: ThreadTeam
+  let timer = PhaseTimer()
+
+  /// *Collective.* - Parameter x: all samples, sorted by class.
+  init(
+    _ x: Matrix<Double>, classCounts: [Int], world: Communicator, tileRows: Int = 4, threads: Int = 2
+  ) throws {
+    self.x = x
+    self.world = world
+    layout = Layout(classCounts: classCounts, ranks: world.size, tileRows: tileRows)
+    precondition(layout.sampleCount == x.rows)
+    team = ThreadTeam(count: threads)
+    let shard = layout.shard(of: world.rank)
+    let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
+    for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }
+    rows = try centredOnClassMeans(
+      own, Matrix(rows: classCounts.count, columns: x.columns), layout: layout, world: world, team: team,
+      timer: timer)
+  }
+
+  /// *Collective.* - Parameter deviations: of all samples from the centres given, not yet the class means.
+  init(deviations: Matrix<Double>, centres: Matrix<Double>, layout: Layout, world: Communicator) throws {
+    x = deviations
+    self.world = world
+    self.layout = layout
+    team = ThreadTeam(count: 2)
+    let shard = layout.shard(of: world.rank)
+    let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
+    for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }
+    rows = try centredOnClassMeans(own, centres, layout: layout, world: world, team: team, timer: timer)
+  }
+
+  /// *Collective.*
+  func kernelMatrix(_ kernel: Kernel) throws -> KernelOperator<T> {
+    try KernelOperator(kernel, rows: rows, layout: layout, world: world, team: team, timer: timer)
+  }
+
+  func gradients(_ kernel: Kernel, chunkBytes: Int = 512 << 20) -> ClassGradients<T> {
+    let builder = TileBuilder<T>(
+      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+    return ClassGradients(
+      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      chunkBytes: chunkBytes)
+  }
+
+  /// This rank's rows of a matrix with a row for every sample.
+  func own(_ whole: Matrix<Double>) -> Matrix<Double> {
+    let shard = layout.shard(of: world.rank)
+    let part = Matrix<Double>(uninitialisedRows: shard.count, columns: whole.columns)
+    for i in 0..<part.rows { for k in 0..<part.columns { part[i, k] = whole[shard.lowerBound + i, k] } }
+    return part
+  }
+
+  /// *Collective.* All ranks' rows below each other, on every rank.
+  func whole<E: Real>(_ own: Matrix<E>) throws -> Matrix<Double> {
+    let parts = try world.allGather(own.buffer.map { Double($0) })
+    let all = parts.flatMap { $0 }
+    return Matrix(rows: all.count / max(1, own.columns), columns: own.columns, all)
+  }
+
+  /// +1 for a sample's class, -1 elsewhere.
+  var targets: Matrix<Double> {
+    let y = Matrix<Double>(rows: layout.sampleCount, columns: layout.classCount)
+    y.view.fill(-1)
+    var i = 0
+    for (c, count) in layout.classCounts.enumerated() {
+      for _ in 0..<count {
+        y[i, c] = 1
+        i += 1
+      }
+    }
+    return y
+  }
+}
+
+/// Class counts and whether some rows are repeated.
+struct Shape: Sendable, CustomStringConvertible {
+  let classCounts: [Int]
+  var tileRows = 4
+  var duplicates = false
+  var description: String { "\(classCounts)\(duplicates ? " with duplicates" : "")" }
+
+  /// Among them: one sample, fewer samples than ranks, absent classes, classes of one sample, many tiles.
+  static let all = [
+    Shape(classCounts: [1]), Shape(classCounts: [0, 2]), Shape(classCounts: [1, 0, 2]),
+    Shape(classCounts: [3, 1, 0, 7]), Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5),
+    Shape(classCounts: [4, 6, 3], duplicates: true), Shape(classCounts: [40, 30], tileRows: 512),
+  ]
+
+  /// Unit rows about their class's direction, all classes not far from each other.
+  func samples(width: Int = 6, spread: Double = 0.7) -> Matrix<Double> {
+    let random = RandomStream(seed: 17, layer: 0, purpose: .probe)
+    let x = Matrix<Double>(rows: classCounts.reduce(0, +), columns: width)
+    var i = 0
+    for (c, count) in classCounts.enumerated() {
+      for _ in 0..<count {
+        for k in 0..<width {
+          let centre = random.normal(row: 1000 + c, column: k)
+          x[i, k] = centre + spread * random.normal(row: i, column: k)
+        }
+        divideByNorm(x.row(i))
+        i += 1
+      }
+    }
+    if duplicates { repeatRows(x) }
+    return x
+  }
+
+  /// The second sample is the first again (same class), the last is the first too (another class).
+  private func repeatRows(_ x: Matrix<Double>) {
+    for k in 0..<x.columns {
+      x[1, k] = x[0, k]
+      x[x.rows - 1, k] = x[0, k]
+    }
+  }
+
+  private func divideByNorm(_ x: UnsafeMutableBufferPointer<Double>) {
+    let norm = x.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    for k in x.indices { x[k] /= norm }
+  }
+}

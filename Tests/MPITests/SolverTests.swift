@@ -1,0 +1,174 @@
+import DeepRFM
+import LinearAlgebra
+import MPI
+import Testing
+
+/// The ridge solver on the distributed kernel matrix.
+@Suite(.serialized) struct SolverTests {
+  private let kernel = Kernel(.laplace, bandwidth: 2)
+
+  private func problem<T: Real>(
+    _ shape: Shape, _ type: T.Type, world: Communicator? = nil
+  ) throws -> Problem<T> {
+    try Problem(
+      shape.samples(), classCounts: shape.classCounts, world: world ?? TestWorld.all,
+      tileRows: shape.tileRows)
+  }
+
+  private func solver(
+    _ method: SolverMethod = .cg, ridge: Double = 1e-3, tolerance: Double = 1e-10, rank: Int = 0,
+    maxIterations: Int = 500
+  ) -> RidgeSolver {
+    RidgeSolver(
+      method: method, ridge: ridge, tolerance: tolerance, maxIterations: maxIterations,
+      preconditionerRank: rank)
+  }
+
+  private func solve<T: Real>(
+    _ problem: Problem<T>, _ kernel: Kernel, _ solver: RidgeSolver, targets: Matrix<Double>? = nil
+  ) throws -> (solution: Solution, preconditioner: NystromPreconditioner?) {
+    let k = try problem.kernelMatrix(kernel)
+    let random = RandomStream(seed: 3, layer: 1, purpose: .pivots)
+    let preconditioner = try solver.makePreconditioner(of: k, random: random) { _ in }
+    let y = problem.own(targets ?? problem.targets)
+    return (try solver.solve(k, y, preconditioner: preconditioner) { _ in }, preconditioner)
+  }
+
+  /// |Y - (K + ridge I) A| / |Y| of the worst class, K from the double loop.
+  private func trueResidual<T: Real>(
+    _ problem: Problem<T>, _ kernel: Kernel, ridge: Double, _ own: Matrix<Double>,
+    targets: Matrix<Double>? = nil
+  ) throws -> Double {
+    let a = try problem.whole(own)
+    let y = targets ?? problem.targets
+    let image = Plain.product(Plain.kernel(kernel, problem.x, problem.x), a)
+    return (0..<y.columns).map { c in
+      var (top, bottom) = (0.0, 0.0)
+      for i in 0..<y.rows {
+        let r = y[i, c] - image[i, c] - ridge * a[i, c]
+        top += r * r
+        bottom += y[i, c] * y[i, c]
+      }
+      return (top / bottom).squareRoot()
+    }.max() ?? 0
+  }
+
+  /// No preconditioner, a small one, one of more columns than there are samples.
+  @Test(arguments: Shape.all, [0, 5, 1000]) func converges(shape: Shape, rank: Int) throws {
+    for kernel in Kernel.both {
+      let problem = try problem(shape, Double.self)
+      let (solution, preconditioner) = try solve(problem, kernel, solver(rank: rank))
+      #expect(solution.outcome == .converged, "\(shape) \(kernel) \(solution.relativeResiduals)")
+      let truth = try trueResidual(problem, kernel, ridge: 1e-3, solution.coefficients)
+      #expect(truth < 1.1e-10)
+      #expect((preconditioner?.rank ?? 0) <= min(rank, problem.x.rows))
+    }
+  }
+
+  @Test(arguments: Shape.all) func convergesInFloat(shape: Shape) throws {
+    let problem = try problem(shape, Float.self)
+    let (solution, _) = try solve(problem, kernel, solver(tolerance: 1e-5, rank: 5))
+    #expect(solution.outcome == .converged, "\(solution.relativeResiduals)")
+    // K is rounded to float32: with coefficients of 1 / ridge that is felt.
+    let truth = try trueResidual(problem, kernel, ridge: 1e-3, solution.coefficients)
+    #expect(truth < 1e-3)
+  }
+
+  @Test(arguments: Shape.all) func agreesWithCholeskyOfOneRank(shape: Shape) throws {
+    let world = try TestWorld.all
+    let problem = try problem(shape, Double.self)
+    let (solution, _) = try solve(problem, kernel, solver(tolerance: 1e-12, rank: 5))
+    let alone = try self.problem(shape, Double.self, world: world.split(color: world.rank, key: 0))
+    let (dense, none) = try solve(alone, kernel, solver(.cholesky, tolerance: 1e-12, rank: 5))
+    #expect(none == nil)
+    #expect(dense.outcome == .converged && dense.iterations == 0)
+    // The condition is at most N / ridge.
+    #expect(relativeError(try problem.whole(solution.coefficients), dense.coefficients) < 1e-7)
+  }
+
+  /// Cholesky answers for its residual too.
+  @Test func choleskyThatMissesTheToleranceSaysSo() throws {
+    let world = try TestWorld.all
+    let alone = try problem(Shape.all[5], Float.self, world: world.split(color: world.rank, key: 0))
+    let (dense, _) = try solve(alone, kernel, solver(.cholesky, tolerance: 1e-30))
+    #expect(dense.outcome == .stalled)
+    #expect(dense.worstResidual > 0 && dense.worstResidual < 1e-10)
+  }
+
+  @Test func iterationLimit() throws {
+    let problem = try problem(Shape.all[4], Double.self)
+    let (solution, _) = try solve(problem, kernel, solver(maxIterations: 3))
+    #expect(solution.outcome == .iterationLimit && solution.iterations == 3)
+    let truth = try trueResidual(problem, kernel, ridge: 1e-3, solution.coefficients)
+    #expect(abs(truth - solution.worstResidual) < 1e-12)
+  }
+
+  /// A ridge below 0 makes the matrix indefinite.
+  @Test func indefinite() throws {
+    let problem = try problem(Shape.all[4], Double.self)
+    let (solution, _) = try solve(problem, kernel, solver(ridge: -0.9))
+    #expect(solution.outcome == .indefinite)
+  }
+
+  @Test func zeroTargets() throws {
+    let problem = try problem(Shape.all[3], Double.self)
+    let zero = Matrix<Double>(rows: problem.x.rows, columns: 4)
+    let (solution, _) = try solve(problem, kernel, solver(rank: 5), targets: zero)
+    #expect(solution.outcome == .converged && solution.iterations == 0)
+    #expect(solution.coefficients.buffer.allSatisfy { $0 == 0 })
+  }
+
+  /// One sample: (1 + ridge) a = y.
+  @Test(arguments: [0, 1e-3, 2]) func oneSample(ridge: Double) throws {
+    let problem = try problem(Shape(classCounts: [0, 1]), Double.self)
+    for rank in [0, 1] {
+      let (solution, _) = try solve(problem, kernel, solver(ridge: ridge, rank: rank))
+      #expect(solution.outcome == .converged)
+      let a = try problem.whole(solution.coefficients)
+      #expect(abs(a[0, 0] + 1 / (1 + ridge)) < 1e-12 && abs(a[0, 1] - 1 / (1 + ridge)) < 1e-12)
+    }
+  }
+
+  @Test func noRidge() throws {
+    for shape in [Shape.all[3], Shape.all[4]] {
+      let problem = try problem(shape, Double.self)
+      for rank in [0, 5, 1000] {
+        let (solution, _) = try solve(problem, kernel, solver(ridge: 0, rank: rank))
+        #expect(solution.outcome == .converged)
+        let truth = try trueResidual(problem, kernel, ridge: 0, solution.coefficients)
+        #expect(truth < 1.1e-10)
+      }
+    }
+  }
+
+  /// The same sample twice with the same label and no ridge: singular, but there are solutions.
+  @Test(arguments: [0, 5, 1000]) func equalRowsOfOneLabelWithoutRidge(rank: Int) throws {
+    let x = Shape(classCounts: [4, 6, 3]).samples()
+    for k in 0..<x.columns { x[1, k] = x[0, k] }
+    let problem = try Problem<Double>(x, classCounts: [4, 6, 3], world: TestWorld.all)
+    let (solution, _) = try solve(problem, kernel, solver(ridge: 0, rank: rank))
+    #expect(solution.outcome == .converged)
+    #expect(try trueResidual(problem, kernel, ridge: 0, solution.coefficients) < 1.1e-10)
+  }
+
+  /// The same sample twice with different labels and no ridge: there is no solution. It ends, and says so.
+  @Test(arguments: [0, 5, 1000]) func equalRowsOfTwoLabelsWithoutRidge(rank: Int) throws {
+    let shape = Shape(classCounts: [4, 6, 3], duplicates: true)
+    let problem = try problem(shape, Double.self)
+    let (solution, _) = try solve(problem, kernel, solver(ridge: 0, rank: rank, maxIterations: 200))
+    #expect(solution.outcome != .converged)
+    #expect(solution.worstResidual > 0.1)
+    #expect(solution.coefficients.buffer.allSatisfy { $0.isFinite })
+  }
+
+  @Test func twoSolvesAreEqualToTheLastBit() throws {
+    for shape in Shape.all {
+      let problem = try problem(shape, Float.self)
+      let (first, _) = try solve(problem, kernel, solver(tolerance: 1e-5, rank: 5))
+      let (second, _) = try solve(problem, kernel, solver(tolerance: 1e-5, rank: 5))
+      #expect(Array(first.coefficients.buffer) == Array(second.coefficients.buffer))
+      #expect(first.relativeResiduals == second.relativeResiduals)
+      #expect(first.iterations == second.iterations)
+    }
+  }
+}
