@@ -73,6 +73,6 @@ func plainGradients(_ problem: DebugProblem, at i: Int) -> Matrix<Double> {
 extension DebugProblem {
   /// Whether rounding alone separates two rows (of unit norm).
   func coincide(_ i: Int, _ j: Int) -> Bool {
-    plainDistance(x.row(i), x.row(j)) <= 16 * Double.ulpOfOne
+    plainDistance(x.row(i), x.row(j)) <= 1e-12
   }
 }
