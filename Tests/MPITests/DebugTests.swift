@@ -19,7 +19,7 @@ import Testing
     options.samples = samples
     let checks = try debugChecks(options, world: Self.world.get())
     #expect(checks.filter { !$0.passed } == [])
-    #expect(checks.count == 31)
+    #expect(checks.count == 33)
   }
 
   @Test func theSyntheticSetPasses() throws {
@@ -37,6 +37,7 @@ import Testing
     }
     #expect(try failed(problem.checkKernel { plainKernel($0, Kernel($1.kind, bandwidth: 2.01)) }))
     #expect(try failed(problem.checkSolve { try plainSolution($0, ridge: 1.001 * $1, $2) }))
+    #expect(try failed(problem.checkIterations { _, _, _, _ in 1 }))
     #expect(try failed(problem.checkGradients(twin: negative)))
     #expect(try failed(problem.checkPredictor { plainOutputs($0, at: $1, from: $2.dropLast()) }))
     #expect(

@@ -27,6 +27,7 @@ package func debugChecks(
     if kind == .laplace { checks += try run("data") { try problem.checkData() } }
     checks += try run("kernel, \(kind)") { try problem.checkKernel() }
     checks += try run("solve, \(kind)") { try problem.checkSolve() }
+    checks += try run("CG, iterations, \(kind)") { try problem.checkIterations() }
     checks += try run("predictor, \(kind)") { try problem.checkPredictor() }
     checks += try run("gradients, \(kind)") { try problem.checkGradients() }
     checks += try run("AGOP, \(kind)") { try problem.checkAGOP() }
