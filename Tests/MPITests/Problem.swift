@@ -53,6 +53,14 @@ struct Problem<T: Real> {
       chunkBytes: chunkBytes)
   }
 
+  func gram(_ kernel: Kernel, memoryBytes: Int = 8 << 30, pieceRows: Int = 1600) -> GramProduct<T> {
+    let builder = TileBuilder<T>(
+      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+    return GramProduct(
+      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      memoryBytes: memoryBytes, pieceRows: pieceRows)
+  }
+
   /// This rank's rows of a matrix with a row for every sample.
   func own(_ whole: Matrix<Double>) -> Matrix<Double> {
     let shard = layout.shard(of: world.rank)
@@ -66,6 +74,15 @@ struct Problem<T: Real> {
     let parts = try world.allGather(own.buffer.map { Double($0) })
     let all = parts.flatMap { $0 }
     return Matrix(rows: all.count / max(1, own.columns), columns: own.columns, all)
+  }
+
+  /// *Collective.* All rows as they are stored: centre and rounded deviation, in double.
+  func wholeRows() throws -> Matrix<Double> {
+    let own = Matrix<Double>(rows: rows.rowCount, columns: rows.width)
+    for segment in rows.segments {
+      for i in segment.rows { rows.read(row: i, centre: segment.centre, into: own.row(i)) }
+    }
+    return try whole(own)
   }
 
   /// +1 for a sample's class, -1 elsewhere.
