@@ -47,6 +47,12 @@ public struct MatrixView<Element: Scalar>: @unchecked Sendable {
     UnsafeMutableBufferPointer(start: pointer + index * stride, count: columns)
   }
 
+  /// Takes over all elements of another of the same shape.
+  public func copy(from other: MatrixView) {
+    precondition(rows == other.rows && columns == other.columns)
+    for i in 0..<rows { (pointer + i * stride).update(from: other.pointer + i * other.stride, count: columns) }
+  }
+
   public func fill(_ value: Element) {
     for i in 0..<rows { row(i).update(repeating: value) }
   }

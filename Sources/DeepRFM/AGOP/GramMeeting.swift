@@ -33,6 +33,14 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   private struct Scratch {
     /// A A^T and A B^T + B A^T of a tile.
     let squares, products: Matrix<T>
+
+    /// So many rows of a tile at a time stay in the second-level cache.
+    static var stripeRows: Int { 128 }
+
+    init(tileRows: Int) {
+      squares = Matrix(uninitialisedRows: Self.stripeRows, columns: tileRows)
+      products = Matrix(uninitialisedRows: Self.stripeRows, columns: tileRows)
+    }
   }
 
   init(_ gram: GramProduct<T>, _ panel: GramPanel<T>, _ terms: GramTerms<T>, _ target: GramTarget<T>, pieceRows: Int) {
@@ -42,11 +50,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
     self.target = target
     pairs = Matrix(uninitialisedRows: panel.range.count, columns: pieceRows)
     let tileRows = gram.layout.tileRows
-    scratch = (0..<gram.team.count).map { _ in
-      Scratch(
-        squares: Matrix(uninitialisedRows: tileRows, columns: tileRows),
-        products: Matrix(uninitialisedRows: tileRows, columns: tileRows))
-    }
+    scratch = (0..<gram.team.count).map { _ in Scratch(tileRows: tileRows) }
   }
 
   /// *Local.* T_I += Q_IJ D_J and the class sums of Q_IJ's rows and columns.
@@ -120,47 +124,21 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   private func finish(_ tile: MatrixView<T>, _ row: Segment, _ piece: GramPiece<T>, _ column: Segment, _ lane: Int) {
     let rowPlace = row.rows.shifted(by: panel.place.lowerBound - panel.range.lowerBound)
     let columnPlace = column.rows.shifted(by: piece.shardStart)
-    let squares = scratch[lane].squares.reshaped(rows: tile.rows, columns: tile.columns)
-    let products = scratch[lane].products.reshaped(rows: tile.rows, columns: tile.columns)
-    multiply(terms.coefficients(rowPlace), terms.coefficients(columnPlace), transposeB: true, into: squares)
-    multiply(terms.both(rowPlace), terms.swapped(columnPlace), transposeB: true, into: products)
     let h = panel.weights(row.rows).columns(columnPlace)
-    for i in 0..<tile.rows {
-      combine(tile.row(i), squares.row(i), products.row(i), h.row(i))
+    for stripe in (0..<tile.rows).pieces(ofAtMost: Scratch.stripeRows) {
+      let samples = stripe.shifted(by: rowPlace.lowerBound)
+      let squares = scratch[lane].squares.reshaped(rows: stripe.count, columns: tile.columns)
+      let products = scratch[lane].products.reshaped(rows: stripe.count, columns: tile.columns)
+      multiply(terms.coefficients(samples), terms.coefficients(columnPlace), transposeB: true, into: squares)
+      multiply(terms.both(samples), terms.swapped(columnPlace), transposeB: true, into: products)
+      pairWeights(tile.rows(stripe), times: squares, minus: products, times: h.rows(stripe))
     }
     guard row.centre != column.centre else { return }
-    let pieceSums = pieceSums[lane].row(row.centre)
-    let ownSums = target.classSums.row(column.centre)
-    let (first, place) = (
-      column.rows.lowerBound - piece.rowRange.lowerBound, row.rows.lowerBound - target.range.lowerBound
-    )
-    for i in 0..<tile.rows {
-      guard let q = tile.row(i).baseAddress, let sums = pieceSums.baseAddress else { return }
-      T.accumulate(q, sums + first, tile.columns)
-      ownSums[place + i] += sum(tile.row(i))
-    }
-  }
-
-  /// q = p q - r h, q being H^2 before and Q after.
-  private func combine(
-    _ q: UnsafeMutableBufferPointer<T>, _ p: UnsafeMutableBufferPointer<T>, _ r: UnsafeMutableBufferPointer<T>,
-    _ h: UnsafeMutableBufferPointer<T>
-  ) {
-    for j in q.indices { q[j] = p[j] * q[j] - r[j] * h[j] }
-  }
-
-  /// In double, in four parts that the processor adds at once.
-  private func sum(_ values: UnsafeMutableBufferPointer<T>) -> Double {
-    var sums = (0.0, 0.0, 0.0, 0.0)
-    let whole = values.count / 4 * 4
-    for j in stride(from: 0, to: whole, by: 4) {
-      sums.0 += Double(values[j])
-      sums.1 += Double(values[j + 1])
-      sums.2 += Double(values[j + 2])
-      sums.3 += Double(values[j + 3])
-    }
-    for j in whole..<values.count { sums.0 += Double(values[j]) }
-    return (sums.0 + sums.1) + (sums.2 + sums.3)
+    let (ownSums, otherSums) = (target.classSums, pieceSums[lane])
+    addSums(
+      of: tile,
+      rows: ownSums.pointer + column.centre * ownSums.columns + row.rows.lowerBound - target.range.lowerBound,
+      columns: otherSums.pointer + row.centre * otherSums.columns + column.rows.lowerBound - piece.rowRange.lowerBound)
   }
 
   /// Of a tile on the diagonal: nothing above, half of the diagonal, which here gets its |b_i|^2.

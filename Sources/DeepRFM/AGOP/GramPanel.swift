@@ -29,45 +29,60 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   /// *Collective.* Fills H_I as the blocks of X pass round the ring. - Parameter finished: called with the columns that are new.
   func build(_ gram: GramProduct<T>, finished: (Int) -> Void) throws {
     let ring = BlockRing<T>(world: gram.world, layout: gram.layout, team: gram.team, timer: gram.timer)
+    let runs = segments.runs(ofAtMost: gram.pieceRows)
     try ring.forEachBlock(startingWith: gram.rows, steps: gram.world.size) { owner, block, poke in
-      let first = gram.layout.shard(of: owner).lowerBound
-      let tiles = tiles(with: block, isOwn: owner == gram.world.rank)
-      let pokeFromMain = MainLane(poke)
-      let (rows, builder, isOwn) = (gram.rows, gram.builder, owner == gram.world.rank)
-      gram.team.forEach(0..<tiles.count) { index, lane in
-        let (row, column) = tiles[index]
-        let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
-        builder.build(.gradientWeight, rows, row, block, column, into: out, lane: lane)
-        if isOwn { self.mirror(out, row, column, first) }
-        pokeFromMain(lane)
+      let isOwn = owner == gram.world.rank
+      for columns in columnRuns(of: block, isOwn, gram.pieceRows) {
+        for rows in runs {
+          build(gram, rows, block, columns, gram.layout.shard(of: owner).lowerBound, isOwn, poke)
+        }
+        finished(columns.rowRange.count)
       }
-      finished(block.rowCount)
     }
   }
 
-  /// All pairs of segments, but of two own ones of the chunk only one of both orders.
-  private func tiles(with block: CentredRows<T>, isOwn: Bool) -> [(row: Segment, column: Segment)] {
-    segments.flatMap { row in
-      block.segments.compactMap { column in
-        let isMirrored = isOwn && column.rows.lowerBound > row.rows.lowerBound && holds(column)
-        return isMirrored ? nil : (row, column)
+  /// A block's segments in runs; the chunk's own ones in the same runs as its rows.
+  private func columnRuns(of block: CentredRows<T>, _ isOwn: Bool, _ limit: Int) -> [[Segment]] {
+    guard isOwn else { return block.segments.runs(ofAtMost: limit) }
+    let before = block.segments.filter { $0.rows.upperBound <= range.lowerBound }
+    let after = block.segments.filter { $0.rows.lowerBound >= range.upperBound && !holds($0) }
+    return [before, segments, after].flatMap { $0.runs(ofAtMost: limit) }
+  }
+
+  /// A rectangle of the panel: the inner products by one large product, the rest by tiles. Of two own segments of the chunk only one
+  /// order is computed, the other copied.
+  private func build(
+    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, _ columns: [Segment], _ first: Int, _ isOwn: Bool,
+    _ poke: @escaping () -> Void
+  ) {
+    let tiles = rows.flatMap { row in
+      columns.filter { !(isOwn && holds($0) && $0.rows.lowerBound > row.rows.lowerBound) }.map { (row, $0) }
+    }
+    let groups = isOwn && rows.first == columns.first ? rows.map { [$0] } : [rows]
+    gram.team.withThreadedBLAS {
+      for group in groups {
+        // Nothing, all columns, or on the diagonal those up to the row's own segment.
+        let needed = tiles.filter { $0.0 == group.first }.map(\.1).rowRange
+        let out = weights(group.rowRange).columns(needed.shifted(by: first))
+        multiply(
+          gram.rows.deviations.rows(group.rowRange), block.deviations.rows(needed), transposeB: true, into: out)
+        poke()
       }
+    }
+    let pokeFromMain = MainLane(poke)
+    let (own, builder) = (gram.rows, gram.builder)
+    gram.team.forEach(0..<tiles.count) { index, lane in
+      let (row, column) = tiles[index]
+      let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
+      builder.finish(.gradientWeight, own, row, block, column, products: out, lane: lane)
+      if isOwn && row != column && self.holds(column) {
+        transpose(out, into: self.weights(column.rows).columns(row.rows.shifted(by: first)))
+      }
+      pokeFromMain(lane)
     }
   }
 
   private func holds(_ segment: Segment) -> Bool { range.contains(segment.rows.lowerBound) }
-
-  /// Copies a tile of two own segments to where they meet in the other order. Each target has one writer.
-  private func mirror(_ tile: MatrixView<T>, _ row: Segment, _ column: Segment, _ first: Int) {
-    guard row != column && holds(column) else { return }
-    let target = weights(column.rows).columns(row.rows.shifted(by: first))
-    // Squares of both stay in the first cache.
-    for rows in (0..<tile.rows).pieces(ofAtMost: 32) {
-      for columns in (0..<tile.columns).pieces(ofAtMost: 32) {
-        for j in columns { for i in rows { target[j, i] = tile[i, j] } }
-      }
-    }
-  }
 
   /// *Local.* B_I = H_I A (chunk rows x outputs), in double; and to `total` what the means alone give. With S_ibc = sum over samples j of
   /// class b of H_ij A_jc, row i of class a has the gradient sum over b of W_ibc m_b: W = S but for b = a, where W_iac =

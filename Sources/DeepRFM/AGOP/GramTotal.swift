@@ -21,10 +21,13 @@ final class GramTotal<T: Real> {
     let x = rows.deviations.rows(target.range)
     let part = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
     team.withThreadedBLAS { multiply(x, target.product.view, transposeA: true, into: part.view) }
-    let (m, width) = (deviations, x.columns)
-    team.run { lane in
-      for i in stride(from: lane, to: width, by: team.count) {
-        for j in 0...i { m[i, j] += Double(part[i, j]) + Double(part[j, i]) }
+    let flipped = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
+    let m = deviations
+    team.forEachPart(of: m.rows) { rows, _ in
+      transpose(part.view.columns(rows), into: flipped.rows(rows))
+      for i in rows {
+        T.accumulate(part.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
+        T.accumulate(flipped.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
       }
     }
     add([target.classSums], target.segments, x, team)
