@@ -144,3 +144,12 @@ DISPATCHED void NAME(deeprfm_add_sums)(const T *q, ptrdiff_t stride, ptrdiff_t r
     row_sums[i] += sum;
   }
 }
+
+DISPATCHED void NAME(deeprfm_multiply_entries)(T *w, ptrdiff_t w_stride, const T *h, ptrdiff_t h_stride, ptrdiff_t rows,
+                                               ptrdiff_t columns) {
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    T *restrict wi = w + i * w_stride;
+    const T *restrict hi = h + i * h_stride;
+    for (ptrdiff_t j = 0; j < columns; j++) wi[j] *= hi[j];
+  }
+}

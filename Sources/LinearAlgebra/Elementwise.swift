@@ -107,6 +107,12 @@ public func plainPairWeights<T: Scalar>(
   }
 }
 
+/// w_ij = w_ij h_ij. *Local.*
+@inlinable public func multiplyEntries<T: Scalar>(_ w: MatrixView<T>, by h: MatrixView<T>) {
+  precondition(w.rows == h.rows && w.columns == h.columns)
+  T.multiplyEntries(w.pointer, w.stride, h.pointer, h.stride, w.rows, w.columns)
+}
+
 /// Adds a matrix's row sums and column sums, in double precision. *Local.* Plain twin: `addPlainSums`.
 @inlinable public func addSums<T: Scalar>(
   of q: MatrixView<T>, rows: UnsafeMutablePointer<Double>, columns: UnsafeMutablePointer<Double>

@@ -92,6 +92,12 @@ extension Double: Scalar {
     deeprfm_pair_weights_f64(q, qStride, p, r, prStride, h, hStride, rows, columns)
   }
 
+  public static func multiplyEntries(
+    _ w: UnsafeMutablePointer<Double>, _ wStride: Int, _ h: UnsafePointer<Double>, _ hStride: Int, _ rows: Int, _ columns: Int
+  ) {
+    deeprfm_multiply_entries_f64(w, wStride, h, hStride, rows, columns)
+  }
+
   public static func addSums(
     _ q: UnsafePointer<Double>, _ stride: Int, _ rows: Int, _ columns: Int, _ rowSums: UnsafeMutablePointer<Double>,
     _ columnSums: UnsafeMutablePointer<Double>

@@ -92,6 +92,12 @@ extension Float: Scalar {
     deeprfm_pair_weights_f32(q, qStride, p, r, prStride, h, hStride, rows, columns)
   }
 
+  public static func multiplyEntries(
+    _ w: UnsafeMutablePointer<Float>, _ wStride: Int, _ h: UnsafePointer<Float>, _ hStride: Int, _ rows: Int, _ columns: Int
+  ) {
+    deeprfm_multiply_entries_f32(w, wStride, h, hStride, rows, columns)
+  }
+
   public static func addSums(
     _ q: UnsafePointer<Float>, _ stride: Int, _ rows: Int, _ columns: Int, _ rowSums: UnsafeMutablePointer<Double>,
     _ columnSums: UnsafeMutablePointer<Double>

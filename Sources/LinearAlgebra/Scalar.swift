@@ -60,6 +60,10 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
     _ q: UnsafeMutablePointer<Self>, _ qStride: Int, _ p: UnsafePointer<Self>, _ r: UnsafePointer<Self>, _ prStride: Int,
     _ h: UnsafePointer<Self>, _ hStride: Int, _ rows: Int, _ columns: Int)
 
+  /// w = w o h, entry by entry.
+  static func multiplyEntries(
+    _ w: UnsafeMutablePointer<Self>, _ wStride: Int, _ h: UnsafePointer<Self>, _ hStride: Int, _ rows: Int, _ columns: Int)
+
   /// See `addSums(of:...)`.
   static func addSums(
     _ q: UnsafePointer<Self>, _ stride: Int, _ rows: Int, _ columns: Int, _ rowSums: UnsafeMutablePointer<Double>,

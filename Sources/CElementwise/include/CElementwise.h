@@ -31,6 +31,8 @@ typedef struct {
   double deeprfm_square_distance_##X(const T *x, const T *y, const double *a, const double *b, ptrdiff_t count); \
   void deeprfm_pair_weights_##X(T *q, ptrdiff_t q_stride, const T *p, const T *r, ptrdiff_t pr_stride, const T *h, \
                                 ptrdiff_t h_stride, ptrdiff_t rows, ptrdiff_t columns);                    \
+  void deeprfm_multiply_entries_##X(T *w, ptrdiff_t w_stride, const T *h, ptrdiff_t h_stride, ptrdiff_t rows, \
+                                    ptrdiff_t columns);                                                    \
   void deeprfm_add_sums_##X(const T *q, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, double *row_sums, \
                             double *column_sums);
 
