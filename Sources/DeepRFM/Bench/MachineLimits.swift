@@ -116,16 +116,16 @@ final class MachineLimits {
 
 /// A tile that stays in the cache, and all that multiplying it takes.
 private final class TileProductProbe<T: Real, V: Real>: @unchecked Sendable {
-  private let tile: StoredTile<T>
+  private let tile: KernelTile<T>
+  private let deviation: MatrixView<T>
   private let product: TileProduct<T, V>
   private let own, other: Matrix<V>
   private let ownSums, otherSums: Matrix<Double>
 
   init(rows: Int, columns: Int, vectors: Int) {
-    tile = StoredTile(
+    tile = KernelTile(
       Segment(rows: 0..<rows, centre: 0), Segment(rows: 0..<columns, centre: 0), isDiagonal: false)
-    tile.deviation.fill(0.5)
-    tile.clearPadding()
+    deviation = tile.view(of: noise(1, tile.elements))
     product = TileProduct(tileRows: max(rows, columns), vectors: vectors)
     own = noise(rows, vectors)
     other = noise(columns, vectors)
@@ -133,7 +133,7 @@ private final class TileProductProbe<T: Real, V: Real>: @unchecked Sendable {
     otherSums = Matrix(rows: columns, columns: vectors)
   }
 
-  func multiply() { product.add(tile, own, other, ownSums, otherSums) }
+  func multiply() { product.add(tile, deviation, own, other, ownSums, otherSums) }
 }
 
 /// Entries between -1 and 1; the same every time. *Local.*

@@ -112,7 +112,7 @@ private final class SolveMeasurement<T: Real & TensorElement> {
     let rank = problem.options.preconditionerRank ?? RidgeSolver.defaultRank(samples: samples)
     let solver = solver(preconditionerRank: min(rank, samples))
     let random = RandomStream(seed: problem.options.seed, layer: 1, purpose: .pivots)
-    var preconditioner: NystromPreconditioner?
+    var preconditioner: NystromPreconditioner<T>?
     let making = try measurement.seconds {
       preconditioner = try solver.makePreconditioner(of: matrix, random: random, progress: { _ in })
     }
@@ -202,12 +202,13 @@ extension KernelOperator {
   fileprivate func whole(ridge: Double) -> Matrix<T> {
     let n = layout.sampleCount
     let matrix = Matrix<T>(rows: n, columns: n)
-    forEachStoredTile { _, tile in
+    forEachTile { _, tile, deviation in
+      guard let deviation else { return }
       let constant = builder.constant(tile.rows.centre, tile.columns.centre)
-      // Stored tiles lie on and above the diagonal.
+      // Tiles lie on and above the diagonal.
       for (i, row) in tile.rows.rows.enumerated() {
         for (j, column) in tile.columns.rows.enumerated() {
-          matrix[column, row] = T(constant + Double(tile.deviation[i, j]))
+          matrix[column, row] = T(constant + Double(deviation[i, j]))
         }
       }
     }
