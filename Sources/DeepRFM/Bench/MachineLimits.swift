@@ -128,9 +128,9 @@ private final class TileProductProbe<T: Real, V: Real>: @unchecked Sendable {
     deviation = tile.view(of: noise(1, tile.elements))
     product = TileProduct(tileRows: max(rows, columns), vectors: vectors)
     own = noise(rows, vectors)
-    other = noise(columns, vectors)
+    other = noise(vectors, columns)
     ownSums = Matrix(rows: rows, columns: vectors)
-    otherSums = Matrix(rows: columns, columns: vectors)
+    otherSums = Matrix(rows: vectors, columns: columns)
   }
 
   func multiply() { product.add(tile, deviation, own, other, ownSums, otherSums) }
