@@ -62,8 +62,9 @@ extension Training {
       case .iterationLimit: "reached --max-iterations"
       }
     return SolveError(
-      sentence: "layer \(layer): the solver \(how) after \(solution.iterations) iterations, at a true relative residual of "
-        + "\(Float(solution.worstResidual)) where --tolerance is \(options.tolerance) "
+      sentence:
+        "layer \(layer): the solver \(how) after \(solution.iterations) iterations, at a true relative residual "
+        + "of \(Float(solution.worstResidual)) where --tolerance is \(options.tolerance) "
         + "(--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps)")
   }
 

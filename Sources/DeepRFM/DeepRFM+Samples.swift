@@ -74,7 +74,8 @@ extension Training {
     metrics.outputWidth = map.outputWidth
   }
 
-  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> CentredRows<T> {
+  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> CentredRows<T>
+  {
     try centredOnClassMeans(deviations, centres, layout: layout, world: world, team: team, timer: timer)
   }
 }

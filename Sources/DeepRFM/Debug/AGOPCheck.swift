@@ -2,7 +2,7 @@ import LinearAlgebra
 
 /// An exact way of the program to the unnormalised AGOP, which must agree with the plain one.
 package struct ExactAGOP: Sendable {
-  let name: String
+  package let name: String
   /// *Collective, one rank.* (d x d), from A.
   let compute: @Sendable (DebugProblem, Matrix<Double>) throws -> Matrix<Double>
 
@@ -21,7 +21,7 @@ extension DebugProblem {
   }
 
   /// Every route against the double loop over samples and classes.
-  func checkAGOP(twin: (DebugProblem) -> Matrix<Double> = plainAGOP) throws -> [Check] {
+  package func checkAGOP(twin: (DebugProblem) -> Matrix<Double> = plainAGOP) throws -> [Check] {
     let plain = twin(self)
     return try ExactAGOP.routes.map { route in
       let error = relativeError(try route.compute(self, a), plain)
@@ -73,6 +73,6 @@ func plainGradients(_ problem: DebugProblem, at i: Int) -> Matrix<Double> {
 extension DebugProblem {
   /// Whether rounding alone separates two rows (of unit norm).
   func coincide(_ i: Int, _ j: Int) -> Bool {
-    plainDistance(x.row(i), x.row(j)) <= 16 * Double.ulpOfOne
+    plainDistance(x.row(i), x.row(j)) <= 1e-12
   }
 }

@@ -45,7 +45,7 @@ package func table(of checks: [Check]) -> String {
   }
   var lines = [padded("check", width) + "  error    bound"]
   for check in checks {
-    let numbers = [check.error, check.bound].map { Format.scientific($0, digits: 1) }
+    let numbers = [check.error, check.bound].map { padded(Format.scientific($0, digits: 1), 7) }
     let verdict = (check.passed ? "ok" : "FAIL") + (check.note.map { ": \($0)" } ?? "")
     lines.append(padded(check.name, width) + "  \(numbers[0])  \(numbers[1])  " + verdict)
   }

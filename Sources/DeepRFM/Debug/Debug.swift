@@ -7,7 +7,7 @@ import MPI
 /// Throws `InputError` where the samples cannot be read or --dump cannot be made.
 public func debug(_ options: DebugOptions, world: Communicator) throws -> ExitStatus {
   let dump = try options.dump.map(Dump.init)
-  let checks = try debugChecks(options, dump, world: world)
+  let checks = try debugChecks(options, dumpingTo: dump, world: world)
   standardOutput(table(of: checks))
   return checks.allSatisfy(\.passed) ? .done : .failed
 }
@@ -16,7 +16,9 @@ public func debug(_ options: DebugOptions, world: Communicator) throws -> ExitSt
 private let fewSamples = 40
 
 /// *Collective, one rank.* All checks, in the order of a layer's steps.
-func debugChecks(_ options: DebugOptions, _ dump: Dump?, world: Communicator) throws -> [Check] {
+package func debugChecks(
+  _ options: DebugOptions, dumpingTo dump: Dump? = nil, world: Communicator
+) throws -> [Check] {
   var checks = checkRandom()
   for kind in Kernel.Kind.allCases {
     let problem = try DebugProblem(options, samples: options.samples, kernel: kind, world: world)
@@ -25,6 +27,7 @@ func debugChecks(_ options: DebugOptions, _ dump: Dump?, world: Communicator) th
     if kind == .laplace { checks += try run("data") { try problem.checkData() } }
     checks += try run("kernel, \(kind)") { try problem.checkKernel() }
     checks += try run("solve, \(kind)") { try problem.checkSolve() }
+    checks += try run("CG, iterations, \(kind)") { try problem.checkIterations() }
     checks += try run("predictor, \(kind)") { try problem.checkPredictor() }
     checks += try run("gradients, \(kind)") { try problem.checkGradients() }
     checks += try run("AGOP, \(kind)") { try problem.checkAGOP() }

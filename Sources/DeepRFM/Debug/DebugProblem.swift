@@ -13,14 +13,14 @@ package struct DebugProblem {
 
   let kernel: Kernel
   /// X, (N x d).
-  let x: Matrix<Double>
-  let labels: [Int]
+  package let x: Matrix<Double>
+  package let labels: [Int]
   /// Y, (N x K): +1 at a row's class, -1 elsewhere.
-  let y: Matrix<Double>
+  package let y: Matrix<Double>
   /// k(x_i, x_j), the plain twin's.
-  let k: Matrix<Double>
+  package let k: Matrix<Double>
   /// A of (K + ridge I) A = Y, the plain twin's, (N x K).
-  let a: Matrix<Double>
+  package let a: Matrix<Double>
 
   var n: Int { x.rows }
   var d: Int { x.columns }

@@ -5,7 +5,7 @@ import LinearAlgebra
 #endif
 
 /// A folder that takes every intermediate of a layer as .npy.
-struct Dump {
+package struct Dump {
   let folder: String
 
   /// *Local.* Makes the folder. Throws `InputError` where that cannot be.

@@ -6,7 +6,7 @@ import LinearAlgebra
 
 extension DebugProblem {
   /// Mapped rows, deviations and centres together, against the plain formula.
-  func checkFeatures(
+  package func checkFeatures(
     _ map: FeatureMap<Double>,
     twin: (Matrix<Double>, FeatureMap<Double>) -> Matrix<Double> = plainFeatures
   ) throws -> [Check] {
@@ -19,7 +19,7 @@ extension DebugProblem {
   }
 
   /// The layer's map behind a root.
-  func map(_ kind: FeatureKind, _ root: Matrix<Double>) -> FeatureMap<Double> {
+  package func map(_ kind: FeatureKind, _ root: Matrix<Double>) -> FeatureMap<Double> {
     FeatureMap(
       drawing: kind, projection: root, width: training.options.width,
       scale: training.options.featureScale,

@@ -6,7 +6,7 @@ import LinearAlgebra
 
 extension DebugProblem {
   /// The tiled operator times a random block, against the double loop.
-  func checkKernel(
+  package func checkKernel(
     twin: (Matrix<Double>, Kernel) -> Matrix<Double> = plainKernel
   ) throws -> [Check] {
     let v = Matrix<Double>(rows: n, columns: classes)

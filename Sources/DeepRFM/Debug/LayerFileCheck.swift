@@ -7,7 +7,7 @@ import MPI
 
 extension DebugProblem {
   /// A run's files as `train` writes them, read back as `predict` reads them: the share of numbers that changed a bit.
-  func checkLayerFile(_ agop: Matrix<Double>, _ map: FeatureMap<Double>) throws -> [Check] {
+  package func checkLayerFile(_ agop: Matrix<Double>, _ map: FeatureMap<Double>) throws -> [Check] {
     let scratch = try ScratchRun()
     var options = training.options
     options.layers = 1

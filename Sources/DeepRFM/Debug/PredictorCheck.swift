@@ -2,7 +2,7 @@ import LinearAlgebra
 
 extension DebugProblem {
   /// The predictor at points that are no training samples, against f(x) = sum_j A_jc k(x, x_j).
-  func checkPredictor(
+  package func checkPredictor(
     twin: (DebugProblem, Matrix<Double>, [Int]) -> [Double] = plainOutputs
   ) throws -> [Check] {
     // Half way between two samples: of any class, near to some and far from others.

@@ -6,8 +6,14 @@ package struct PhiloxAnswer {
   let key: (UInt32, UInt32)
   let words: (UInt32, UInt32, UInt32, UInt32)
 
+  package init(
+    counter: (UInt32, UInt32, UInt32, UInt32), key: (UInt32, UInt32), words: (UInt32, UInt32, UInt32, UInt32)
+  ) {
+    (self.counter, self.key, self.words) = (counter, key, words)
+  }
+
   /// From the authors' own list (Random123, kat_vectors).
-  static let known = [
+  package static let known = [
     PhiloxAnswer(
       counter: (0, 0, 0, 0), key: (0, 0),
       words: (0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8)),
@@ -22,7 +28,7 @@ package struct PhiloxAnswer {
 }
 
 /// The random stream's known answers: the share that is wrong.
-func checkRandom(answers: [PhiloxAnswer] = PhiloxAnswer.known) -> [Check] {
+package func checkRandom(answers: [PhiloxAnswer] = PhiloxAnswer.known) -> [Check] {
   let wrong = answers.count { RandomStream.philox(counter: $0.counter, key: $0.key) != $0.words }
   return [
     Check(

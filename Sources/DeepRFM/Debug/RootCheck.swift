@@ -2,7 +2,7 @@ import LinearAlgebra
 
 extension DebugProblem {
   /// R, the root of the AGOP over its largest entry: R R against the AGOP, symmetry, and no negative eigenvalue.
-  func checkRoot(
+  package func checkRoot(
     of agop: Matrix<Double>, twin: (Matrix<Double>, Matrix<Double>) -> Matrix<Double> = plainProduct
   ) throws -> [Check] {
     let r = try symmetricRoot(agop, team: training.team)

@@ -5,7 +5,7 @@ extension DebugProblem {
   private static var tolerance: Double { 1e-10 }
 
   /// Conjugate gradient and Cholesky of the program against the plain solution, and their true residual.
-  func checkSolve(
+  package func checkSolve(
     twin: (Matrix<Double>, Double, Matrix<Double>) throws -> Matrix<Double> = plainSolution
   ) throws -> [Check] {
     let ridge = training.options.ridge
@@ -26,15 +26,46 @@ extension DebugProblem {
     ]
   }
 
+  /// A wrong direction may still lead to the solution, only later: iterations, without a preconditioner, beyond the
+  /// textbook's. (The program may take a few more of the cheap ones.)
+  package func checkIterations(
+    twin: (Matrix<Double>, Double, [Double], Double) -> Int = plainIterations
+  ) throws -> [Check] {
+    let taken = try fit(.cg, preconditioner: .none).solution.iterations
+    let plain = (0..<classes).map { c in twin(k, training.options.ridge, (0..<n).map { y[$0, c] }, Self.tolerance) }
+    let enough = plain.max() ?? 0
+    let excess = Double(max(0, taken - enough)) / Double(enough + 10)
+    return [Check("solve: CG, iterations beyond the textbook's, \(kernel.kind)", error: excess, bound: 0.2)]
+  }
+
   /// *Collective.* The program's own solve.
-  func fit(_ method: SolverMethod) throws -> Fit {
+  func fit(_ method: SolverMethod, preconditioner: PreconditionerKind = .nystrom) throws -> Fit {
     try training {
       $0.solver = method
+      $0.preconditioner = preconditioner
       $0.tolerance = Self.tolerance
       $0.maxIterations = 10_000
       $0.allowUnconverged = true
     }.fit(1, samples)
   }
+}
+
+/// Iterations that conjugate gradient (Hestenes and Stiefel, 1952) takes for (K + ridge I) a = b to |r| <= tolerance |b|.
+package func plainIterations(_ k: Matrix<Double>, ridge: Double, _ b: [Double], tolerance: Double) -> Int {
+  func inner(_ u: [Double], _ v: [Double]) -> Double { zip(u, v).reduce(0) { $0 + $1.0 * $1.1 } }
+  var (r, p) = (b, b)
+  var rr = inner(r, r)
+  let target = tolerance * tolerance * rr
+  for iteration in 0..<10_000 {
+    guard rr > target else { return iteration }
+    let image = p.indices.map { i in inner(Array(k.row(i)), p) + ridge * p[i] }
+    let step = rr / inner(p, image)
+    for i in r.indices { r[i] -= step * image[i] }
+    let next = inner(r, r)
+    for i in p.indices { p[i] = r[i] + next / rr * p[i] }
+    rr = next
+  }
+  return 10_000
 }
 
 /// A = (K + ridge I)^-1 Y by Cholesky's factor L, row after row. Throws if there is none.

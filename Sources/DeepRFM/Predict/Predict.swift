@@ -88,8 +88,7 @@ extension Prediction {
   }
 
   /// *Collective.* The ranks' outputs come to rank 0 one after the other.
-  private func write(_ outputs: Matrix<Double>, of count: Int, to writer: NPYWriter<Double>?) throws
-  {
+  private func write(_ outputs: Matrix<Double>, of count: Int, to writer: NPYWriter<Double>?) throws {
     for rank in 0..<world.size {
       let rows = NewRows.share(count, of: rank, in: world).count
       var block = outputs
