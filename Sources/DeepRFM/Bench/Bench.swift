@@ -6,20 +6,25 @@ import MPI
 ///
 /// Throws `InputError` where the samples cannot be read.
 public func bench(_ options: BenchOptions, host: Host, world: Communicator) throws {
-  let report =
-    switch options.precision {
-    case .float32: try benchReport(options, host: host, world: world, in: Float.self)
-    case .float64: try benchReport(options, host: host, world: world, in: Double.self)
-    }
+  let report = try benchReport(options, host: host, world: world, sizes: ProbeSizes())
   if world.rank == 0 { standardOutput(options.json ? report.json.line + "\n" : report.table) }
 }
 
 /// *Collective.* The figures, the same on every rank.
+package func benchReport(
+  _ options: BenchOptions, host: Host, world: Communicator, sizes: ProbeSizes
+) throws -> BenchReport {
+  switch options.precision {
+  case .float32: try benchReport(options, host, world, sizes, in: Float.self)
+  case .float64: try benchReport(options, host, world, sizes, in: Double.self)
+  }
+}
+
 private func benchReport<T: Real & TensorElement>(
-  _ options: BenchOptions, host: Host, world: Communicator, in type: T.Type
+  _ options: BenchOptions, _ host: Host, _ world: Communicator, _ sizes: ProbeSizes, in type: T.Type
 ) throws -> BenchReport {
   let team = ThreadTeam(count: host.threads)
-  let limits = MachineLimits(world, team, repetitions: options.repetitions)
+  let limits = MachineLimits(world, team, repetitions: options.repetitions, sizes)
   if options.kind == .machine { return try benchMachine(options, host, limits, in: T.self) }
   let problem = try BenchProblem<T>(options, host, world, team)
   return switch options.kind {
@@ -27,13 +32,5 @@ private func benchReport<T: Real & TensorElement>(
   case .kernel: try benchKernel(problem, limits)
   case .solve: try benchSolve(problem, limits)
   case .agop: try benchAGOP(problem, limits)
-  }
-}
-
-/// The JSON object that `bench` prints, for tests.
-package func benchJSON(_ options: BenchOptions, host: Host, world: Communicator) throws -> JSON {
-  switch options.precision {
-  case .float32: try benchReport(options, host: host, world: world, in: Float.self).json
-  case .float64: try benchReport(options, host: host, world: world, in: Double.self).json
   }
 }

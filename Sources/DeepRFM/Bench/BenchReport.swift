@@ -1,6 +1,6 @@
 /// What a bench found: one JSON object, and the same as a table for people.
-struct BenchReport {
-  private(set) var json: JSON = .object([])
+package struct BenchReport {
+  package private(set) var json: JSON = .object([])
   private var lines: [(name: String, value: String)] = []
 
   /// A figure at `path`, and its line in the table.
@@ -38,7 +38,7 @@ struct BenchReport {
   }
 
   /// A line a figure.
-  var table: String {
+  package var table: String {
     let width = (lines.map(\.name.count).max() ?? 0) + 2
     return lines.map { $0.name + String(repeating: " ", count: width - $0.name.count) + $0.value + "\n" }.joined()
   }

@@ -1,32 +1,43 @@
 import LinearAlgebra
 import MPI
 
+/// How large the probes of the machine's limits are.
+package struct ProbeSizes: Sendable {
+  /// Rows, columns and inner length of the matrix product.
+  package var gemm = 2048
+  /// Bytes of memory that a rank reads: far more than any cache holds.
+  package var readBytes = 1 << 30
+  /// Seconds that a measurement takes at least, nearly.
+  package var seconds = 0.1
+
+  package init() {}
+}
+
 /// What this machine can do at best, each figure over all ranks at once: the other benches divide by these.
 final class MachineLimits {
   let world: Communicator
   let team: ThreadTeam
   let measurement: Measurement
 
-  /// Bytes of the memory that is read; 0 until it is.
-  private let readBytes: Int
+  let sizes: ProbeSizes
+  /// What `read` reads; not touched before.
   private lazy var memory = filledMemory()
-  private let gemmSize: Int
 
-  /// *Local.* - Parameters:
-  ///   - gemmSize: rows, columns and inner length of the matrix product.
-  ///   - readBytes: far more than any cache holds.
-  init(_ world: Communicator, _ team: ThreadTeam, repetitions: Int, gemmSize: Int = 2048, readBytes: Int = 1 << 30) {
+  /// *Local.*
+  init(_ world: Communicator, _ team: ThreadTeam, repetitions: Int, _ sizes: ProbeSizes) {
     self.world = world
     self.team = team
-    self.gemmSize = gemmSize
-    self.readBytes = readBytes
+    self.sizes = sizes
     measurement = Measurement(world: world, repetitions: repetitions)
   }
+
+  /// Operations a second of a thread, to choose how often small work is repeated.
+  private static var guessedRate: Double { 1e11 }
 
   /// *Collective.* Takes the rate of a square product in operations a second, BLAS on all of each rank's threads, and first
   /// warms it up.
   func gemm<T: Scalar>(_ type: T.Type) throws -> Measurement.Take {
-    let n = gemmSize
+    let n = sizes.gemm
     let (a, b, c) = (noise(n, n) as Matrix<T>, noise(n, n) as Matrix<T>, Matrix<T>(rows: n, columns: n))
     let (team, measurement) = (self.team, self.measurement)
     let take = {
@@ -48,7 +59,7 @@ final class MachineLimits {
       )
     }
     let operations = 2 * Double(rows) * Double(columns) * Double(inner)
-    let count = max(1, Int(1e10 / operations))
+    let count = max(1, Int(Self.guessedRate * sizes.seconds / operations))
     let (team, measurement) = (self.team, self.measurement)
     let take = {
       try measurement.rate(units: operations * Double(count * team.count)) {
@@ -89,7 +100,7 @@ final class MachineLimits {
   }
 
   private func filledMemory() -> Matrix<Double> {
-    let memory = Matrix<Double>(uninitialisedRows: 1, columns: max(8, readBytes / 8))
+    let memory = Matrix<Double>(uninitialisedRows: 1, columns: max(8, sizes.readBytes / 8))
     team.forEachPart(of: memory.count) { part, _ in
       (memory.pointer + part.lowerBound).update(repeating: 1, count: part.count)
     }
@@ -102,7 +113,7 @@ final class MachineLimits {
     let (rows, columns) = (256, 512)
     let lanes = (0..<team.count).map { _ in TileProductProbe<T, V>(rows: rows, columns: columns, vectors: vectors) }
     let bytes = rows * columns * MemoryLayout<T>.stride
-    let count = max(1, Int(1e10 / (4 * Double(rows * columns * vectors))))
+    let count = max(1, Int(Self.guessedRate * sizes.seconds / (4 * Double(rows * columns * vectors))))
     let (team, measurement) = (self.team, self.measurement)
     let take = {
       try measurement.rate(units: Double(bytes * count * team.count)) {

@@ -32,7 +32,7 @@ extension BenchReport {
     let y = Matrix<Double>(rows: x.rows, columns: x.columns)
     let measurement = limits.measurement
     let once = try measurement.seconds { try matrix.apply(x, into: y, in: T.self) }
-    let count = max(1, min(1000, Int(0.1 / once)))
+    let count = max(1, min(1000, Int(limits.sizes.seconds / once)))
     var takes = [
       try limits.read(),
       {
