@@ -18,7 +18,7 @@ import Testing
 
   private func expectFigures(_ report: BenchReport, _ names: [String]) {
     for name in names {
-      guard case .number(let text)? = report.json[path: name.split(separator: ".").map(String.init)] else {
+      guard case .number(let text)? = report.json[name.split(separator: ".").map(String.init)] else {
         Issue.record("\(name) is missing in \(report.json.line)")
         continue
       }
@@ -68,7 +68,7 @@ import Testing
         "peers.plainConjugateGradient.seconds", "peers.plainConjugateGradient.ratio",
         "peers.plainConjugateGradient.iterations",
       ])
-    guard case .number(let text)? = report.json[path: ["peers", "cholesky", "residual"]] else { return }
+    guard case .number(let text)? = report.json[["peers", "cholesky", "residual"]] else { return }
     #expect(Double(text) ?? 1 < 1e-4)
   }
 
