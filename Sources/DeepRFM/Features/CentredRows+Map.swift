@@ -18,7 +18,6 @@ extension CentredRows {
     precondition(width == map.inputWidth)
     let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
     let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
-    // Named: a view does not keep its matrix alive, and a temporary is gone before the product begins.
     let (projection, weights) = (map.projection.converted(to: Double.self), map.weights.converted(to: Double.self))
     team.withThreadedBLAS {
       multiply(centres.view, projection.view, into: projectedMeans.view)
