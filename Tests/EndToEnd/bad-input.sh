@@ -39,7 +39,7 @@ integers() { # small ones, or -1
   done
 }
 
-mkdir truncated magic counts nan infinity negative empty wide libsvm used file-for-folder.d
+mkdir truncated magic counts range nan infinity negative empty wide libsvm used
 images=(0 0 8 3 0 0 0 3 0 0 0 2 0 0 0 2)
 labels=(0 0 8 1 0 0 0 3)
 idx truncated/train-images-idx3-ubyte "${images[@]}" 1 2 3 4 5 6 7 8 9 10
@@ -48,7 +48,6 @@ idx magic/train-images-idx3-ubyte 1 2 3 4 0 0 0 3 0 0 0 2 0 0 0 2 1 2 3 4 5 6 7 
 idx magic/train-labels-idx1-ubyte "${labels[@]}" 0 1 2
 idx counts/train-images-idx3-ubyte "${images[@]}" 1 2 3 4 5 6 7 8 9 10 11 12
 idx counts/train-labels-idx1-ubyte 0 0 8 1 0 0 0 2 0 1
-mkdir range
 idx range/train-images-idx3-ubyte "${images[@]}" 1 2 3 4 5 6 7 8 9 10 11 12
 idx range/train-labels-idx1-ubyte "${labels[@]}" 0 1 10
 doubles 0 1 1 nan 1 1 | npy nan/train_x.npy '<f8' '(3, 2)'
@@ -69,10 +68,12 @@ echo '{"ridge": ' >broken.json
 # --- the table: name, what the sentence has to name, the command ---
 
 say() { # RANKS NAME WORD COMMAND...
-  local ranks=$1 name="$2 on $1 ranks" word=$3 status lines before
+  local name="$2 on $1 ranks" word=$3 status lines before run=("$root/launch/run" -n "$1" --threads 1)
+  # Alone without mpirun, as the program may be started.
+  if [ "$1" = 1 ]; then run=("$root/.build/release/deeprfm"); fi
   shift 3
   before=$(find . | sort)
-  timeout -k 5 30 "$root/launch/run" -n "$ranks" --threads 1 "$@" >"$work.out" 2>"$work.err" </dev/null
+  timeout -k 5 30 "${run[@]}" "$@" >"$work.out" 2>"$work.err" </dev/null
   status=$?
   lines=$(grep -c '^deeprfm:' "$work.err")
   if [ "$status" != 2 ]; then
@@ -94,34 +95,34 @@ say() { # RANKS NAME WORD COMMAND...
 for ranks in 1 2; do
   out=(--output new --layers 1)
   # Options, which are looked at before any file.
-  say $ranks "unknown option" --ridgee train --ridgee 1 "${out[@]}"
-  say $ranks "unknown data set" --dataset train --dataset mnits "${out[@]}"
-  say $ranks "negative ridge" --ridge train --ridge=-0.5 "${out[@]}"
-  say $ranks "no layers" --layers train --layers 0 --output new
-  say $ranks "bandwidth zero" --bandwidth train --bandwidth 0 "${out[@]}"
-  say $ranks "not a number" --tolerance train --tolerance nan "${out[@]}"
-  say $ranks "value missing" --seed train --output new --seed
-  say $ranks "folder not given" --data train --dataset mnist "${out[@]}"
-  say $ranks "configuration with a bad value" ridge.json train --config ridge.json "${out[@]}"
-  say $ranks "configuration cut off" broken.json train --config broken.json "${out[@]}"
+  say "$ranks" "unknown option" --ridgee train --ridgee 1 "${out[@]}"
+  say "$ranks" "unknown data set" --dataset train --dataset mnits "${out[@]}"
+  say "$ranks" "negative ridge" --ridge train --ridge=-0.5 "${out[@]}"
+  say "$ranks" "no layers" --layers train --layers 0 --output new
+  say "$ranks" "bandwidth zero" --bandwidth train --bandwidth 0 "${out[@]}"
+  say "$ranks" "not a number" --tolerance train --tolerance nan "${out[@]}"
+  say "$ranks" "value missing" --seed train --output new --seed
+  say "$ranks" "folder not given" --data train --dataset mnist "${out[@]}"
+  say "$ranks" "configuration with a bad value" ridge.json train --config ridge.json "${out[@]}"
+  say "$ranks" "configuration cut off" broken.json train --config broken.json "${out[@]}"
   # Files.
-  say $ranks "missing folder" nowhere train --dataset mnist --data nowhere "${out[@]}"
-  say $ranks "empty folder" empty train --dataset mnist --data empty "${out[@]}"
-  say $ranks "truncated MNIST" train-images train --dataset mnist --data truncated "${out[@]}"
-  say $ranks "wrong magic number" train-images train --dataset mnist --data magic "${out[@]}"
-  say $ranks "counts that disagree" counts train --dataset mnist --data counts "${out[@]}"
-  say $ranks "label out of range" train-labels train --dataset mnist --data range "${out[@]}"
-  say $ranks "NaN in a feature" train_x.npy train --dataset npy --data nan "${out[@]}"
-  say $ranks "infinity in a feature" train_x.npy train --dataset npy --data infinity "${out[@]}"
-  say $ranks "negative label" train_y.npy train --dataset npy --data negative "${out[@]}"
-  say $ranks "test features that disagree" wide train --dataset npy --data wide "${out[@]}"
-  say $ranks "LIBSVM line" libsvm/train train --dataset libsvm --data libsvm "${out[@]}"
+  say "$ranks" "missing folder" nowhere train --dataset mnist --data nowhere "${out[@]}"
+  say "$ranks" "empty folder" empty train --dataset mnist --data empty "${out[@]}"
+  say "$ranks" "truncated MNIST" train-images train --dataset mnist --data truncated "${out[@]}"
+  say "$ranks" "wrong magic number" train-images train --dataset mnist --data magic "${out[@]}"
+  say "$ranks" "counts that disagree" counts train --dataset mnist --data counts "${out[@]}"
+  say "$ranks" "label out of range" train-labels train --dataset mnist --data range "${out[@]}"
+  say "$ranks" "NaN in a feature" train_x.npy train --dataset npy --data nan "${out[@]}"
+  say "$ranks" "infinity in a feature" train_x.npy train --dataset npy --data infinity "${out[@]}"
+  say "$ranks" "negative label" train_y.npy train --dataset npy --data negative "${out[@]}"
+  say "$ranks" "test features that disagree" wide train --dataset npy --data wide "${out[@]}"
+  say "$ranks" "LIBSVM line" libsvm/train train --dataset libsvm --data libsvm "${out[@]}"
   # Amounts and the output.
-  say $ranks "more samples than exist" --samples train --samples 1798 "${out[@]}"
-  say $ranks "more test samples than exist" --test-samples train --samples 1700 --test-samples 98 "${out[@]}"
-  say $ranks "output in use" used train --samples 20 --layers 1 --output used
-  say $ranks "output is a file" plain-file train --samples 20 --layers 1 --output plain-file
-  say $ranks "output below a file" plain-file train --samples 20 --layers 1 --output plain-file/below
+  say "$ranks" "more samples than exist" --samples train --samples 1798 "${out[@]}"
+  say "$ranks" "more test samples than exist" --test-samples train --samples 1700 --test-samples 98 "${out[@]}"
+  say "$ranks" "output in use" used train --samples 20 --layers 1 --output used
+  say "$ranks" "output is a file" plain-file train --samples 20 --layers 1 --output plain-file
+  say "$ranks" "output below a file" plain-file train --samples 20 --layers 1 --output plain-file/below
 done
 say 2 "cholesky on two ranks" --solver train --solver cholesky --output new
 

@@ -25,21 +25,27 @@ agree() { # NAME BOUND PATTERN FIRST SECOND
   fi
 }
 
-# Of the training error itself, 1e-7, the residual at the tolerance is a part that no bound is set for.
+# Two solutions within the tolerance may differ by what the condition makes of it. For the gaussian kernel, whose system is far
+# worse conditioned, after many iterations they do: so it is solved farther.
 for kernel in laplace gaussian; do
   for features in relu cosine; do
     combination=$kernel-$features
     for precision in float32 float64; do
+      case $kernel-$precision in
+        gaussian-float32) solve=(--tolerance 1e-6) ;;
+        gaussian-float64) solve=(--tolerance 1e-11) ;;
+        *) solve=() ;;
+      esac
+      if [ "$precision" = float32 ]; then bound=1e-3; else bound=1e-8; fi
       for ranks in 1 2 3; do
-        run "$combination-$precision-$ranks" "$ranks" --kernel "$kernel" --features "$features" --precision "$precision" ||
-          continue
+        run "$combination-$precision-$ranks" "$ranks" --kernel "$kernel" --features "$features" --precision "$precision" \
+          ${solve[@]+"${solve[@]}"} || continue
         [ "$ranks" = 1 ] && continue
-        if [ "$precision" = float32 ]; then bound=1e-3; else bound=1e-8; fi
-        agree "$combination, $precision, $ranks ranks as 1" "$bound" '\.nc[12]\.' \
+        agree "$combination, $precision, $ranks ranks as 1" "$bound" '[.]nc[12][.]' \
           "$combination-$precision-1" "$combination-$precision-$ranks"
       done
     done
-    agree "$combination, float32 as float64" 2e-2 '\.nc[12]\.' "$combination-float64-1" "$combination-float32-1"
+    agree "$combination, float32 as float64" 1e-2 '[.]nc[12][.]' "$combination-float64-1" "$combination-float32-1"
   done
 done
 
