@@ -1,4 +1,4 @@
-// The product of a stored tile with vectors, both ways in one reading: y_rows += E x_columns, y_columns += E^T x_rows.
+// The product of a stored tile with vectors, both ways in one reading (y_rows += E x_columns, y_columns += E^T x_rows) or one.
 //
 // Each element is read once and used 2 K times. Registers run along a row of the tile, so that no lane is wasted whatever K
 // is: the vectors of the columns' side lie transposed, (K x columns).
@@ -91,8 +91,8 @@
 #define DEFINE(TE, TV, X)                                                                                                  \
   void deeprfm_tile_product_##X(const TE *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, ptrdiff_t vectors,    \
                                 ptrdiff_t length, const TV *x_columns, const TV *x_rows, TV *y_columns, TV *y_rows,       \
-                                int both) {                                                                                \
-    (CHOOSE(X))(tile, rows, columns, stride, vectors, length, x_columns, x_rows, y_columns, y_rows, both);                 \
+                                int sides) {                                                                               \
+    (CHOOSE(X))(tile, rows, columns, stride, vectors, length, x_columns, x_rows, y_columns, y_rows, sides);                \
   }
 
 #undef TE

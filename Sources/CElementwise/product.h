@@ -10,7 +10,7 @@ typedef TE NAME(elements) __attribute__((vector_size(WIDTH / sizeof(TV) * sizeof
 static inline __attribute__((always_inline)) TARGET void NAME(strip)(const TE *e, ptrdiff_t stride, ptrdiff_t columns,
                                                                      ptrdiff_t length, const TV *x_columns, const TV *x_rows,
                                                                      TV *y_columns, TV *y_rows, ptrdiff_t groups,
-                                                                     const int C, const int rows, int both, ptrdiff_t ahead) {
+                                                                     const int C, const int rows, const int sides, ptrdiff_t ahead) {
   NAME(vector) sum[R][6];
   for (int r = 0; r < rows; r++)
     for (int c = 0; c < C; c++) sum[r][c] = (NAME(vector)){0};
@@ -22,14 +22,16 @@ static inline __attribute__((always_inline)) TARGET void NAME(strip)(const TE *e
       value[r] = __builtin_convertvector(*(const NAME(elements) *)(e + r * stride + j), NAME(vector));
     for (int c = 0; c < C; c++) {
       const NAME(vector) x = *(const NAME(vector) *)(x_columns + c * length + j);
-      for (int r = 0; r < rows; r++) sum[r][c] += value[r] * x;
-      if (both) {
+      if (sides & DEEPRFM_ROW_SUMS)
+        for (int r = 0; r < rows; r++) sum[r][c] += value[r] * x;
+      if (sides & DEEPRFM_COLUMN_SUMS) {
         NAME(vector) y = *(const NAME(vector) *)(y_columns + c * length + j);
         for (int r = 0; r < rows; r++) y += value[r] * x_rows[r * groups + c];
         *(NAME(vector) *)(y_columns + c * length + j) = y;
       }
     }
   }
+  if (!(sides & DEEPRFM_ROW_SUMS)) return;
   for (int r = 0; r < rows; r++)
     for (int c = 0; c < C; c++) {
       TV total = 0;
@@ -38,40 +40,35 @@ static inline __attribute__((always_inline)) TARGET void NAME(strip)(const TE *e
     }
 }
 
-#define STRIP(C, ROWS, BOTH)                                                                                        \
-  NAME(strip)(e, stride, columns, length, x_columns, x_rows, y_columns, y_rows, vectors, C, ROWS, BOTH, ahead)
-#define STRIPS(ROWS, BOTH)                                                                                          \
+#define STRIP(C, ROWS, SIDES)                                                                                        \
+  NAME(strip)(e, stride, columns, length, x_columns, x_rows, y_columns, y_rows, vectors, C, ROWS, SIDES, ahead)
+#define STRIPS(ROWS, SIDES)                                                                                          \
   switch (count) {                                                                                                  \
-    case 1: STRIP(1, ROWS, BOTH); break;                                                                            \
-    case 2: STRIP(2, ROWS, BOTH); break;                                                                            \
-    case 3: STRIP(3, ROWS, BOTH); break;                                                                            \
-    case 4: STRIP(4, ROWS, BOTH); break;                                                                            \
-    case 5: STRIP(5, ROWS, BOTH); break;                                                                            \
-    default: STRIP(6, ROWS, BOTH); break;                                                                           \
+    case 1: STRIP(1, ROWS, SIDES); break;                                                                            \
+    case 2: STRIP(2, ROWS, SIDES); break;                                                                            \
+    case 3: STRIP(3, ROWS, SIDES); break;                                                                            \
+    case 4: STRIP(4, ROWS, SIDES); break;                                                                            \
+    case 5: STRIP(5, ROWS, SIDES); break;                                                                            \
+    default: STRIP(6, ROWS, SIDES); break;                                                                           \
   }
 
 static __attribute__((noinline)) TARGET void NAME(group)(const TE *e, ptrdiff_t stride, int rows, ptrdiff_t columns,
                                                          ptrdiff_t length, ptrdiff_t vectors, int count,
                                                          const TV *x_columns, const TV *x_rows, TV *y_columns, TV *y_rows,
-                                                         int both, ptrdiff_t ahead) {
-  if (rows == R && both) {
-    STRIPS(R, 1)
-  } else if (rows == R) {
-    STRIPS(R, 0)
-  } else {
-    for (; rows > 0; rows--, e += stride, x_rows += vectors, y_rows += vectors) {
-      if (both) {
-        STRIPS(1, 1)
-      } else {
-        STRIPS(1, 0)
-      }
+                                                         int sides, ptrdiff_t ahead) {
+  if (rows == R) {
+    switch (sides) {
+      case DEEPRFM_ROW_SUMS: STRIPS(R, DEEPRFM_ROW_SUMS) return;
+      case DEEPRFM_COLUMN_SUMS: STRIPS(R, DEEPRFM_COLUMN_SUMS) return;
+      default: STRIPS(R, DEEPRFM_ROW_SUMS | DEEPRFM_COLUMN_SUMS) return;
     }
   }
+  for (; rows > 0; rows--, e += stride, x_rows += vectors, y_rows += vectors) STRIPS(1, sides)
 }
 
 static TARGET void NAME(product)(const TE *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, ptrdiff_t vectors,
                                  ptrdiff_t length, const TV *x_columns, const TV *x_rows, TV *y_columns, TV *y_rows,
-                                 int both) {
+                                 int sides) {
   // As many groups of at most 6 as are needed, as equal as can be.
   const ptrdiff_t groups = (vectors + 5) / 6;
   for (ptrdiff_t i = 0; i < rows; i += R) {
@@ -80,7 +77,7 @@ static TARGET void NAME(product)(const TE *tile, ptrdiff_t rows, ptrdiff_t colum
       const ptrdiff_t first = vectors * g / groups, last = vectors * (g + 1) / groups;
       NAME(group)(tile + i * stride, stride, height, columns, length, vectors, (int)(last - first),
                   x_columns + first * length, x_rows + i * vectors + first, y_columns + first * length,
-                  y_rows + i * vectors + first, both, g == 0 ? DEEPRFM_AHEAD * R * stride : 0);
+                  y_rows + i * vectors + first, sides, g == 0 ? DEEPRFM_AHEAD * R * stride : 0);
     }
   }
 }

@@ -62,8 +62,9 @@ extension Training {
       case .iterationLimit: "reached --max-iterations"
       }
     return SolveError(
-      sentence: "layer \(layer): the solver \(how) after \(solution.iterations) iterations, at a true relative residual of "
-        + "\(Float(solution.worstResidual)) where --tolerance is \(options.tolerance) "
+      sentence:
+        "layer \(layer): the solver \(how) after \(solution.iterations) iterations, at a true relative residual "
+        + "of \(Float(solution.worstResidual)) where --tolerance is \(options.tolerance) "
         + "(--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps)")
   }
 
@@ -107,15 +108,14 @@ extension Training {
     let scatter = try timer.measure(.communication) { try world.sum(samples.rows.squaredNorms.reduce(0, +)) }
     metrics.nc1.input = nc1(scatter: scatter, means: samples.rows.centres, layout: samples.layout)
     metrics.nc2.input = nc2(means: samples.rows.centres, layout: samples.layout)
-    let classes = samples.layout.classCount
     (metrics.accuracy.train, metrics.meanSquaredError.train) = try quality(
-      trainOutputs(samples, fit), samples.labels, of: samples.layout.sampleCount, classes)
+      of: trainOutputs(samples, fit), samples.labels, over: samples.layout.sampleCount, world, timer)
     if let test = samples.test {
       let predictor = Predictor(
         kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer)
       let outputs = try predictor.outputs(at: test, fit.coefficients)
       (metrics.accuracy.test, metrics.meanSquaredError.test) = try quality(
-        outputs, samples.testLabels, of: samples.testCount, classes)
+        of: outputs, samples.testLabels, over: samples.testCount, world, timer)
     }
     metrics.solver.method = options.solver
     metrics.solver.iterations = fit.solution.iterations
@@ -133,22 +133,5 @@ extension Training {
       outputs.pointer[k] -= options.ridge * fit.coefficients.pointer[k] + fit.solution.residual.pointer[k]
     }
     return outputs
-  }
-
-  /// *Collective.* Accuracy of the largest output, and the mean squared error over all entries against the targets +-1.
-  private func quality(
-    _ outputs: Matrix<Double>, _ labels: [Int], of count: Int, _ classes: Int
-  ) throws -> (accuracy: Double, meanSquaredError: Double) {
-    var sums = [0.0, 0.0]
-    for (i, label) in labels.enumerated() {
-      let row = outputs.row(i)
-      if row.indices.max(by: { row[$0] < row[$1] }) == label { sums[0] += 1 }
-      for c in row.indices {
-        let error = row[c] - (c == label ? 1 : -1)
-        sums[1] += error * error
-      }
-    }
-    try timer.measure(.communication) { try world.sum(&sums) }
-    return (sums[0] / Double(count), sums[1] / Double(count * classes))
   }
 }

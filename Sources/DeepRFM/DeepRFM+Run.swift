@@ -30,13 +30,14 @@ struct RunRecorder<T: Real & TensorElement> {
       guard world.rank == 0 else { return }
       let n = samples.order.count
       let standardisation = samples.standardisation
+      let classNames = samples.classNames.map { JSON.array($0.map(JSON.string)).line }
       let writer = try SafetensorsWriter(
         directory.data,
         [
           TensorInfo("order", .int64, [n]), TensorInfo("labels", .int64, [n]),
           TensorInfo("mean", .float64, [standardisation.mean.count]),
           TensorInfo("scale", .float64, [standardisation.scale.count]),
-        ])
+        ], metadata: classNames.map { [RunDirectory.classNamesKey: $0] } ?? [:])
       try writer.append(samples.order)
       try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
       try writer.append(standardisation.mean)

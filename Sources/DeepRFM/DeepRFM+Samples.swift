@@ -7,6 +7,8 @@ struct Samples<T: Real> {
   /// Class-sorted position -> position in the file.
   let order: [Int]
   let standardisation: Standardisation
+  /// One a class, where the files name them.
+  let classNames: [String]?
   /// X, own rows as deviations from the class means.
   var rows: CentredRows<T>
   var test: GroupedRows<T>?
@@ -34,7 +36,7 @@ extension Training {
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
     return Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
-      rows: try centre(shard.rows, near: origin, shard.layout),
+      classNames: dataset.classNames, rows: try centre(shard.rows, near: origin, shard.layout),
       test: test.map { GroupedRows($0.rows, tileRows: shard.layout.tileRows, team: team) },
       testLabels: test?.labels ?? [], testCount: test?.sampleCount ?? 0)
   }
@@ -72,7 +74,8 @@ extension Training {
     metrics.outputWidth = map.outputWidth
   }
 
-  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> CentredRows<T> {
+  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> CentredRows<T>
+  {
     try centredOnClassMeans(deviations, centres, layout: layout, world: world, team: team, timer: timer)
   }
 }

@@ -95,7 +95,17 @@ public func paddedForProduct(_ columns: Int) -> Int {
   return (columns + padding - 1) / padding * padding
 }
 
-/// y_rows += E x_columns and, if `both`, y_columns += E^T x_rows, reading E once. *Local.* Plain twin: `addPlainProduct`.
+/// What a tile's product computes: E x_columns, E^T x_rows, or both from one reading.
+public struct ProductSides: OptionSet, Sendable {
+  public let rawValue: Int32
+  public init(rawValue: Int32) { self.rawValue = rawValue }
+
+  public static let rowSums = ProductSides(rawValue: DEEPRFM_ROW_SUMS)
+  public static let columnSums = ProductSides(rawValue: DEEPRFM_COLUMN_SUMS)
+  public static let both: ProductSides = [.rowSums, .columnSums]
+}
+
+/// y_rows += E x_columns, y_columns += E^T x_rows, or both reading E once; a side that is not asked for is not touched. *Local.* Plain twin: `addPlainProduct`.
 /// - Parameters:
 ///   - e: (rows x columns), rows padded with zeros in memory.
 ///   - columnVector: x_columns transposed, (K x columns), padded like E.
@@ -104,27 +114,27 @@ public func paddedForProduct(_ columns: Int) -> Int {
 ///   - rowSums: y_rows, (rows x K), contiguous.
 @inlinable public func addProduct<T: Scalar, V: Scalar>(
   of e: MatrixView<T>, columnVector: MatrixView<V>, rowVector: MatrixView<V>, columnSums: MatrixView<V>,
-  rowSums: MatrixView<V>, both: Bool
+  rowSums: MatrixView<V>, sides: ProductSides
 ) {
   precondition(rowVector.columns == rowVector.stride && rowSums.columns == rowSums.stride)
   precondition(columnVector.stride == columnSums.stride && columnVector.stride >= paddedForProduct(e.columns))
   precondition(e.stride >= paddedForProduct(e.columns) && e.rows <= rowVector.rows && e.rows <= rowSums.rows)
   T.tileProduct(
     e.pointer, e.rows, e.columns, e.stride, rowVector.columns, columnVector.stride, columnVector.pointer,
-    rowVector.pointer, columnSums.pointer, rowSums.pointer, both)
+    rowVector.pointer, columnSums.pointer, rowSums.pointer, sides)
 }
 
 /// The twin of `addProduct`: the two sums as they are written down, in double precision.
 public func addPlainProduct<T: Scalar, V: Scalar>(
   of e: MatrixView<T>, columnVector: MatrixView<V>, rowVector: MatrixView<V>, columnSums: MatrixView<V>,
-  rowSums: MatrixView<V>, both: Bool
+  rowSums: MatrixView<V>, sides: ProductSides
 ) {
   for c in 0..<rowVector.columns {
-    for i in 0..<e.rows {
+    for i in 0..<(sides.contains(.rowSums) ? e.rows : 0) {
       let sum = (0..<e.columns).reduce(0.0) { $0 + Double(e[i, $1]) * Double(columnVector[c, $1]) }
       rowSums[i, c] += V(sum)
     }
-    guard both else { continue }
+    guard sides.contains(.columnSums) else { continue }
     for j in 0..<e.columns {
       let sum = (0..<e.rows).reduce(0.0) { $0 + Double(e[$1, j]) * Double(rowVector[$1, c]) }
       columnSums[c, j] += V(sum)

@@ -30,7 +30,15 @@ public struct RandomStream: Sendable {
 
   /// Four independent 32-bit words.
   public func words(row: Int, column: Int) -> (UInt32, UInt32, UInt32, UInt32) {
-    var c = (UInt32(truncatingIfNeeded: column), UInt32(truncatingIfNeeded: row), layer, purpose)
+    let counter = (UInt32(truncatingIfNeeded: column), UInt32(truncatingIfNeeded: row), layer, purpose)
+    return Self.philox(counter: counter, key: key)
+  }
+
+  /// Philox4x32-10 itself: four words from a counter and a key.
+  package static func philox(
+    counter: (UInt32, UInt32, UInt32, UInt32), key: (UInt32, UInt32)
+  ) -> (UInt32, UInt32, UInt32, UInt32) {
+    var c = counter
     var k = key
     for _ in 0..<10 {
       let p0 = UInt64(0xD251_1F53) &* UInt64(c.0)

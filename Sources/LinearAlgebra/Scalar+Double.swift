@@ -88,11 +88,11 @@ extension Double: Scalar {
   public static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Double>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
     _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,
-    _ rowSums: UnsafeMutablePointer<V>, _ both: Bool
+    _ rowSums: UnsafeMutablePointer<V>, _ sides: ProductSides
   ) {
     precondition(V.precision == .float64, "a double tile is multiplied in double precision")
     deeprfm_tile_product_f64_f64(
       e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self), rebound(rowVector, as: Double.self),
-      rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), both ? 1 : 0)
+      rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), sides.rawValue)
   }
 }

@@ -88,17 +88,17 @@ extension Float: Scalar {
   public static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Float>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
     _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,
-    _ rowSums: UnsafeMutablePointer<V>, _ both: Bool
+    _ rowSums: UnsafeMutablePointer<V>, _ sides: ProductSides
   ) {
     switch V.precision {
     case .float32:
       deeprfm_tile_product_f32_f32(
         e, rows, columns, stride, vectors, length, rebound(columnVector, as: Float.self), rebound(rowVector, as: Float.self),
-        rebound(columnSums, as: Float.self), rebound(rowSums, as: Float.self), both ? 1 : 0)
+        rebound(columnSums, as: Float.self), rebound(rowSums, as: Float.self), sides.rawValue)
     case .float64:
       deeprfm_tile_product_f32_f64(
         e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self), rebound(rowVector, as: Double.self),
-        rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), both ? 1 : 0)
+        rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), sides.rawValue)
     }
   }
 }

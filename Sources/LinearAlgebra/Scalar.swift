@@ -59,7 +59,7 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
   static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
     _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,
-    _ rowSums: UnsafeMutablePointer<V>, _ both: Bool)
+    _ rowSums: UnsafeMutablePointer<V>, _ sides: ProductSides)
 }
 
 /// The same memory under the type it is known to have.

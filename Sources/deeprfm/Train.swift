@@ -22,17 +22,3 @@ struct Train: Subcommand {
     return .done
   }
 }
-
-// MARK: - PLACEHOLDERS: the library's functions replace these two; nothing else here changes.
-
-private struct NotBuilt: Error, CustomStringConvertible {
-  let description: String
-}
-
-func predict(_ options: PredictOptions, world: Communicator) throws -> ExitStatus {
-  throw NotBuilt(description: "predict is not built yet")
-}
-
-func debug(_ options: DebugOptions, world: Communicator) throws -> ExitStatus {
-  throw NotBuilt(description: "debug is not built yet")
-}

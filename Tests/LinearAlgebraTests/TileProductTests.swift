@@ -1,7 +1,7 @@
 import LinearAlgebra
 import Testing
 
-/// The fused product of a tile, both directions at once, against its plain twin.
+/// The fused product of a tile, either direction and both at once, against its plain twin.
 @Suite struct TileProductTests {
   private struct Operands<T: Scalar, V: Scalar> {
     let e: MatrixView<T>
@@ -21,16 +21,15 @@ import Testing
     }
   }
 
-  private func check<T: Scalar, V: Scalar>(_ t: T.Type, _ v: V.Type, rows: Int, columns: Int, vectors: Int, both: Bool)
-  {
+  private func check<T: Scalar, V: Scalar>(_ t: T.Type, _ v: V.Type, rows: Int, columns: Int, vectors: Int, sides: ProductSides) {
     let o = Operands<T, V>(rows: rows, columns: columns, vectors: vectors)
     let (columnSums, rowSums) = (o.columnSums.copy(), o.rowSums.copy())
     addPlainProduct(
       of: o.e, columnVector: o.columnVector.view, rowVector: o.rowVector.view, columnSums: columnSums.view,
-      rowSums: rowSums.view, both: both)
+      rowSums: rowSums.view, sides: sides)
     addProduct(
       of: o.e, columnVector: o.columnVector.view, rowVector: o.rowVector.view, columnSums: o.columnSums.view,
-      rowSums: o.rowSums.view, both: both)
+      rowSums: o.rowSums.view, sides: sides)
     let bound = 4 * Double(V.ulpOfOne) * Double(rows + columns)
     for i in 0..<rows {
       for c in 0..<vectors {
@@ -48,10 +47,10 @@ import Testing
   @Test(arguments: [1, 2, 3, 4, 5, 9], [1, 7, 8, 15, 16, 17, 31, 32, 33, 64, 67])
   func plainTwin(rows: Int, columns: Int) {
     for vectors in [1, 2, 5, 6, 7, 10, 12, 13, 23] {
-      for both in [true, false] {
-        check(Float.self, Float.self, rows: rows, columns: columns, vectors: vectors, both: both)
-        check(Float.self, Double.self, rows: rows, columns: columns, vectors: vectors, both: both)
-        check(Double.self, Double.self, rows: rows, columns: columns, vectors: vectors, both: both)
+      for sides in [ProductSides.rowSums, .columnSums, .both] {
+        check(Float.self, Float.self, rows: rows, columns: columns, vectors: vectors, sides: sides)
+        check(Float.self, Double.self, rows: rows, columns: columns, vectors: vectors, sides: sides)
+        check(Double.self, Double.self, rows: rows, columns: columns, vectors: vectors, sides: sides)
       }
     }
   }

@@ -195,8 +195,10 @@ extension Dataset {
   ) throws -> (any SampleReader)? {
     switch name {
     case .digits, .synthetic:
+      // A model of another data set may have been trained on more samples than there are digits.
+      let end = name == .digits ? min(model.trainSamples, Digits().sampleCount) : model.trainSamples
       let whole = try open(
-        name, directory: nil, seed: seed, trainSamples: model.trainSamples, synthetic: shape)
+        name, directory: nil, seed: seed, trainSamples: end, synthetic: shape)
       return split == .train ? whole.train : whole.test
     case .npy:
       let reader = try NPYSamples.open(split, in: DataFolder(directory, for: name))

@@ -19,7 +19,7 @@ public struct TrainingShard<T: Scalar & MPIElement> {
     layout = Layout(classCounts: counts, ranks: world.size)
     self.order = order
     rows = try world.together {
-      try read(Array(order[Layout(classCounts: counts, ranks: world.size).shard(of: world.rank)]), reader)
+      try loadRows(Array(order[Layout(classCounts: counts, ranks: world.size).shard(of: world.rank)]), reader)
     }
     standardisation = try Standardisation(of: rows, world: world)
     standardisation.apply(to: rows)
@@ -43,7 +43,7 @@ public struct TestShard<T: Scalar & MPIElement> {
     sampleCount = reader.sampleCount
     let share = (sampleCount * world.rank / world.size)..<(sampleCount * (world.rank + 1) / world.size)
     labels = Array(try sharedLabels(reader, world)[share])
-    rows = try world.together { try read(Array(share), reader) }
+    rows = try world.together { try loadRows(Array(share), reader) }
     standardisation.apply(to: rows)
   }
 }
@@ -57,7 +57,8 @@ private func sharedLabels(_ reader: any SampleReader, _ world: Communicator) thr
   return labels
 }
 
-private func read<T: Scalar>(_ indices: [Int], _ reader: any SampleReader) throws -> Matrix<T> {
+/// *Local.* The given samples as rows, (indices x features), as they are in the file.
+func loadRows<T: Scalar>(_ indices: [Int], _ reader: any SampleReader) throws -> Matrix<T> {
   let rows = Matrix<T>(uninitialisedRows: indices.count, columns: reader.featureCount)
   guard !indices.isEmpty else { return rows }
   try reader.readRows(indices) { position, values in

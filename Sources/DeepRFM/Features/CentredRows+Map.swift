@@ -23,6 +23,7 @@ extension CentredRows {
       multiply(centres.view, projection.view, into: projectedMeans.view)
       multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
     }
+    withExtendedLifetime((projection, weights)) {}
     let images = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
     images.fill { map.activate(linear[$0, $1], $1) }
     let deviations = Matrix<T>(uninitialisedRows: rowCount, columns: map.outputWidth)

@@ -1,11 +1,12 @@
 import LinearAlgebra
 import MPI
 
-/// The kernel matrix k(X, X) of all ranks together: symmetric, each pair of row blocks on one rank, in tiles stored as a
+/// The kernel matrix k(X, X) of all ranks together: symmetric, each pair of row blocks on one rank, in tiles that are a
 /// constant and the deviation from it (NUMERICS, section 4).
 ///
-/// K = E + sum over classes of c_ab 1 1^T. E is stored in T, half of it, and read once a product: every tile serves in both
-/// directions. The constants act through the class sums of the vector, in double precision.
+/// K = E + sum over classes of c_ab 1 1^T. E is held in T, half of it, and read once a product: every tile serves in both
+/// directions. Tiles that do not fit the budget are made again for each product. The constants act through the class sums of
+/// the vector, in double precision.
 public final class KernelOperator<T: Real> {
   public let rows: CentredRows<T>
   public let layout: Layout
@@ -14,22 +15,19 @@ public final class KernelOperator<T: Real> {
   let timer: PhaseTimer
   package let builder: TileBuilder<T>
   let schedule: PairSchedule
-  private var blocks: [PairBlock] = []
-
-  /// The tiles held of one pair of row blocks.
-  private struct PairBlock {
-    let other: Int
-    let otherSegments: [Segment]
-    /// Rows of the other rank's shard.
-    let otherRows: Int
-    let tiles: [StoredTile<T>]
-  }
+  /// In the order in which the blocks come round the ring, this rank's own first.
+  private var blocks: [PairBlock<T>] = []
+  /// Blocks of X that have to come by in each product, since some rank makes tiles of them again.
+  private var circulating = 0
+  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, team: team, timer: timer) }
 
   /// *Collective.* Sends the blocks of X round the ring and builds this rank's tiles.
-  /// - Parameter progress: called with the finished share, 0 to 1.
+  /// - Parameters:
+  ///   - tileBudget: bytes for stored tiles on this rank.
+  ///   - progress: called with the finished share, 0 to 1.
   public init(
     _ kernel: Kernel, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, progress: (Double) -> Void = { _ in }
+    timer: PhaseTimer, tileBudget: Int = .max, progress: (Double) -> Void = { _ in }
   ) throws {
     self.rows = rows
     self.layout = layout
@@ -38,37 +36,70 @@ public final class KernelOperator<T: Real> {
     self.timer = timer
     schedule = PairSchedule(rank: world.rank, ranks: world.size)
     builder = TileBuilder(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
-    let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
-    try ring.forEachBlock(startingWith: rows, steps: schedule.steps) { owner, block, poke in
-      blocks.append(build(owner, block, poke))
-      progress(Double(blocks.count) / Double(schedule.steps))
+    blocks = makeBlocks(tileBudget)
+    let incomplete = blocks.lastIndex { !$0.storesAll }
+    circulating = try timer.measure(.communication) { try world.maximum(incomplete.map { $0 + 1 } ?? 0) }
+    var step = 0
+    try ring.forEachBlock(startingWith: rows, steps: schedule.steps) { _, block, poke in
+      build(blocks[step], block, poke)
+      step += 1
+      progress(Double(step) / Double(schedule.steps))
     }
   }
 
-  private func build(_ owner: Int, _ block: CentredRows<T>, _ poke: @escaping () -> Void) -> PairBlock {
-    let own = rows.segments
-    let tiles = schedule.tiles(own: own, other: block.segments, otherRank: owner).map {
-      StoredTile<T>(own[$0.own], block.segments[$0.other], isDiagonal: owner == world.rank && $0.own == $0.other)
+  /// The farthest blocks' tiles are stored first: making the own block's again costs no message.
+  private func makeBlocks(_ tileBudget: Int) -> [PairBlock<T>] {
+    var left = tileBudget
+    let farthestFirst = (0..<schedule.steps).reversed().map { step in
+      let other = (world.rank + step) % world.size
+      let block = PairBlock(
+        other: other, otherRows: layout.shard(of: other).count, tiles: tiles(with: other), budget: left)
+      left -= block.storedBytes
+      return block
     }
-    let (rows, builder) = (self.rows, self.builder)
+    return farthestFirst.reversed()
+  }
+
+  private func tiles(with other: Int) -> [KernelTile<T>] {
+    let (own, columns) = (layout.segments(of: world.rank), layout.segments(of: other))
+    return schedule.tiles(own: own, other: columns, otherRank: other).map {
+      KernelTile(own[$0.own], columns[$0.other], isDiagonal: other == world.rank && $0.own == $0.other)
+    }
+  }
+
+  private func build(_ pair: PairBlock<T>, _ block: CentredRows<T>, _ poke: @escaping () -> Void) {
+    let (rows, builder, tiles) = (self.rows, self.builder, pair.tiles)
     let pokeFromMain = MainLane(poke)
     team.forEach(0..<tiles.count) { index, lane in
-      let tile = tiles[index]
-      builder.build(.kernelDeviation, rows, tile.rows, block, tile.columns, into: tile.deviation, lane: lane)
-      tile.clearPadding()
+      guard let memory = tiles[index].stored else { return }
+      tiles[index].build(in: memory, builder, rows, block, lane: lane)
       pokeFromMain(lane)
     }
-    return PairBlock(other: owner, otherSegments: block.segments, otherRows: block.rowCount, tiles: tiles)
   }
 
-  /// *Local.* All tiles that this rank holds, each once.
-  package func forEachStoredTile(_ body: (_ otherRank: Int, StoredTile<T>) -> Void) {
-    for block in blocks { for tile in block.tiles { body(block.other, tile) } }
+  /// *Local.* All tiles that this rank works on, each once, and the rank of their columns. For checks on one rank: a tile
+  /// that is not stored is nil on others.
+  package func forEachTile(_ body: (_ otherRank: Int, _ tile: KernelTile<T>, _ deviation: MatrixView<T>?) -> Void) {
+    let scratch = Matrix<T>(uninitialisedRows: layout.tileRows, columns: paddedForProduct(layout.tileRows))
+    for block in blocks {
+      for tile in block.tiles {
+        if tile.stored == nil && block.other == world.rank {
+          tile.build(in: tile.view(of: scratch), builder, rows, rows, lane: 0)
+          body(block.other, tile, tile.view(of: scratch))
+        } else {
+          body(block.other, tile, tile.stored)
+        }
+      }
+    }
   }
 
-  /// Bytes of the tiles that this rank holds.
-  public var storedBytes: Int {
-    blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.bytes } }
+  /// Bytes of the tiles that this rank stores.
+  public var storedBytes: Int { blocks.reduce(0) { $0 + $1.storedBytes } }
+
+  /// Share of this rank's tiles that is stored.
+  public var storedShare: Double {
+    let elements = blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.elements } }
+    return elements == 0 ? 1 : Double(storedBytes / MemoryLayout<T>.stride) / Double(elements)
   }
 }
 
@@ -82,19 +113,18 @@ struct MainLane: @unchecked Sendable {
 // MARK: - Product
 
 extension KernelOperator {
-  /// *Collective.* y = K v, for v and y (own rows x columns). The stored deviations are multiplied in precision `V`: T for the
+  /// *Collective.* y = K v, for v and y (own rows x columns). The deviations are multiplied in precision `V`: T for the
   /// solver's iterations, Double where the true residual is wanted.
   public func apply<V: Real>(_ v: Matrix<Double>, into y: Matrix<Double>, in precision: V.Type) throws {
     precondition(v.rows == rows.rowCount && y.rows == v.rows && y.columns == v.columns)
     let exchange = try VectorExchange<V>(v, operator: self)
     do {
       try applyConstants(v, into: y)
-      for block in blocks {
-        let vector = try timer.measure(.communication) { try exchange.vector(of: block.other) }
-        let (own, other) = multiply(block, exchange.own, vector, exchange.poke)
-        add(own, to: y)
-        if block.other == world.rank { add(other, to: y) } else { try exchange.send(sum(other), to: block.other) }
+      var pairs = blocks[...]
+      try ring.forEachBlock(startingWith: rows, steps: circulating) { _, block, poke in
+        if let pair = pairs.popFirst() { try add(pair, block, exchange, to: y, poke) }
       }
+      for pair in pairs { try add(pair, nil, exchange, to: y, {}) }
       for part in try timer.measure(.communication, { try exchange.finish() }) { add([part], to: y) }
     } catch {
       exchange.abandon()
@@ -118,20 +148,43 @@ extension KernelOperator {
     }
   }
 
+  /// Adds what one pair of blocks gives to the own rows, and sends what it gives to the other's.
+  private func add<V: Real>(
+    _ pair: PairBlock<T>, _ block: CentredRows<T>?, _ exchange: VectorExchange<V>, to y: Matrix<Double>,
+    _ poke: @escaping () -> Void
+  ) throws {
+    let vector = try timer.measure(.communication) { try exchange.vector(of: pair.other) }
+    let (own, other) = multiply(pair, block, exchange.own, vector) {
+      exchange.poke()
+      poke()
+    }
+    add(own, to: y)
+    if pair.other == world.rank { add(other, to: y) } else { try exchange.send(sum(other), to: pair.other) }
+  }
+
   /// E v and E^T v of one pair of blocks, as each lane's own sums.
   private func multiply<V: Real>(
-    _ block: PairBlock, _ own: Matrix<V>, _ other: Matrix<V>, _ poke: @escaping () -> Void
+    _ pair: PairBlock<T>, _ block: CentredRows<T>?, _ own: Matrix<V>, _ other: Matrix<V>, _ poke: @escaping () -> Void
   ) -> (own: [Matrix<Double>], other: [Matrix<Double>]) {
     let columns = own.columns
-    let ownSums = (0..<team.count).map { _ in Matrix<Double>(rows: rows.rowCount, columns: columns) }
-    let otherSums = (0..<team.count).map { _ in Matrix<Double>(rows: block.otherRows, columns: columns) }
+    let ownSums = (0..<team.count).map { _ in Matrix<Double>(rows: self.rows.rowCount, columns: columns) }
+    let otherSums = (0..<team.count).map { _ in Matrix<Double>(rows: pair.otherRows, columns: columns) }
     let pokeFromMain = MainLane(poke)
-    let tileRows = layout.tileRows
-    let (lanes, tiles) = (team.count, block.tiles)
+    let (lanes, tiles, tileRows) = (team.count, pair.tiles, layout.tileRows)
+    let (rows, builder) = (self.rows, self.builder)
     team.run { lane in
       let product = TileProduct<T, V>(tileRows: tileRows, vectors: columns)
+      var scratch: Matrix<T>?
       for index in stride(from: lane, to: tiles.count, by: lanes) {
-        product.add(tiles[index], own, other, ownSums[lane], otherSums[lane])
+        let tile = tiles[index]
+        if let deviation = tile.stored {
+          product.add(tile, deviation, own, other, ownSums[lane], otherSums[lane])
+        } else if let block {
+          let memory = scratch ?? Matrix(uninitialisedRows: tileRows, columns: paddedForProduct(tileRows))
+          scratch = memory
+          tile.build(in: tile.view(of: memory), builder, rows, block, lane: lane)
+          product.add(tile, tile.view(of: memory), own, other, ownSums[lane], otherSums[lane])
+        }
         pokeFromMain(lane)
       }
     }

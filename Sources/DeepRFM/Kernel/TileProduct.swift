@@ -20,7 +20,7 @@ final class TileProduct<T: Real, V: Real> {
 
   /// ownSums[tile's rows] += E other[tile's columns] and otherSums[tile's columns] += E^T own[tile's rows].
   func add(
-    _ tile: StoredTile<T>, _ own: Matrix<V>, _ other: Matrix<V>, _ ownSums: Matrix<Double>,
+    _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: Matrix<V>, _ other: Matrix<V>, _ ownSums: Matrix<Double>,
     _ otherSums: Matrix<Double>
   ) {
     let (rows, columns) = (tile.rows.rows, tile.columns.rows)
@@ -28,8 +28,8 @@ final class TileProduct<T: Real, V: Real> {
     rowSums.rows(0..<rows.count).fill(0)
     if !tile.isDiagonal { columnSums.view.columns(0..<paddedForProduct(columns.count)).fill(0) }
     addProduct(
-      of: tile.deviation, columnVector: columnVector.view, rowVector: own.rows(rows), columnSums: columnSums.view,
-      rowSums: rowSums.rows(0..<rows.count), both: !tile.isDiagonal)
+      of: deviation, columnVector: columnVector.view, rowVector: own.rows(rows), columnSums: columnSums.view,
+      rowSums: rowSums.rows(0..<rows.count), sides: tile.isDiagonal ? .rowSums : .both)
     let target = ownSums.rows(rows)
     V.accumulate(rowSums.pointer, target.pointer, rows.count * vectors)
     guard !tile.isDiagonal else { return }

@@ -39,6 +39,9 @@ public struct RunDirectory: Sendable, Equatable {
   public var data: String { path + "/data.safetensors" }
   public var model: String { path + "/model.safetensors" }
 
+  /// In the metadata of data.safetensors: the classes' names as a JSON array, where the data set names them.
+  static let classNamesKey = "classNames"
+
   /// layers/01.safetensors; `layer` counts from 1.
   public func layer(_ layer: Int) -> String {
     "\(layers)/\(layer < 10 ? "0" : "")\(layer).safetensors"
@@ -163,7 +166,7 @@ extension RunDirectory {
   }
 
   /// Makes `path` and what is missing above it (mkdir).
-  private static func makeDirectories(_ path: String) throws(FileError) {
+  static func makeDirectories(_ path: String) throws(FileError) {
     for end in path.indices where path[end] == "/" && end > path.startIndex {
       _ = mkdir(String(path[..<end]), 0o777)
     }

@@ -6,11 +6,12 @@ extension KernelOperator {
   package func dense(ridge: Double) -> Matrix<Double> {
     let n = rows.rowCount
     let matrix = Matrix<Double>(rows: n, columns: n)
-    forEachStoredTile { _, tile in
+    forEachTile { _, tile, deviation in
+      guard let deviation else { return }
       let constant = builder.constant(tile.rows.centre, tile.columns.centre)
       for (i, row) in tile.rows.rows.enumerated() {
         for (j, column) in tile.columns.rows.enumerated() {
-          let value = constant + Double(tile.deviation[i, j])
+          let value = constant + Double(deviation[i, j])
           matrix[row, column] = value
           matrix[column, row] = value
         }

@@ -30,7 +30,7 @@ package struct RidgeSolver {
   /// *Collective.*
   package func makePreconditioner<T: Real>(
     of k: KernelOperator<T>, random: RandomStream, progress: (Double) -> Void
-  ) throws -> NystromPreconditioner? {
+  ) throws -> NystromPreconditioner<T>? {
     guard method == .cg && preconditionerRank > 0 else { return nil }
     return try NystromPreconditioner(
       of: k, ridge: ridge, limit: preconditionerRank, random: random, progress: progress)
@@ -38,7 +38,7 @@ package struct RidgeSolver {
 
   /// *Collective.* - Parameter progress: called with the finished share, by the residual's digits.
   package func solve<T: Real>(
-    _ k: KernelOperator<T>, _ y: Matrix<Double>, preconditioner: NystromPreconditioner?,
+    _ k: KernelOperator<T>, _ y: Matrix<Double>, preconditioner: NystromPreconditioner<T>?,
     progress: (Double) -> Void
   ) throws -> Solution {
     let system = system(k, preconditioner)
@@ -52,7 +52,7 @@ package struct RidgeSolver {
     }
   }
 
-  private func system<T: Real>(_ k: KernelOperator<T>, _ preconditioner: NystromPreconditioner?) -> RidgeSystem {
+  private func system<T: Real>(_ k: KernelOperator<T>, _ preconditioner: NystromPreconditioner<T>?) -> RidgeSystem {
     let columns = ColumnBlock(team: k.team)
     func add(_ x: Matrix<Double>, to y: Matrix<Double>) {
       columns.add(x, times: [Double](repeating: ridge, count: x.columns), to: y)

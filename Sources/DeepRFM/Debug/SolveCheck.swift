@@ -1,0 +1,112 @@
+import LinearAlgebra
+
+extension DebugProblem {
+  /// The tolerance that conjugate gradient is asked for.
+  private static var tolerance: Double { 1e-10 }
+
+  /// Conjugate gradient and Cholesky of the program against the plain solution, and their true residual.
+  package func checkSolve(
+    twin: (Matrix<Double>, Double, Matrix<Double>) throws -> Matrix<Double> = plainSolution
+  ) throws -> [Check] {
+    let ridge = training.options.ridge
+    let plain = try twin(k, ridge, y)
+    let cholesky = try fit(.cholesky).coefficients
+    let cg = try fit(.cg)
+    let residual = plainResidual(k, ridge: ridge, cg.coefficients, y)
+    let kind = kernel.kind
+    return [
+      Check("solve: Cholesky, \(kind)", error: relativeError(cholesky, plain), bound: 1e-9),
+      Check(
+        "solve: CG against Cholesky, \(kind)", error: relativeError(cg.coefficients, cholesky),
+        bound: 1e-7),
+      Check("solve: CG, true residual, \(kind)", error: residual, bound: 1.1 * Self.tolerance),
+      Check(
+        "solve: CG, residual as reported, \(kind)",
+        error: abs(cg.solution.worstResidual - residual) / Self.tolerance, bound: 1e-2),
+    ]
+  }
+
+  /// A wrong direction may still lead to the solution, only later: iterations, without a preconditioner, beyond the
+  /// textbook's. (The program may take a few more of the cheap ones.)
+  package func checkIterations(
+    twin: (Matrix<Double>, Double, [Double], Double) -> Int = plainIterations
+  ) throws -> [Check] {
+    let taken = try fit(.cg, preconditioner: .none).solution.iterations
+    let plain = (0..<classes).map { c in twin(k, training.options.ridge, (0..<n).map { y[$0, c] }, Self.tolerance) }
+    let enough = plain.max() ?? 0
+    let excess = Double(max(0, taken - enough)) / Double(enough + 10)
+    return [Check("solve: CG, iterations beyond the textbook's, \(kernel.kind)", error: excess, bound: 0.2)]
+  }
+
+  /// *Collective.* The program's own solve.
+  func fit(_ method: SolverMethod, preconditioner: PreconditionerKind = .nystrom) throws -> Fit {
+    try training {
+      $0.solver = method
+      $0.preconditioner = preconditioner
+      $0.tolerance = Self.tolerance
+      $0.maxIterations = 10_000
+      $0.allowUnconverged = true
+    }.fit(1, samples)
+  }
+}
+
+/// Iterations that conjugate gradient (Hestenes and Stiefel, 1952) takes for (K + ridge I) a = b to |r| <= tolerance |b|.
+package func plainIterations(_ k: Matrix<Double>, ridge: Double, _ b: [Double], tolerance: Double) -> Int {
+  func inner(_ u: [Double], _ v: [Double]) -> Double { zip(u, v).reduce(0) { $0 + $1.0 * $1.1 } }
+  var (r, p) = (b, b)
+  var rr = inner(r, r)
+  let target = tolerance * tolerance * rr
+  for iteration in 0..<10_000 {
+    guard rr > target else { return iteration }
+    let image = p.indices.map { i in inner(Array(k.row(i)), p) + ridge * p[i] }
+    let step = rr / inner(p, image)
+    for i in r.indices { r[i] -= step * image[i] }
+    let next = inner(r, r)
+    for i in p.indices { p[i] = r[i] + next / rr * p[i] }
+    rr = next
+  }
+  return 10_000
+}
+
+/// A = (K + ridge I)^-1 Y by Cholesky's factor L, row after row. Throws if there is none.
+package func plainSolution(_ k: Matrix<Double>, ridge: Double, _ y: Matrix<Double>) throws
+  -> Matrix<Double>
+{
+  let (n, l) = (k.rows, Matrix<Double>(rows: k.rows, columns: k.rows))
+  for i in 0..<n {
+    for j in 0...i {
+      var sum = k[i, j] + (i == j ? ridge : 0)
+      for m in 0..<j { sum -= l[i, m] * l[j, m] }
+      guard i != j || sum > 0 else { throw FactorizationError.notPositiveDefinite(order: i + 1) }
+      l[i, j] = i == j ? sum.squareRoot() : sum / l[j, j]
+    }
+  }
+  let a = y.copy()
+  for c in 0..<y.columns {
+    for i in 0..<n {
+      for m in 0..<i { a[i, c] -= l[i, m] * a[m, c] }
+      a[i, c] /= l[i, i]
+    }
+    for i in (0..<n).reversed() {
+      for m in (i + 1)..<max(n, i + 1) { a[i, c] -= l[m, i] * a[m, c] }
+      a[i, c] /= l[i, i]
+    }
+  }
+  return a
+}
+
+/// |Y - (K + ridge I) A| / |Y| of the worst class.
+func plainResidual(
+  _ k: Matrix<Double>, ridge: Double, _ a: Matrix<Double>, _ y: Matrix<Double>
+) -> Double {
+  let product = plainProduct(k, a)
+  return (0..<y.columns).map { c in
+    var (square, scale) = (0.0, 0.0)
+    for i in 0..<y.rows {
+      let residual = y[i, c] - product[i, c] - ridge * a[i, c]
+      square += residual * residual
+      scale += y[i, c] * y[i, c]
+    }
+    return (square / scale).squareRoot()
+  }.max() ?? 0
+}

@@ -1,0 +1,69 @@
+import LinearAlgebra
+
+/// A tile of the kernel's deviations: a segment of this rank's rows by a segment of another block's. It is kept in memory, or
+/// made again for each product.
+package struct KernelTile<T: Real>: Sendable {
+  package let rows: Segment
+  package let columns: Segment
+  /// On the diagonal of K: the transposed direction is the same one.
+  package let isDiagonal: Bool
+  /// (rows x columns), each row padded with zeros as the product wants it; nil: recomputed.
+  package fileprivate(set) var stored: MatrixView<T>?
+
+  init(_ rows: Segment, _ columns: Segment, isDiagonal: Bool) {
+    self.rows = rows
+    self.columns = columns
+    self.isDiagonal = isDiagonal
+  }
+
+  /// Elements in memory, padding included.
+  var elements: Int { rows.rows.count * paddedForProduct(columns.rows.count) }
+
+  /// A view of the tile's shape on memory with room for `elements`. *Local.*
+  func view(of memory: Matrix<T>, at start: Int = 0) -> MatrixView<T> {
+    MatrixView(
+      memory, pointer: memory.pointer + start, rows: rows.rows.count, columns: columns.rows.count,
+      stride: paddedForProduct(columns.rows.count))
+  }
+
+  /// Builds the deviations in `out`, a view that `view(of:)` made, and zeros behind each row. *Local.*
+  func build(
+    in out: MatrixView<T>, _ builder: TileBuilder<T>, _ own: CentredRows<T>, _ other: CentredRows<T>, lane: Int
+  ) {
+    builder.build(.kernelDeviation, own, rows, other, columns, into: out, lane: lane)
+    for i in 0..<out.rows {
+      for j in out.columns..<out.stride { out.pointer[i * out.stride + j] = 0 }
+    }
+  }
+}
+
+/// The tiles that a rank works on of one pair of row blocks, in one piece of memory as far as they are stored.
+struct PairBlock<T: Real>: Sendable {
+  /// The rank of the columns, and its rows.
+  let other: Int
+  let otherRows: Int
+  private(set) var tiles: [KernelTile<T>]
+  private let arena: Matrix<T>
+
+  /// *Local.* Stores the first tiles, as many as fit `budget` bytes.
+  init(other: Int, otherRows: Int, tiles: [KernelTile<T>], budget: Int) {
+    self.other = other
+    self.otherRows = otherRows
+    let limit = max(0, budget) / MemoryLayout<T>.stride
+    var (count, elements) = (0, 0)
+    while count < tiles.count && elements + tiles[count].elements <= limit {
+      elements += tiles[count].elements
+      count += 1
+    }
+    arena = Matrix(uninitialisedRows: 1, columns: elements)
+    self.tiles = tiles
+    var start = 0
+    for index in 0..<count {
+      self.tiles[index].stored = tiles[index].view(of: arena, at: start)
+      start += tiles[index].elements
+    }
+  }
+
+  var storedBytes: Int { arena.count * MemoryLayout<T>.stride }
+  var storesAll: Bool { tiles.last?.stored != nil || tiles.isEmpty }
+}

@@ -1,0 +1,52 @@
+import LinearAlgebra
+import MPI
+
+extension Prediction {
+  /// *Collective.* X of the predictor's layer: read where the run stores it, else made again from the training samples.
+  func loadCenters() throws -> CentredRows<Double> {
+    if model.storesCenters { return try centred(try world.together { try model.centers(shard) }) }
+    var rows = try centred(try world.together { try trainingRows() })
+    for layer in model.layers.dropLast() {
+      let map = try world.together { try layer.map() }
+      rows = try normalised(rows)
+      let image = rows.mapped(by: map, team: team)
+      rows = try centred(image.deviations, near: image.centres)
+    }
+    return try normalised(rows)
+  }
+
+  private func normalised(_ rows: CentredRows<Double>) throws -> CentredRows<Double> {
+    let unit = rows.normalised(team: team)
+    return try centred(unit.deviations, near: unit.centres)
+  }
+
+  private func centred(
+    _ rows: Matrix<Double>, near centres: Matrix<Double>? = nil
+  ) throws -> CentredRows<Double> {
+    let origin = Matrix<Double>(rows: layout.classCount, columns: rows.columns)
+    return try centredOnClassMeans(
+      rows, centres ?? origin, layout: layout, world: world, team: team, timer: timer)
+  }
+
+  /// *Local.* Own rows of the training samples, standardised. Throws `InputError` where they are not to be had again.
+  private func trainingRows() throws -> Matrix<Double> {
+    do {
+      let reader = try Dataset.openSplit(
+        .train, of: model.options.dataset, directory: model.options.data, seed: model.options.seed,
+        model: model.trained)
+      let labels = try reader.labels(first: model.order.count)
+      let sorted = model.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
+      guard zip(model.order, sorted).allSatisfy({ labels[$0] == $1 }) else {
+        throw InputError("its labels are not those that the run was trained on")
+      }
+      let rows: Matrix<Double> = try loadRows(Array(model.order[shard]), reader)
+      model.standardisation.apply(to: rows)
+      return rows
+    } catch let error as InputError {
+      throw InputError(
+        "--layer \(model.layers.count): \(model.directory.path) stores the centers of its last layer"
+          + " (\(model.options.layers)) alone, and the training data cannot be read again: \(error)"
+      )
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import LinearAlgebra
+import MPI
+
+/// The rows to predict: each rank its share of them, contiguous in the input's order.
+struct NewRows {
+  /// Over all ranks.
+  let count: Int
+  /// Of the own rows; nil where the input has none.
+  let labels: [Int]?
+  /// Standardised at first, then layer after layer that layer's input.
+  var points: GroupedRows<Double>
+
+  /// A rank's share of so many rows.
+  static func share(_ count: Int, of rank: Int, in world: Communicator) -> Range<Int> {
+    (count * rank / world.size)..<(count * (rank + 1) / world.size)
+  }
+
+  /// *Collective.* Throws `InputError`, the same on all ranks.
+  init(
+    _ options: PredictOptions, _ model: TrainedRun, layout: Layout, world: Communicator,
+    team: ThreadTeam
+  ) throws {
+    let (count, labels, rows) = try world.together {
+      let reader = try Self.open(options, model)
+      let count = options.samples ?? reader.sampleCount
+      guard count <= reader.sampleCount else {
+        throw InputError(
+          "--samples \(count) is more than the \(reader.sampleCount) rows that are there")
+      }
+      let share = Self.share(count, of: world.rank, in: world)
+      let labels = options.input == nil ? Array(try reader.labels(first: count)[share]) : nil
+      guard labels?.allSatisfy({ model.classCounts.indices.contains($0) }) ?? true else {
+        throw InputError(
+          "the samples have classes that the \(model.classCounts.count) of the model do not contain"
+        )
+      }
+      return (count, labels, try loadRows(Array(share), reader) as Matrix<Double>)
+    }
+    self.count = count
+    self.labels = labels
+    model.standardisation.apply(to: rows)
+    points = GroupedRows(rows, tileRows: layout.tileRows, team: team)
+  }
+
+  private static func open(_ options: PredictOptions, _ model: TrainedRun) throws
+    -> any SampleReader
+  {
+    if let dataset = options.dataset {
+      return try Dataset.openSplit(
+        options.split == .train ? .train : .test, of: dataset, directory: options.data,
+        seed: model.options.seed,
+        model: model.trained)
+    }
+    let path = options.input ?? ""
+    let reader = try NPY.samples(path)
+    guard reader.featureCount == model.featureCount else {
+      throw InputError(
+        "--input \(path) has \(reader.featureCount) features, but the model was trained with \(model.featureCount)"
+      )
+    }
+    return reader
+  }
+}
+
+extension GroupedRows {
+  /// *Local.* Every row divided by its norm.
+  func normalised(team: ThreadTeam) -> GroupedRows {
+    let units = rows.normalised(team: team)
+    return GroupedRows(units.deviations, centres: units.centres, like: self, team: team)
+  }
+
+  /// *Local.* Every row's image.
+  func mapped(by map: FeatureMap<T>, team: ThreadTeam) -> GroupedRows {
+    let image = rows.mapped(by: map, team: team)
+    return GroupedRows(image.deviations, centres: image.centres, like: self, team: team)
+  }
+}

@@ -1,0 +1,117 @@
+import LinearAlgebra
+import MPI
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// *Collective.* Evaluates a trained run's predictor on new rows, writes its outputs, (rows x classes) in the rows' order,
+/// and says how good they are where labels are known.
+///
+/// Throws `InputError` before anything is written. An output file that is there is replaced, once the new one is whole.
+public func predict(_ options: PredictOptions, world: Communicator) throws -> ExitStatus {
+  let host = try Host(surveying: world)
+  try Prediction(options, threads: host.threads, world).predict()
+  return .done
+}
+
+/// The path of new rows through a trained run's layers, in double precision: in the layers between, new rows have no
+/// class means beside them that would keep float32's digits.
+final class Prediction {
+  let options: PredictOptions
+  let world: Communicator
+  let team: ThreadTeam
+  let timer = PhaseTimer()
+  let model: TrainedRun
+  /// Of the training samples on these ranks, however many trained.
+  let layout: Layout
+
+  var shard: Range<Int> { layout.shard(of: world.rank) }
+
+  /// *Collective.* Opens the run. Throws `InputError`.
+  init(_ options: PredictOptions, threads: Int, _ world: Communicator) throws {
+    self.options = options
+    self.world = world
+    team = ThreadTeam(count: threads)
+    let model = try world.together { try TrainedRun(options.model, layer: options.layer) }
+    self.model = model
+    layout = Layout(classCounts: model.classCounts, ranks: world.size)
+  }
+
+  /// *Collective.*
+  func predict() throws {
+    var new = try NewRows(options, model, layout: layout, world: world, team: team)
+    let writer = try openOutput(rows: new.count)
+    let centers = try loadCenters()
+    for layer in model.layers.dropLast() {
+      let map = try world.together { try layer.map() }
+      new.points = new.points.normalised(team: team).mapped(by: map, team: team)
+    }
+    let outputs = try evaluate(new.points.normalised(team: team), centers)
+    try write(outputs, of: new.count, to: writer)
+    try report(outputs, new)
+  }
+
+  /// *Collective.* f(x) = k(x, centers) A of each own point, in the input's order.
+  private func evaluate(_ points: GroupedRows<Double>, _ centers: CentredRows<Double>) throws
+    -> Matrix<Double>
+  {
+    let coefficients = try world.together { try model.last.coefficients(shard) }
+    let kernel = Kernel(model.options.kernel, bandwidth: model.options.bandwidth)
+    let predictor = Predictor(
+      kernel: kernel, rows: centers, layout: layout, world: world, team: team, timer: timer)
+    let grouped = points.regrouped(
+      to: centers.centres, choices: layout.presentClasses, tileRows: layout.tileRows, team: team)
+    let outputs = try predictor.outputs(at: grouped, coefficients)
+    return try world.together {
+      guard outputs.buffer.allSatisfy(\.isFinite) else {
+        throw InputError("\(options.model): its numbers are too large, the outputs are not finite")
+      }
+      return outputs
+    }
+  }
+}
+
+// MARK: - Output
+
+extension Prediction {
+  /// *Collective.* Rank 0's writer: made before the work, so that a place that cannot be written is known at once.
+  private func openOutput(rows: Int) throws -> NPYWriter<Double>? {
+    try world.together {
+      guard world.rank == 0 else { return nil }
+      var status = stat()
+      if stat(options.output, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR {
+        throw InputError("--output \(options.output) is a folder; a file's name is needed")
+      }
+      return try NPYWriter(options.output, shape: [rows, layout.classCount])
+    }
+  }
+
+  /// *Collective.* The ranks' outputs come to rank 0 one after the other.
+  private func write(_ outputs: Matrix<Double>, of count: Int, to writer: NPYWriter<Double>?) throws {
+    for rank in 0..<world.size {
+      let rows = NewRows.share(count, of: rank, in: world).count
+      var block = outputs
+      if rank > 0 && rank == world.rank {
+        try world.send(UnsafeBufferPointer(outputs.buffer), to: 0, tag: 5)
+      }
+      if rank > 0 && world.rank == 0 {
+        block = Matrix(uninitialisedRows: rows, columns: outputs.columns)
+        try world.receive(block.buffer, from: rank, tag: 5)
+      }
+      try world.together { try writer?.append(UnsafeBufferPointer(block.buffer)) }
+    }
+    try world.together { try writer?.finish() }
+  }
+
+  /// *Collective.* Rank 0 tells the number of rows, and their quality where labels are known.
+  private func report(_ outputs: Matrix<Double>, _ new: NewRows) throws {
+    var lines = ["rows: \(new.count)"]
+    if let labels = new.labels {
+      let found = try quality(of: outputs, labels, over: new.count, world, timer)
+      lines += ["accuracy: \(found.accuracy)", "mean squared error: \(found.meanSquaredError)"]
+    }
+    lines.append("outputs: \(options.output) (\(new.count) x \(outputs.columns))")
+    if world.rank == 0 { standardOutput(lines.joined(separator: "\n") + "\n") }
+  }
+}
