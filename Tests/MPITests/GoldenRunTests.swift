@@ -58,6 +58,9 @@ import Testing
       guard world.rank == 0 else { return }
       let data = try SafetensorsFile(run.data)
       #expect(try data.read("order", as: Int.self) == golden.order)
+      for (scale, expected) in zip(try data.read("scale", as: Double.self), golden.scale) {
+        #expect(expected == 0 ? scale == .infinity || scale == 0 : relative(scale, expected) < 1e-13)
+      }
       for (mean, expected) in zip(try data.read("mean", as: Double.self), golden.mean) {
         #expect(abs(mean - expected) <= 1e-13 * max(1, abs(expected)))
       }
