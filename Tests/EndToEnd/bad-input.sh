@@ -92,38 +92,42 @@ say() { # RANKS NAME WORD COMMAND...
   rm -f "$work.out" "$work.err"
 }
 
-for ranks in 1 2; do
-  out=(--output new --layers 1)
-  # Options, which are looked at before any file.
-  say "$ranks" "unknown option" --ridgee train --ridgee 1 "${out[@]}"
-  say "$ranks" "unknown data set" --dataset train --dataset mnits "${out[@]}"
-  say "$ranks" "negative ridge" --ridge train --ridge=-0.5 "${out[@]}"
-  say "$ranks" "no layers" --layers train --layers 0 --output new
-  say "$ranks" "bandwidth zero" --bandwidth train --bandwidth 0 "${out[@]}"
-  say "$ranks" "not a number" --tolerance train --tolerance nan "${out[@]}"
-  say "$ranks" "value missing" --seed train --output new --seed
-  say "$ranks" "folder not given" --data train --dataset mnist "${out[@]}"
-  say "$ranks" "configuration with a bad value" ridge.json train --config ridge.json "${out[@]}"
-  say "$ranks" "configuration cut off" broken.json train --config broken.json "${out[@]}"
-  # Files.
-  say "$ranks" "missing folder" nowhere train --dataset mnist --data nowhere "${out[@]}"
-  say "$ranks" "empty folder" empty train --dataset mnist --data empty "${out[@]}"
-  say "$ranks" "truncated MNIST" train-images train --dataset mnist --data truncated "${out[@]}"
-  say "$ranks" "wrong magic number" train-images train --dataset mnist --data magic "${out[@]}"
-  say "$ranks" "counts that disagree" counts train --dataset mnist --data counts "${out[@]}"
-  say "$ranks" "label out of range" train-labels train --dataset mnist --data range "${out[@]}"
-  say "$ranks" "NaN in a feature" train_x.npy train --dataset npy --data nan "${out[@]}"
-  say "$ranks" "infinity in a feature" train_x.npy train --dataset npy --data infinity "${out[@]}"
-  say "$ranks" "negative label" train_y.npy train --dataset npy --data negative "${out[@]}"
-  say "$ranks" "test features that disagree" wide train --dataset npy --data wide "${out[@]}"
-  say "$ranks" "LIBSVM line" libsvm/train train --dataset libsvm --data libsvm "${out[@]}"
-  # Amounts and the output.
-  say "$ranks" "more samples than exist" --samples train --samples 1798 "${out[@]}"
-  say "$ranks" "more test samples than exist" --test-samples train --samples 1700 --test-samples 98 "${out[@]}"
-  say "$ranks" "output in use" used train --samples 20 --layers 1 --output used
-  say "$ranks" "output is a file" plain-file train --samples 20 --layers 1 --output plain-file
-  say "$ranks" "output below a file" plain-file train --samples 20 --layers 1 --output plain-file/below
-done
+# On one rank, and on two: a rank may be the only one to see what is wrong.
+both() {
+  say 1 "$@"
+  say 2 "$@"
+}
+
+out=(--output new --layers 1)
+# Options, which are looked at before any file.
+both "unknown option" --ridgee train --ridgee 1 "${out[@]}"
+say 1 "unknown data set" --dataset train --dataset mnits "${out[@]}"
+both "negative ridge" --ridge train --ridge=-0.5 "${out[@]}"
+say 1 "no layers" --layers train --layers 0 --output new
+say 1 "bandwidth zero" --bandwidth train --bandwidth 0 "${out[@]}"
+say 1 "not a number" --tolerance train --tolerance nan "${out[@]}"
+say 1 "value missing" --seed train --output new --seed
+say 1 "folder not given" --data train --dataset mnist "${out[@]}"
+say 1 "configuration with a bad value" ridge.json train --config ridge.json "${out[@]}"
+both "configuration cut off" broken.json train --config broken.json "${out[@]}"
+# Files.
+both "missing folder" nowhere train --dataset mnist --data nowhere "${out[@]}"
+say 1 "empty folder" empty train --dataset mnist --data empty "${out[@]}"
+both "truncated MNIST" train-images train --dataset mnist --data truncated "${out[@]}"
+say 1 "wrong magic number" train-images train --dataset mnist --data magic "${out[@]}"
+both "counts that disagree" counts train --dataset mnist --data counts "${out[@]}"
+both "label out of range" train-labels train --dataset mnist --data range "${out[@]}"
+both "NaN in a feature" train_x.npy train --dataset npy --data nan "${out[@]}"
+say 1 "infinity in a feature" train_x.npy train --dataset npy --data infinity "${out[@]}"
+say 1 "negative label" train_y.npy train --dataset npy --data negative "${out[@]}"
+say 1 "test features that disagree" wide train --dataset npy --data wide "${out[@]}"
+say 1 "LIBSVM line" libsvm/train train --dataset libsvm --data libsvm "${out[@]}"
+# Amounts and the output.
+both "more samples than exist" --samples train --samples 1798 "${out[@]}"
+say 1 "more test samples than exist" --test-samples train --samples 1700 --test-samples 98 "${out[@]}"
+both "output in use" used train --samples 20 --layers 1 --output used
+say 1 "output is a file" plain-file train --samples 20 --layers 1 --output plain-file
+say 1 "output below a file" plain-file train --samples 20 --layers 1 --output plain-file/below
 say 2 "cholesky on two ranks" --solver train --solver cholesky --output new
 
 finish
