@@ -8,8 +8,8 @@ import Testing
 
   private func preconditioner(
     _ problem: Problem<Double>, ridge: Double, limit: Int
-  ) throws -> NystromPreconditioner {
-    try NystromPreconditioner(
+  ) throws -> NystromPreconditioner<Double> {
+    try NystromPreconditioner<Double>(
       of: problem.kernelMatrix(kernel), ridge: ridge, limit: limit,
       random: RandomStream(seed: 3, layer: 1, purpose: .pivots))
   }
@@ -21,7 +21,7 @@ import Testing
 
   /// P^-1, column by column.
   private func inverse(
-    _ preconditioner: NystromPreconditioner, _ problem: Problem<Double>
+    _ preconditioner: NystromPreconditioner<Double>, _ problem: Problem<Double>
   ) throws -> Matrix<Double> {
     let n = problem.x.rows
     let identity = Matrix<Double>(rows: n, columns: n)

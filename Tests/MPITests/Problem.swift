@@ -41,8 +41,9 @@ struct Problem<T: Real> {
   }
 
   /// *Collective.*
-  func kernelMatrix(_ kernel: Kernel) throws -> KernelOperator<T> {
-    try KernelOperator(kernel, rows: rows, layout: layout, world: world, team: team, timer: timer)
+  func kernelMatrix(_ kernel: Kernel, tileBudget: Int = .max) throws -> KernelOperator<T> {
+    try KernelOperator(
+      kernel, rows: rows, layout: layout, world: world, team: team, timer: timer, tileBudget: tileBudget)
   }
 
   func gradients(_ kernel: Kernel, chunkBytes: Int = 512 << 20) -> ClassGradients<T> {

@@ -26,7 +26,7 @@ import Testing
 
   private func solve<T: Real>(
     _ problem: Problem<T>, _ kernel: Kernel, _ solver: RidgeSolver, targets: Matrix<Double>? = nil
-  ) throws -> (solution: Solution, preconditioner: NystromPreconditioner?) {
+  ) throws -> (solution: Solution, preconditioner: NystromPreconditioner<T>?) {
     let k = try problem.kernelMatrix(kernel)
     let random = RandomStream(seed: 3, layer: 1, purpose: .pivots)
     let preconditioner = try solver.makePreconditioner(of: k, random: random) { _ in }

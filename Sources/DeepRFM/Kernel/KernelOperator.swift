@@ -154,25 +154,30 @@ extension KernelOperator {
     _ poke: @escaping () -> Void
   ) throws {
     let vector = try timer.measure(.communication) { try exchange.vector(of: pair.other) }
-    let (own, other) = multiply(pair, block, exchange.own, vector) {
+    let (own, other) = multiply(pair, block, exchange.own, transposed(vector)) {
       exchange.poke()
       poke()
     }
     add(own, to: y)
-    if pair.other == world.rank { add(other, to: y) } else { try exchange.send(sum(other), to: pair.other) }
+    let sum = pair.other == world.rank ? y : Matrix<Double>(rows: pair.otherRows, columns: y.columns)
+    addTransposed(other, to: sum)
+    if pair.other != world.rank { try exchange.send(sum, to: pair.other) }
   }
 
-  /// E v and E^T v of one pair of blocks, as each lane's own sums.
+  /// E v, and transposed E^T v, of one pair of blocks, as each lane's own sums.
+  /// - Parameter other: the other block's vectors transposed, (columns x other rows).
   private func multiply<V: Real>(
     _ pair: PairBlock<T>, _ block: CentredRows<T>?, _ own: Matrix<V>, _ other: Matrix<V>, _ poke: @escaping () -> Void
   ) -> (own: [Matrix<Double>], other: [Matrix<Double>]) {
     let columns = own.columns
-    let ownSums = (0..<team.count).map { _ in Matrix<Double>(rows: self.rows.rowCount, columns: columns) }
-    let otherSums = (0..<team.count).map { _ in Matrix<Double>(rows: pair.otherRows, columns: columns) }
+    let ownSums = (0..<team.count).map { _ in Matrix<Double>(uninitialisedRows: self.rows.rowCount, columns: columns) }
+    let otherSums = (0..<team.count).map { _ in Matrix<Double>(uninitialisedRows: columns, columns: pair.otherRows) }
     let pokeFromMain = MainLane(poke)
     let (lanes, tiles, tileRows) = (team.count, pair.tiles, layout.tileRows)
     let (rows, builder) = (self.rows, self.builder)
     team.run { lane in
+      ownSums[lane].view.fill(0)
+      otherSums[lane].view.fill(0)
       let product = TileProduct<T, V>(tileRows: tileRows, vectors: columns)
       var scratch: Matrix<T>?
       for index in stride(from: lane, to: tiles.count, by: lanes) {
@@ -191,13 +196,24 @@ extension KernelOperator {
     return (ownSums, otherSums)
   }
 
-  private func sum(_ parts: [Matrix<Double>]) -> Matrix<Double> {
-    for part in parts.dropFirst() { for k in 0..<part.count { parts[0].pointer[k] += part.pointer[k] } }
-    return parts[0]
+  private func transposed<V: Real>(_ v: Matrix<V>) -> Matrix<V> {
+    let result = Matrix<V>(uninitialisedRows: v.columns, columns: v.rows)
+    team.forEachPart(of: v.rows) { part, _ in
+      for c in 0..<v.columns { for i in part { result[c, i] = v[i, c] } }
+    }
+    return result
   }
 
   private func add(_ parts: [Matrix<Double>], to y: Matrix<Double>) {
-    for part in parts { for k in 0..<part.count { y.pointer[k] += part.pointer[k] } }
+    team.forEachPart(of: y.count) { range, _ in
+      for part in parts { for k in range { y.pointer[k] += part.pointer[k] } }
+    }
+  }
+
+  private func addTransposed(_ parts: [Matrix<Double>], to y: Matrix<Double>) {
+    team.forEachPart(of: y.rows) { range, _ in
+      for part in parts { for c in 0..<y.columns { for i in range { y[i, c] += part[c, i] } } }
+    }
   }
 }
 

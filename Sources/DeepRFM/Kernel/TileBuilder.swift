@@ -19,8 +19,9 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   private let forms: [TileForm]
   private let scratch: [Scratch]
 
-  /// Rows of a stripe: its inner products stay in the second-level cache until they are kernel values.
-  static var stripeRows: Int { 256 }
+  /// Rows of a stripe. Fewer, and BLAS packs the columns' rows too often; more, and the inner products leave the cache before
+  /// they are kernel values.
+  static var stripeRows: Int { 512 }
 
   /// Below this D^2, relative to the squared norms, a distance is taken again from the difference of the rows.
   static var near: Double { T.precision == .float32 ? 1e-3 : 1e-6 }

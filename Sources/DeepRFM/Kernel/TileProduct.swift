@@ -19,6 +19,9 @@ final class TileProduct<T: Real, V: Real> {
   }
 
   /// ownSums[tile's rows] += E other[tile's columns] and otherSums[tile's columns] += E^T own[tile's rows].
+  /// - Parameters:
+  ///   - own, ownSums: (own rows x vectors)
+  ///   - other, otherSums: transposed, (vectors x other rows), so that a tile's part of each vector is one piece.
   func add(
     _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: Matrix<V>, _ other: Matrix<V>, _ ownSums: Matrix<Double>,
     _ otherSums: Matrix<Double>
@@ -30,17 +33,21 @@ final class TileProduct<T: Real, V: Real> {
     addProduct(
       of: deviation, columnVector: columnVector.view, rowVector: own.rows(rows), columnSums: columnSums.view,
       rowSums: rowSums.rows(0..<rows.count), sides: tile.isDiagonal ? .rowSums : .both)
-    let target = ownSums.rows(rows)
-    V.accumulate(rowSums.pointer, target.pointer, rows.count * vectors)
+    V.accumulate(rowSums.pointer, ownSums.rows(rows).pointer, rows.count * vectors)
     guard !tile.isDiagonal else { return }
-    let sums = otherSums.rows(columns)
-    for j in 0..<columns.count { for c in 0..<vectors { sums[j, c] += Double(columnSums[c, j]) } }
+    let sums = otherSums.view.columns(columns)
+    for c in 0..<vectors {
+      V.accumulate(columnSums.pointer + c * length, sums.pointer + c * sums.stride, columns.count)
+    }
   }
 
   private func load(_ other: Matrix<V>, _ columns: Range<Int>) {
+    let source = other.view.columns(columns)
+    let padding = paddedForProduct(columns.count) - columns.count
     for c in 0..<vectors {
-      for j in 0..<columns.count { columnVector[c, j] = other[columns.lowerBound + j, c] }
-      for j in columns.count..<paddedForProduct(columns.count) { columnVector[c, j] = 0 }
+      let target = columnVector.pointer + c * length
+      target.update(from: source.pointer + c * source.stride, count: columns.count)
+      (target + columns.count).update(repeating: 0, count: padding)
     }
   }
 }

@@ -1,0 +1,93 @@
+import LinearAlgebra
+import MPI
+
+/// *Collective.* The machine's own limits.
+func benchMachine<T: Real & TensorElement>(
+  _ options: BenchOptions, _ host: Host, _ limits: MachineLimits, in type: T.Type
+) throws -> BenchReport {
+  let dimension = options.dimension ?? BenchOptions.defaultDimension
+  let classes = options.classes ?? BenchOptions.defaultClasses
+  let medians = try limits.measurement.alternate([
+    try limits.gemm(Float.self), try limits.gemm(Double.self),
+    try limits.tileGemm(T.self, rows: 512, columns: 512, inner: dimension),
+    try limits.read(), try limits.readAlone(),
+    try limits.tileProduct(T.self, T.self, vectors: classes),
+  ])
+  let (sgemm, dgemm, tile, read, alone, product) = (
+    medians[0], medians[1], medians[2], medians[3], medians[4], medians[5]
+  )
+  let gemm = T.precision == .float32 ? sgemm : dgemm
+  var report = BenchReport()
+  report.add("bench", text: options.kind.rawValue, "bench")
+  report.add("dimension", count: dimension, "dimension d")
+  report.add("classes", count: classes, "classes K")
+  report.addMachine(options, host, limits.world)
+  report.add("gemmGflops", value: gemm * 1e-9, "matrix product, all ranks at once", .gigaflops)
+  report.add("sgemm", "gflops", value: sgemm * 1e-9, "float32, square", .gigaflops)
+  report.add("sgemm", "fractionOfGemm", value: sgemm / gemm, "of the matrix product", .share)
+  report.add("dgemm", "gflops", value: dgemm * 1e-9, "float64, square", .gigaflops)
+  report.add("dgemm", "fractionOfGemm", value: dgemm / gemm, "of the matrix product", .share)
+  report.add("tileGemm", "gflops", value: tile * 1e-9, "tiles of 512 x 512 x d, one a thread", .gigaflops)
+  report.add("tileGemm", "fractionOfGemm", value: tile / gemm, "of the matrix product", .share)
+  report.add("readGigabytesPerSecond", value: read * 1e-9, "memory read, all ranks at once", .gigabytes)
+  report.add("read", "oneRank", "gigabytesPerSecond", value: alone * 1e-9, "memory read, rank 0 alone", .gigabytes)
+  report.add("read", "oneRank", "fractionOfRead", value: alone / read, "of all ranks", .share)
+  let operations = product * 4 * Double(classes) / Double(MemoryLayout<T>.stride)
+  report.add(
+    "tileProduct", "gigabytesPerSecond", value: product * 1e-9, "product with K vectors, tiles in the cache",
+    .gigabytes)
+  report.add("tileProduct", "gflops", value: operations * 1e-9, "its rate", .gigaflops)
+  report.add("tileProduct", "fractionOfGemm", value: operations / gemm, "of the matrix product", .share)
+  report.add("tileProduct", "fractionOfRead", value: product / read, "of memory read", .share)
+  if limits.world.size > 1 { try report.addNetwork(limits, read: alone) }
+  return report
+}
+
+extension BenchReport {
+  /// *Collective.* Messages between each rank and the next, one pair at a time: the worst pair counts.
+  fileprivate mutating func addNetwork(_ limits: MachineLimits, read: Double) throws {
+    let network = try NetworkProbe(limits)
+    add("network", "latencyMicroseconds", value: network.latency * 1e6, "latency, the slowest pair", .microseconds)
+    add(
+      "network", "gigabytesPerSecond", value: network.bandwidth * 1e-9, "messages of 16 MiB, the slowest pair",
+      .gigabytes)
+    add("network", "fractionOfRead", value: network.bandwidth / read, "of memory read, one rank", .share)
+  }
+}
+
+/// Ping and pong between neighbours.
+private struct NetworkProbe {
+  /// Seconds one way of an empty message; the slowest pair's median.
+  private(set) var latency = 0.0
+  /// Bytes a second; the slowest pair's median.
+  private(set) var bandwidth = Double.infinity
+
+  /// *Collective.*
+  init(_ limits: MachineLimits) throws {
+    for first in 0..<(limits.world.size - 1) {
+      let (short, long) = (1, 2 << 20)
+      let medians = try limits.measurement.alternate([
+        { try Self.seconds(limits, first, words: short, count: 1000) },
+        { try Self.seconds(limits, first, words: long, count: 8) },
+      ])
+      latency = max(latency, medians[0])
+      bandwidth = min(bandwidth, Double(8 * long) / medians[1])
+    }
+  }
+
+  /// Seconds of one message one way between two neighbours.
+  private static func seconds(_ limits: MachineLimits, _ first: Int, words: Int, count: Int) throws -> Double {
+    let world = limits.world
+    let buffer = Matrix<Double>(rows: 1, columns: words)
+    let peer = world.rank == first ? first + 1 : world.rank == first + 1 ? first : nil
+    let total = try limits.measurement.seconds {
+      guard let peer else { return }
+      for _ in 0..<count {
+        if world.rank == first { try world.send(UnsafeBufferPointer(buffer.buffer), to: peer, tag: 5) }
+        try world.receive(buffer.buffer, from: peer, tag: 5)
+        if world.rank != first { try world.send(UnsafeBufferPointer(buffer.buffer), to: peer, tag: 5) }
+      }
+    }
+    return total / Double(2 * count)
+  }
+}
