@@ -3,14 +3,16 @@ import MPI
 
 /// *Collective.* The average gradient outer product by one route, beside BLAS.
 func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: MachineLimits) throws -> BenchReport {
-  let route = problem.options.agop == .auto ? AGOPRoute.class : problem.options.agop
+  let computation = problem.agop
+  let cost = computation.cost(outputs: problem.layout.classCount)
+  let route = cost.route(problem.options.agop)
   let coefficients = problem.randomCoefficients()
   let medians = try limits.measurement.alternate([
     try limits.gemm(T.self),
-    { try limits.measurement.seconds { _ = try problem.agop(route, coefficients) } },
+    { try limits.measurement.seconds { _ = try computation.compute(route, coefficients) { _ in } } },
   ])
   let (gemm, seconds) = (medians[0], medians[1])
-  let rate = problem.operations(of: route) / seconds
+  let rate = cost.ownOperations(of: route) / seconds
   var report = problem.report()
   report.add("route", text: route.rawValue, "route")
   report.add("seconds", value: seconds, "AGOP", .seconds)
@@ -30,22 +32,10 @@ extension BenchProblem {
     return a
   }
 
-  /// *Collective.*
-  fileprivate func agop(_ route: AGOPRoute, _ coefficients: Matrix<Double>) throws -> Matrix<Double> {
-    let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
-    return try ClassGradients(
-      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer
-    ).agop(coefficients, progress: { _ in })
-  }
-
-  /// What the route's formula costs (NUMERICS, section 5).
-  fileprivate func operations(of route: AGOPRoute) -> Double {
-    switch route {
-    case .auto, .class: 2 * n * n * k * d + n * d * d * k
-    case .gram: n * n * n + 2 * n * n * d
-    // One combination of the outputs stands for all.
-    case .sketch: 2 * n * n * d + n * d * d
-    }
+  fileprivate var agop: AGOPComputation<T> {
+    AGOPComputation(
+      kernel: kernel, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      random: RandomStream(seed: options.seed, layer: 1, purpose: .sketch), chunkBytes: 512 << 20,
+      gramBytes: .max / 2)
   }
 }
