@@ -19,6 +19,7 @@ public struct TileForm: Sendable {
       gaussian: gaussian ? 1 : 0, distance: distance, rate: rate, constant: constant, near: near)
   }
 
+  // What `init` was given.
   public var gaussian: Bool { c.gaussian != 0 }
   public var distance: Double { c.distance }
   public var rate: Double { c.rate }
@@ -100,7 +101,9 @@ public struct ProductSides: OptionSet, Sendable {
   public let rawValue: Int32
   public init(rawValue: Int32) { self.rawValue = rawValue }
 
+  /// E x_columns
   public static let rowSums = ProductSides(rawValue: DEEPRFM_ROW_SUMS)
+  /// E^T x_rows
   public static let columnSums = ProductSides(rawValue: DEEPRFM_COLUMN_SUMS)
   public static let both: ProductSides = [.rowSums, .columnSums]
 }

@@ -75,7 +75,7 @@ package struct ClassGradients<T: Real> {
     return result
   }
 
-  /// Takes one chunk past all blocks of X, with their coefficients.
+  /// *Collective.* Takes one chunk past all blocks of X, with their coefficients.
   private func circulate(
     _ coefficients: Matrix<T>, _ gradients: GradientChunk<T>, progress: (Double) -> Void
   ) throws {

@@ -132,7 +132,7 @@ extension KernelOperator {
     }
   }
 
-  /// y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
+  /// *Collective.* y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
   private func applyConstants(_ v: Matrix<Double>, into y: Matrix<Double>) throws {
     let sums = try sumByClass(v, rows.segments, layout, world, timer)
     let classes = layout.classCount
