@@ -3,7 +3,7 @@ import MPI
 
 extension Training {
   /// *Collective.* What the layer may take of the memory: the same on all ranks, that of the one with least. Told to the user
-  /// for the first layer, and wherever tiles begin or cease to be made again.
+  /// wherever tiles begin or cease to be made again.
   func planMemory(_ layer: Int, _ samples: Samples<T>) throws -> MemoryPlan {
     let resident = try world.maximum(Memory.resident)
     let free = Memory.available / 10 * 9 / host.ranksOnNode
@@ -14,7 +14,7 @@ extension Training {
     let plan = try MemoryPlan(
       workload(samples), budget: budget, resident: resident, agop: options.agop,
       wantedRank: usesPreconditioner ? min(wanted, count) : 0)
-    if layer == 1 || (plan.storedShare < 1) != tilesMadeAgain { progress.message(plan.summary) }
+    if layer > 1 && (plan.storedShare < 1) != tilesMadeAgain { progress.message(plan.summary) }
     tilesMadeAgain = plan.storedShare < 1
     return plan
   }

@@ -61,7 +61,7 @@ struct RunRecorder<T: Real & TensorElement> {
     ) { _ in }
   }
 
-  /// *Local.* A line of metrics.jsonl, by rank 0.
+  /// *Collective.* A line of metrics.jsonl, by rank 0.
   func append(_ metrics: LayerMetrics) throws {
     try world.together { if world.rank == 0 { try directory.append(metrics) } }
   }

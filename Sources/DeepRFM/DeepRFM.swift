@@ -33,6 +33,8 @@ final class Training<T: Real & TensorElement> {
 
   func train() throws {
     var samples = try loadSamples()
+    // Before anything is written: a budget that is too small is bad input.
+    progress.message(try planMemory(1, samples).summary)
     let run = try openRun(samples)
     for layer in 1...options.layers {
       timer.restart()

@@ -1,6 +1,7 @@
 import COpenBLAS
 
-/// OpenBLAS's own threads. Inside tile tasks it must have one; in a big product or factorization, all.
+/// OpenBLAS itself: its threads and its kernels. Inside tile tasks it must have one thread; in a big product or factorization,
+/// all.
 public enum BLAS {
   /// Threads that the next call uses. *Local.* (openblas_set_num_threads)
   public static func setThreads(_ count: Int) { openblas_set_num_threads(Int32(count)) }

@@ -19,6 +19,7 @@ public struct TileForm: Sendable {
       gaussian: gaussian ? 1 : 0, distance: distance, rate: rate, constant: constant, near: near)
   }
 
+  // What `init` was given.
   public var gaussian: Bool { c.gaussian != 0 }
   public var distance: Double { c.distance }
   public var rate: Double { c.rate }
@@ -48,7 +49,7 @@ public struct TileTerms<T: Scalar> {
 }
 
 /// out_ij = k(D_ij) - k(distance), the kernel's deviation from its value at the class means, accurate relative to
-/// itself (NUMERICS: expm1 of the centred distance). Returns whether some pair is nearer than `form.near` allows.
+/// itself (docs/method.md: expm1 of the centred distance). Returns whether some pair is nearer than `form.near` allows.
 /// *Local.* Plain twin: `plainKernelDeviation`.
 @inlinable public func kernelDeviation<T: Scalar>(
   of g: MatrixView<T>, _ terms: TileTerms<T>, _ form: TileForm, into out: MatrixView<T>
@@ -145,7 +146,9 @@ public struct ProductSides: OptionSet, Sendable {
   public let rawValue: Int32
   public init(rawValue: Int32) { self.rawValue = rawValue }
 
+  /// E x_columns
   public static let rowSums = ProductSides(rawValue: DEEPRFM_ROW_SUMS)
+  /// E^T x_rows
   public static let columnSums = ProductSides(rawValue: DEEPRFM_COLUMN_SUMS)
   public static let both: ProductSides = [.rowSums, .columnSums]
 }

@@ -38,6 +38,7 @@ public func solveCholesky<T: Scalar>(_ factor: MatrixView<T>, rows b: MatrixView
 public struct PivotedCholesky {
   /// order[i] is the row of the matrix that was taken as the i-th pivot; `rank` of them are good.
   public let order: [Int]
+  /// Pivots above the tolerance: the numerical rank.
   public let rank: Int
   /// L (rank x rank), lower, row-major: the matrix's pivot rows and columns are L L^T.
   public let factor: Matrix<Double>
@@ -77,6 +78,7 @@ public func solveRightTransposed(_ factor: Matrix<Double>, rows b: MatrixView<Do
 
 /// Eigenvalues, ascending, and eigenvectors of a symmetric matrix; its lower triangle is read.
 public struct SymmetricEigen {
+  /// Ascending.
   public let values: [Double]
   /// Row i is the eigenvector of values[i].
   public let vectors: Matrix<Double>

@@ -65,11 +65,13 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     return UnsafeMutableBufferPointer(start: pointer + index * columns, count: columns)
   }
 
+  /// Not checked against the shape.
   @inlinable public subscript(row: Int, column: Int) -> Element {
     get { pointer[row * columns + column] }
     set { pointer[row * columns + column] = newValue }
   }
 
+  /// The same elements in memory of their own.
   public func copy() -> Matrix {
     let other = Matrix(uninitialisedRows: rows, columns: columns)
     other.pointer.update(from: pointer, count: count)

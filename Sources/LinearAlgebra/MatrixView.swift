@@ -2,6 +2,7 @@
 ///
 /// Disjoint views may be written concurrently; that they are disjoint is the caller's to see to.
 public struct MatrixView<Element: Scalar>: @unchecked Sendable {
+  /// The first row's first element.
   public let pointer: UnsafeMutablePointer<Element>
   public let rows: Int
   public let columns: Int
@@ -27,6 +28,7 @@ public struct MatrixView<Element: Scalar>: @unchecked Sendable {
       owner, pointer: pointer + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
   }
 
+  /// The rectangle of these columns.
   @inlinable public func columns(_ range: Range<Int>) -> MatrixView {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns)
     return MatrixView(owner, pointer: pointer + range.lowerBound, rows: rows, columns: range.count, stride: stride)
@@ -38,11 +40,13 @@ public struct MatrixView<Element: Scalar>: @unchecked Sendable {
     return MatrixView(owner, pointer: pointer, rows: rows, columns: columns, stride: columns)
   }
 
+  /// Not checked against the shape.
   @inlinable public subscript(row: Int, column: Int) -> Element {
     get { pointer[row * stride + column] }
     nonmutating set { pointer[row * stride + column] = newValue }
   }
 
+  /// One row's elements, contiguous.
   @inlinable public func row(_ index: Int) -> UnsafeMutableBufferPointer<Element> {
     UnsafeMutableBufferPointer(start: pointer + index * stride, count: columns)
   }
@@ -53,6 +57,7 @@ public struct MatrixView<Element: Scalar>: @unchecked Sendable {
     for i in 0..<rows { (pointer + i * stride).update(from: other.pointer + i * other.stride, count: columns) }
   }
 
+  /// Sets every element.
   public func fill(_ value: Element) {
     for i in 0..<rows { row(i).update(repeating: value) }
   }

@@ -23,6 +23,7 @@ public struct RandomStream: Sendable {
   let layer: UInt32
   let purpose: UInt32
 
+  /// The numbers of one purpose in one layer; 0 for what belongs to no layer.
   public init(seed: UInt64, layer: Int, purpose: Purpose) {
     key = (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
     self.layer = UInt32(layer)

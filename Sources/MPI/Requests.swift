@@ -62,6 +62,7 @@ public final class RequestGroup {
   private var handles: [MPI_Request?] = []
   private var expected: [Int?] = []
 
+  /// A group without messages.
   public init() {}
 
   /// *Local.* Takes a request over. Indices count from 0, and again from 0 after `waitAll`.

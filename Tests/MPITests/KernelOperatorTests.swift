@@ -111,7 +111,7 @@ import Testing
     #expect(abs(left - right) < 1e-13 * Double(problem.x.rows))
   }
 
-  /// Within a class the differences are tiny: what float32 would lose if the tiles were not centred (NUMERICS, section 3).
+  /// Within a class the differences are tiny: what float32 would lose if the tiles were not centred (docs/method.md).
   @Test(arguments: Kernel.both) func collapsedClassesKeepTheirDigitsInFloat(kernel: Kernel) throws {
     let layout = Layout(classCounts: [9, 12], ranks: try TestWorld.all.size, tileRows: 4)
     let (centres, deviations) = (noise(2, 6, seed: 81), noise(21, 6, seed: 82))

@@ -49,7 +49,7 @@ public struct AGOPCost: Sendable, Equatable {
     }
   }
 
-  /// Operations that a route's formula counts (NUMERICS, section 5), whatever else is done for them.
+  /// Operations that a route's formula counts (docs/method.md), whatever else is done for them.
   public func ownOperations(of wanted: AGOPRoute) -> Double {
     switch route(forced: wanted) {
     case .auto, .class: 2 * n * n * k * d + n * d * d * k

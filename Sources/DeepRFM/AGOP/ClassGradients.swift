@@ -1,7 +1,7 @@
 import LinearAlgebra
 import MPI
 
-/// The exact AGOP by class (NUMERICS, section 5): with H_ij the gradient's weight of the pair,
+/// The exact AGOP by class (docs/method.md): with H_ij the gradient's weight of the pair,
 /// G_c = H diag(A_c) X - diag(H A_c) X and M = sum over classes c of G_c^T G_c; 2 N^2 K d + N d^2 K operations.
 ///
 /// Own rows are taken a chunk at a time: for each chunk the blocks of X pass round the ring once, and its gradients
@@ -63,7 +63,7 @@ package struct ClassGradients<T: Real> {
     return total
   }
 
-  /// Takes one chunk past all blocks of X, with their coefficients.
+  /// *Collective.* Takes one chunk past all blocks of X, with their coefficients.
   private func circulate(
     _ coefficients: Matrix<T>, _ gradients: GradientChunk<T>, progress: (Double) -> Void
   ) throws {

@@ -1,7 +1,7 @@
 import LinearAlgebra
 import MPI
 
-/// An unbiased estimate of the AGOP (NUMERICS, section 5): instead of each output's gradient, of every sample the gradient
+/// An unbiased estimate of the AGOP (docs/method.md): instead of each output's gradient, of every sample the gradient
 /// of one signed sum of its outputs, g_i = sum over c of sigma_ic grad f_c(x_i). Cross terms cancel on average over the signs and
 /// nearly so over neighbouring samples (see `SketchSigns`).
 ///

@@ -1,7 +1,7 @@
 import LinearAlgebra
 import MPI
 
-/// The exact AGOP by Gram matrices (NUMERICS, section 5), whatever the number of outputs: with H_ij the gradient's weight of
+/// The exact AGOP by Gram matrices (docs/method.md), whatever the number of outputs: with H_ij the gradient's weight of
 /// the pair and B = H A,
 ///
 ///     M = X^T Q X,  Q = (A A^T) o H^2 - (A B^T) o H - (B A^T) o H + diag(|b_i|^2),  o entry by entry.

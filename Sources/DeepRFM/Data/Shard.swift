@@ -48,7 +48,7 @@ public struct TestShard<T: Scalar & MPIElement> {
   }
 }
 
-/// Rank 0 reads all labels and tells the others.
+/// *Collective.* Rank 0 reads all labels and tells the others.
 private func sharedLabels(_ reader: any SampleReader, _ world: Communicator) throws -> [Int] {
   var labels = try world.together {
     world.rank == 0 ? try reader.labels(first: reader.sampleCount) : []

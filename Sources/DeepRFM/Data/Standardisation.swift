@@ -1,7 +1,7 @@
 import LinearAlgebra
 import MPI
 
-/// Each feature: minus its mean, over its unbiased standard deviation; a constant feature becomes 0 (NUMERICS, section 1).
+/// Each feature: minus its mean, over its unbiased standard deviation; a constant feature becomes 0 (docs/method.md).
 public struct Standardisation: Sendable, Equatable {
   /// Of the training samples, one a feature.
   public let mean: [Double]

@@ -28,7 +28,7 @@ public struct FeatureMap<T: Real>: Sendable {
   /// The random features of a layer after the projection R. *Local*: the same numbers on every rank.
   ///
   /// relu: W uniform in (-1 / sqrt d, 1 / sqrt d). cosine: W Cauchy of the given scale, u uniform in (0, 2 pi), as many
-  /// outputs as inputs (NUMERICS, section 1).
+  /// outputs as inputs (docs/method.md).
   public init(drawing kind: FeatureKind, projection: Matrix<T>, width: Int, scale: Double, seed: UInt64, layer: Int) {
     let d = projection.rows
     let random = RandomStream(seed: seed, layer: layer, purpose: .weights)

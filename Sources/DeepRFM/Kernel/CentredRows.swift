@@ -5,7 +5,7 @@ import MPI
 public typealias Real = MPIElement & Scalar
 
 /// Rows of samples, each stored as the deviation from a centre near it, so that small distances keep their digits in
-/// float32 (NUMERICS, section 3). For training samples the centre is the class mean.
+/// float32 (docs/method.md). For training samples the centre is the class mean.
 public final class CentredRows<T: Real>: @unchecked Sendable {
   /// Rows m_c + deviation; (rows x width). Memory may be shared with the block that travels round the ring.
   public let deviations: MatrixView<T>

@@ -2,7 +2,7 @@ import LinearAlgebra
 import MPI
 
 /// The kernel matrix k(X, X) of all ranks together: symmetric, each pair of row blocks on one rank, in tiles that are a
-/// constant and the deviation from it (NUMERICS, section 4).
+/// constant and the deviation from it (docs/method.md).
 ///
 /// K = E + sum over classes of c_ab 1 1^T. E is held in T, half of it, and read once a product: every tile serves in both
 /// directions. Tiles that do not fit the budget are made again for each product. The constants act through the class sums of
@@ -132,7 +132,7 @@ extension KernelOperator {
     }
   }
 
-  /// y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
+  /// *Collective.* y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
   private func applyConstants(_ v: Matrix<Double>, into y: Matrix<Double>) throws {
     let sums = try sumByClass(v, rows.segments, layout, world, timer)
     let classes = layout.classCount

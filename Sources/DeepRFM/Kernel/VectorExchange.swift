@@ -15,6 +15,7 @@ final class VectorExchange<V: Real> {
   private static var vectorTag: Int32 { 2 }
   private static var resultTag: Int32 { 3 }
 
+  /// *Local.* Posts all messages of the vector and of the results to come: every rank has to make one.
   init<T>(_ v: Matrix<Double>, operator k: KernelOperator<T>) throws {
     world = k.world
     own = v.converted()

@@ -95,7 +95,7 @@ package final class ConjugateGradient {
 
   private enum Ending { case small, indefinite, limit }
 
-  /// Iterates from r, the residual of x, until the recursive residual is small.
+  /// *Collective.* Iterates from r, the residual of x, until the recursive residual is small.
   private func iterate(_ scale: [Double], _ progress: (Int, Double) -> Void) throws -> Ending {
     let classes = scale.indices
     history = ([], [], [])
@@ -131,7 +131,8 @@ package final class ConjugateGradient {
     history.rz.append(rz)
   }
 
-  /// Takes from r its parts along the earlier residuals, and from z = P^-1 r the same; a class that is left alone keeps both.
+  /// *Collective.* Takes from r its parts along the earlier residuals, and from z = P^-1 r the same; a class that is left
+  /// alone keeps both.
   private func orthogonalise(_ active: [Bool]) throws {
     let products = zip(try sum(columns.dots(history.z, r)), history.rz.joined())
     let parts = products.enumerated().map { index, pair in
@@ -141,19 +142,20 @@ package final class ConjugateGradient {
     columns.subtract(history.z, times: parts, from: z)
   }
 
-  /// r . z and r . r of every class, in one reduction.
+  /// *Collective.* r . z and r . r of every class, in one reduction.
   private func inner() throws -> (rz: [Double], rr: [Double]) {
     let both = try sum(columns.dots(r, z) + columns.dots(r, r))
     return (Array(both.prefix(r.columns)), Array(both.suffix(r.columns)))
   }
 
-  /// r = b - (K + ridge I) x, truly; returns each class's |r| / |b|.
+  /// *Collective.* r = b - (K + ridge I) x, truly; returns each class's |r| / |b|.
   private func measure(_ b: Matrix<Double>, _ scale: [Double]) throws -> [Double] {
     try system.applyExactly(x, r)
     columns.scale(r, by: [Double](repeating: -1, count: r.columns), adding: b)
     return zip(try sum(columns.dots(r, r)), scale).map { $0.squareRoot() / $1 }
   }
 
+  /// *Collective.*
   private func sum(_ values: [Double]) throws -> [Double] {
     var values = values
     try system.sum(&values)

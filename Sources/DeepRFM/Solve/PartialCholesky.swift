@@ -35,7 +35,7 @@ struct PartialCholesky {
     }
   }
 
-  /// Adds what the pivots' columns bring; returns the number of columns gained.
+  /// *Collective.* Adds what the pivots' columns bring; returns the number of columns gained.
   private mutating func add<T: Real>(
     _ pivots: PivotRows<T>, of k: KernelOperator<T>, to diagonal: inout [Double]
   ) throws -> Int {

@@ -60,7 +60,7 @@ package struct Predictor<T: Real> {
     }
   }
 
-  /// The constants' part: sum over classes b of c_ab (1^T A_b).
+  /// *Collective.* The constants' part: sum over classes b of c_ab (1^T A_b).
   private func addConstants(
     _ a: Matrix<Double>, _ points: CentredRows<T>, _ builder: TileBuilder<T>, to sums: Matrix<Double>
   ) throws {

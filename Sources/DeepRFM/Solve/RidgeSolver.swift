@@ -81,7 +81,7 @@ package struct RidgeSolver {
       sum: { values in try k.timer.measure(.communication) { try k.world.sum(&values) } })
   }
 
-  /// The truth about a solution that came without iterations.
+  /// *Collective.* The truth about a solution that came without iterations.
   private func check(
     _ a: Matrix<Double>, _ y: Matrix<Double>, _ system: RidgeSystem, _ team: ThreadTeam
   ) throws -> Solution {
