@@ -43,7 +43,7 @@ package struct GradientSketch<T: Real> {
   package func estimate(
     _ a: Matrix<Double>, progress: (Double) -> Void
   ) throws -> (agop: Matrix<Double>, relativeError: Double) {
-    let probes = try (0..<Self.probes).map { _ in Matrix<Double>(rows: rows.width, columns: rows.width) }
+    let probes = (0..<Self.probes).map { _ in Matrix<Double>(rows: rows.width, columns: rows.width) }
     let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
     let rowBytes = Self.probes * (rows.width + layout.tileRows) * MemoryLayout<T>.stride
     let chunks = rows.segments.runs(ofAtMost: max(layout.tileRows, chunkBytes / max(1, rowBytes)))

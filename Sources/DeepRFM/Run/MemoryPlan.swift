@@ -50,7 +50,8 @@ public struct MemoryPlan: Sendable, Equatable {
   ///   - agop: the route asked for.
   ///   - wantedRank: columns of the preconditioner, fewer where memory is short; 0 for none.
   /// - Throws: `InputError` if the layer cannot run within the budget.
-  public init(_ load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) throws(InputError) {
+  public init(_ load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) throws(InputError)
+  {
     self.budget = budget
     preconditionerRank = wantedRank
     let base = resident + Self.slack
