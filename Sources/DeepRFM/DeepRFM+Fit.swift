@@ -22,17 +22,16 @@ extension Training {
   private var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
 
   /// *Collective.* Solves (k(X, X) + ridge I) A = Y.
-  func fit(_ layer: Int, _ samples: Samples<T>) throws -> Fit {
+  func fit(_ layer: Int, _ samples: Samples<T>, _ plan: MemoryPlan) throws -> Fit {
     let matrix = try phase(layer, .kernel) {
       try KernelOperator(
-        kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer, progress: $0)
+        kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
+        tileBudget: plan.tileBudget, progress: $0)
     }
-    let count = samples.layout.sampleCount
-    let rank = options.preconditionerRank ?? RidgeSolver.defaultRank(samples: count)
     let solver = RidgeSolver(
       method: options.solver, ridge: options.ridge, tolerance: options.tolerance,
-      maxIterations: options.maxIterations,
-      preconditionerRank: options.preconditioner == .nystrom ? min(rank, count) : 0)
+      maxIterations: options.maxIterations, historyLimit: plan.historyLimit,
+      preconditionerRank: plan.preconditionerRank)
     let random = RandomStream(seed: options.seed, layer: layer, purpose: .pivots)
     let preconditioner = try phase(layer, .preconditioner) {
       try solver.makePreconditioner(of: matrix, random: random, progress: $0)
@@ -69,11 +68,14 @@ extension Training {
   }
 
   /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank.
-  func computeAGOP(_ samples: Samples<T>, _ fit: Fit, progress: (Double) -> Void) throws -> Matrix<Double> {
+  func computeAGOP(
+    _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, progress: (Double) -> Void
+  ) throws -> Matrix<Double> {
     let builder = TileBuilder<T>(
       kernel: kernel, centres: samples.rows.centres, tileRows: samples.layout.tileRows, lanes: team.count)
     let gradients = ClassGradients(
-      builder: builder, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer)
+      builder: builder, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
+      chunkBytes: plan.chunkBytes)
     let agop = try gradients.agop(fit.coefficients, progress: progress)
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.

@@ -109,7 +109,7 @@ extension Training {
     var slowest = timer.values
     try world.maximum(&slowest)
     metrics.seconds = LayerMetrics.Seconds(values: slowest)
-    metrics.peakMemoryBytes = try world.maximum(PeakMemory.bytes)
+    metrics.peakMemoryBytes = try world.maximum(Memory.peak)
     progress.row(metrics)
     return metrics
   }

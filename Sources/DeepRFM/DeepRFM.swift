@@ -20,6 +20,8 @@ final class Training<T: Real & TensorElement> {
   let team: ThreadTeam
   let timer = PhaseTimer()
   let progress: Progress
+  /// Whether the last layer's plan left tiles out.
+  var tilesMadeAgain = false
 
   init(_ options: TrainOptions, _ host: Host, _ world: Communicator) {
     self.options = options
@@ -35,8 +37,9 @@ final class Training<T: Real & TensorElement> {
     for layer in 1...options.layers {
       timer.restart()
       try phase(layer, .features) { _ in try normalise(&samples) }
-      let fit = try fit(layer, samples)
-      let agop = try phase(layer, .agop) { try computeAGOP(samples, fit, progress: $0) }
+      let plan = try planMemory(layer, samples)
+      let fit = try fit(layer, samples, plan)
+      let agop = try phase(layer, .agop) { try computeAGOP(samples, fit, plan, progress: $0) }
       let projection = try phase(layer, .root) { _ in try project(layer, agop) }
       let map = FeatureMap<T>(
         drawing: options.features, projection: projection, width: options.width,

@@ -152,7 +152,7 @@ import Testing
   }
 
   @Test func peakMemoryIsThatOfThisProcess() {
-    #expect(PeakMemory.bytes > 1 << 20 && PeakMemory.bytes < 1 << 42)
+    #expect(Memory.peak > 1 << 20 && Memory.peak < 1 << 42)
     #expect(monotonicSeconds() <= monotonicSeconds())
   }
 }

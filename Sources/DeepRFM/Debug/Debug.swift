@@ -41,7 +41,7 @@ package func debugChecks(
 /// *Collective, one rank.* From the AGOP to the next layer's input and the files.
 private func checkLayerEnd(_ problem: DebugProblem, _ dump: Dump?) throws -> [Check] {
   let solution = try problem.fit(.cholesky)
-  let agop = try problem.training.computeAGOP(problem.samples, solution, progress: { _ in })
+  let agop = try problem.agop(solution)
   var checks = try run("root") { try problem.checkRoot(of: agop) }
   let root = try symmetricRoot(agop, team: problem.training.team)
   for kind in FeatureKind.allCases {

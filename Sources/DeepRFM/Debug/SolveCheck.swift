@@ -40,13 +40,19 @@ extension DebugProblem {
 
   /// *Collective.* The program's own solve.
   func fit(_ method: SolverMethod, preconditioner: PreconditionerKind = .nystrom) throws -> Fit {
-    try training {
+    let training = training {
       $0.solver = method
       $0.preconditioner = preconditioner
       $0.tolerance = Self.tolerance
       $0.maxIterations = 10_000
       $0.allowUnconverged = true
-    }.fit(1, samples)
+    }
+    return try training.fit(1, samples, training.planMemory(1, samples))
+  }
+
+  /// *Collective.* The program's own AGOP of a solution, divided by its largest entry.
+  func agop(_ fit: Fit) throws -> Matrix<Double> {
+    try training.computeAGOP(samples, fit, training.planMemory(1, samples), progress: { _ in })
   }
 }
 

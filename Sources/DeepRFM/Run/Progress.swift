@@ -169,6 +169,11 @@ enum Format {
   /// A fraction as 98.76%
   static func percent(_ fraction: Double) -> String { formatted("%.2f%%", fraction * 100) }
 
+  /// 512 MiB, 1.50 GiB
+  static func bytes(_ count: Int) -> String {
+    count < 1 << 30 ? "\(count >> 20) MiB" : fixed(Double(count) / Double(1 << 30), digits: 2) + " GiB"
+  }
+
   /// Seconds as 0:12 or 1:02:03
   static func clock(_ seconds: Double) -> String {
     guard seconds < 3.6e6 else { return "very long" }

@@ -19,6 +19,45 @@ struct ColumnBlock {
     return (0..<x.columns).map { k in (0..<team.count).reduce(0) { $0 + partial[$1, k] } }
   }
 
+  /// Inner products of the columns of each of `many` with those of y, one after the other. *Local.*
+  ///
+  /// A block of y's rows stays in the first cache while all the others pass.
+  func dots(_ many: [Matrix<Double>], _ y: Matrix<Double>) -> [Double] {
+    let columns = y.columns
+    let partial = Matrix<Double>(rows: team.count, columns: many.count * columns)
+    team.forEachPart(of: y.rows) { rows, lane in
+      for block in rows.pieces(ofAtMost: Self.blockRows) {
+        for (index, x) in many.enumerated() {
+          let sums = partial.pointer + lane * partial.columns + index * columns
+          for i in block {
+            let (a, b) = (x.pointer + i * columns, y.pointer + i * columns)
+            for k in 0..<columns { sums[k] += a[k] * b[k] }
+          }
+        }
+      }
+    }
+    return (0..<partial.columns).map { k in (0..<team.count).reduce(0) { $0 + partial[$1, k] } }
+  }
+
+  /// y -= sum over `many` of x diag(alpha), with the alphas one after the other. *Local.*
+  func subtract(_ many: [Matrix<Double>], times alpha: [Double], from y: Matrix<Double>) {
+    let columns = y.columns
+    team.forEachPart(of: y.rows) { rows, _ in
+      alpha.withUnsafeBufferPointer { alpha in
+        for block in rows.pieces(ofAtMost: Self.blockRows) {
+          for (index, x) in many.enumerated() {
+            for i in block {
+              let (a, b) = (x.pointer + i * columns, y.pointer + i * columns)
+              for k in 0..<columns { b[k] -= a[k] * alpha[index * columns + k] }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static let blockRows = 128
+
   /// y += x diag(alpha). *Local.*
   func add(_ x: Matrix<Double>, times alpha: [Double], to y: Matrix<Double>) {
     forEachRow(x, y) { a, b, k in b[k] += a[k] * alpha[k] }

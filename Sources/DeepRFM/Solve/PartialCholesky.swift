@@ -10,6 +10,9 @@ struct PartialCholesky {
   /// Trace of K - F F^T over all ranks.
   private(set) var residualTrace: Double
 
+  /// Smallest pivot taken, beside the mean of the residual's diagonal.
+  private static let worthwhile = 1e-2
+
   /// *Collective.* Adds blocks of pivots until `limit` columns are there, the residual's trace is down to `enough`, or what is
   /// left of the diagonal is rounding.
   init<T: Real>(
@@ -52,7 +55,9 @@ struct PartialCholesky {
     try k.timer.measure(.communication) { try k.world.sum(core.buffer) }
     // What E's rounding in T leaves undecided.
     let noise = 8 * Double(T.ulpOfOne) * largest + 64 * Double.ulpOfOne
-    let cholesky = PivotedCholesky(of: core, tolerance: noise)
+    // A pivot that its block's others all but explain brings nothing but its own rounding, divided by its root.
+    let worth = Self.worthwhile * residualTrace / Double(k.layout.sampleCount)
+    let cholesky = PivotedCholesky(of: core, tolerance: max(noise, worth))
     guard cholesky.rank > 0 else { return 0 }
     append(cholesky, columns, k.team, &diagonal, noise: noise)
     return cholesky.rank

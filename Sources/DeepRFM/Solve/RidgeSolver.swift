@@ -11,16 +11,20 @@ package struct RidgeSolver {
   let ridge: Double
   let tolerance: Double
   let maxIterations: Int
+  /// Residuals that the conjugate gradient remembers.
+  let historyLimit: Int
   /// Columns of the preconditioner; 0 for none.
   let preconditionerRank: Int
 
   package init(
-    method: SolverMethod, ridge: Double, tolerance: Double, maxIterations: Int, preconditionerRank: Int
+    method: SolverMethod, ridge: Double, tolerance: Double, maxIterations: Int, historyLimit: Int = 50,
+    preconditionerRank: Int
   ) {
     self.method = method
     self.ridge = ridge
     self.tolerance = tolerance
     self.maxIterations = maxIterations
+    self.historyLimit = historyLimit
     self.preconditionerRank = preconditionerRank
   }
 
@@ -46,7 +50,8 @@ package struct RidgeSolver {
       return try check(k.solveDensely(y, ridge: ridge), y, system, k.team)
     }
     let solver = ConjugateGradient(
-      system, rows: y.rows, classes: y.columns, tolerance: tolerance, maxIterations: maxIterations, team: k.team)
+      system, rows: y.rows, classes: y.columns, tolerance: tolerance, maxIterations: maxIterations,
+      historyLimit: historyLimit, team: k.team)
     return try solver.solve(y) { _, residual in
       progress(residual >= 1 ? 0 : min(1, log(residual) / log(tolerance)))
     }

@@ -1,0 +1,29 @@
+import LinearAlgebra
+import MPI
+
+extension Training {
+  /// *Collective.* What the layer may take of the memory: the same on all ranks, that of the one with least. Told to the user
+  /// for the first layer, and wherever tiles begin or cease to be made again.
+  func planMemory(_ layer: Int, _ samples: Samples<T>) throws -> MemoryPlan {
+    let resident = try world.maximum(Memory.resident)
+    let free = Memory.available / 10 * 9 / host.ranksOnNode
+    let budget = try world.minimum(options.memory ?? (Memory.resident + free))
+    let count = samples.layout.sampleCount
+    let wanted = options.preconditionerRank ?? RidgeSolver.defaultRank(samples: count)
+    let usesPreconditioner = options.solver == .cg && options.preconditioner == .nystrom
+    let plan = try MemoryPlan(
+      workload(samples), budget: budget, resident: resident, wantedRank: usesPreconditioner ? min(wanted, count) : 0)
+    if layer == 1 || (plan.storedShare < 1) != tilesMadeAgain { progress.message(plan.summary) }
+    tilesMadeAgain = plan.storedShare < 1
+    return plan
+  }
+
+  private func workload(_ samples: Samples<T>) -> Workload {
+    let layout = samples.layout
+    return Workload(
+      samples: layout.sampleCount, rows: layout.largestShard, width: samples.rows.width,
+      outputWidth: options.features == .cosine ? samples.rows.width : options.width, classes: layout.classCount,
+      ranks: world.size, threads: host.threads, testRows: (samples.testCount + world.size - 1) / world.size,
+      scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows)
+  }
+}
