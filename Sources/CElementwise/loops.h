@@ -119,3 +119,37 @@ DISPATCHED double NAME(deeprfm_square_distance)(const T *restrict x, const T *re
   }
   return sum;
 }
+
+DISPATCHED void NAME(deeprfm_pair_weights)(T *q, ptrdiff_t q_stride, const T *p, const T *r, ptrdiff_t pr_stride,
+                                           const T *h, ptrdiff_t h_stride, ptrdiff_t rows, ptrdiff_t columns) {
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    T *restrict qi = q + i * q_stride;
+    const T *restrict pi = p + i * pr_stride;
+    const T *restrict ri = r + i * pr_stride;
+    const T *restrict hi = h + i * h_stride;
+    for (ptrdiff_t j = 0; j < columns; j++) qi[j] = pi[j] * qi[j] - ri[j] * hi[j];
+  }
+}
+
+DISPATCHED void NAME(deeprfm_add_sums)(const T *q, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, double *restrict row_sums,
+                                       double *restrict column_sums) {
+#pragma clang fp reassociate(on)
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    const T *restrict qi = q + i * stride;
+    double sum = 0;
+    for (ptrdiff_t j = 0; j < columns; j++) {
+      sum += (double)qi[j];
+      column_sums[j] += (double)qi[j];
+    }
+    row_sums[i] += sum;
+  }
+}
+
+DISPATCHED void NAME(deeprfm_multiply_entries)(T *w, ptrdiff_t w_stride, const T *h, ptrdiff_t h_stride, ptrdiff_t rows,
+                                               ptrdiff_t columns) {
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    T *restrict wi = w + i * w_stride;
+    const T *restrict hi = h + i * h_stride;
+    for (ptrdiff_t j = 0; j < columns; j++) wi[j] *= hi[j];
+  }
+}

@@ -87,6 +87,51 @@ public func plainGradientWeight(square: Double, _ form: TileForm) -> Double {
   return d > 0 ? exp(-form.rate * d) / d : 0
 }
 
+// MARK: - Weights of pairs
+
+/// q_ij = p_ij q_ij - r_ij h_ij. *Local.* Plain twin: `plainPairWeights`.
+@inlinable public func pairWeights<T: Scalar>(
+  _ q: MatrixView<T>, times p: MatrixView<T>, minus r: MatrixView<T>, times h: MatrixView<T>
+) {
+  precondition(p.stride == r.stride && p.rows == q.rows && r.rows == q.rows && h.rows == q.rows)
+  precondition(p.columns == q.columns && r.columns == q.columns && h.columns == q.columns)
+  T.pairWeights(q.pointer, q.stride, p.pointer, r.pointer, p.stride, h.pointer, h.stride, q.rows, q.columns)
+}
+
+/// The twin of `pairWeights`, entry by entry in double precision.
+public func plainPairWeights<T: Scalar>(
+  _ q: MatrixView<T>, times p: MatrixView<T>, minus r: MatrixView<T>, times h: MatrixView<T>
+) {
+  for i in 0..<q.rows {
+    for j in 0..<q.columns { q[i, j] = T(Double(p[i, j]) * Double(q[i, j]) - Double(r[i, j]) * Double(h[i, j])) }
+  }
+}
+
+/// w_ij = w_ij h_ij. *Local.*
+@inlinable public func multiplyEntries<T: Scalar>(_ w: MatrixView<T>, by h: MatrixView<T>) {
+  precondition(w.rows == h.rows && w.columns == h.columns)
+  T.multiplyEntries(w.pointer, w.stride, h.pointer, h.stride, w.rows, w.columns)
+}
+
+/// Adds a matrix's row sums and column sums, in double precision. *Local.* Plain twin: `addPlainSums`.
+@inlinable public func addSums<T: Scalar>(
+  of q: MatrixView<T>, rows: UnsafeMutablePointer<Double>, columns: UnsafeMutablePointer<Double>
+) {
+  T.addSums(q.pointer, q.stride, q.rows, q.columns, rows, columns)
+}
+
+/// The twin of `addSums`.
+public func addPlainSums<T: Scalar>(
+  of q: MatrixView<T>, rows: UnsafeMutablePointer<Double>, columns: UnsafeMutablePointer<Double>
+) {
+  for i in 0..<q.rows {
+    for j in 0..<q.columns {
+      rows[i] += Double(q[i, j])
+      columns[j] += Double(q[i, j])
+    }
+  }
+}
+
 // MARK: - Product of a tile
 
 /// Elements of a row, padded with zeros to what the loops of `addProduct` read. (DEEPRFM_PADDING)

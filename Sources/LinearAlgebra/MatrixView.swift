@@ -32,6 +32,12 @@ public struct MatrixView<Element: Scalar>: @unchecked Sendable {
     return MatrixView(owner, pointer: pointer + range.lowerBound, rows: rows, columns: range.count, stride: stride)
   }
 
+  /// The same elements, which must lie without gaps, in rows of another length.
+  @inlinable public func reshaped(rows: Int, columns: Int) -> MatrixView {
+    precondition(rows * columns == self.rows * self.columns && (stride == self.columns || self.rows <= 1))
+    return MatrixView(owner, pointer: pointer, rows: rows, columns: columns, stride: columns)
+  }
+
   @inlinable public subscript(row: Int, column: Int) -> Element {
     get { pointer[row * stride + column] }
     nonmutating set { pointer[row * stride + column] = newValue }
@@ -39,6 +45,12 @@ public struct MatrixView<Element: Scalar>: @unchecked Sendable {
 
   @inlinable public func row(_ index: Int) -> UnsafeMutableBufferPointer<Element> {
     UnsafeMutableBufferPointer(start: pointer + index * stride, count: columns)
+  }
+
+  /// Takes over all elements of another of the same shape.
+  public func copy(from other: MatrixView) {
+    precondition(rows == other.rows && columns == other.columns)
+    for i in 0..<rows { (pointer + i * stride).update(from: other.pointer + i * other.stride, count: columns) }
   }
 
   public func fill(_ value: Element) {

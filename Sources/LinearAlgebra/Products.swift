@@ -29,6 +29,22 @@
   T.syrk(true, a.columns, a.rows, alpha, a.pointer, a.stride, beta, c.pointer, c.stride)
 }
 
+/// Lower triangle of C = alpha A A^T + beta C; A is (n x k), C (n x n). *Local.* (cblas_ssyrk, cblas_dsyrk)
+@inlinable public func addOuterGram<T: Scalar>(
+  of a: MatrixView<T>, alpha: T = 1, beta: T = 1, intoLower c: MatrixView<T>
+) {
+  precondition(c.rows == a.rows && c.columns == a.rows, "shapes do not fit")
+  guard a.rows > 0 && a.columns > 0 else { return }
+  T.syrk(false, a.rows, a.columns, alpha, a.pointer, a.stride, beta, c.pointer, c.stride)
+}
+
+/// B = A^T. *Local.* (cblas_somatcopy, cblas_domatcopy)
+@inlinable public func transpose<T: Scalar>(_ a: MatrixView<T>, into b: MatrixView<T>) {
+  precondition(a.rows == b.columns && a.columns == b.rows, "shapes do not fit")
+  guard a.rows > 0 && a.columns > 0 else { return }
+  T.transpose(a.rows, a.columns, a.pointer, a.stride, b.pointer, b.stride)
+}
+
 /// Copies the lower triangle onto the upper one. *Local.*
 public func mirrorLower<T: Scalar>(_ a: MatrixView<T>) {
   precondition(a.rows == a.columns)

@@ -16,6 +16,7 @@ public struct RandomStream: Sendable {
     case pivots = 4
     case synthetic = 5
     case probe = 6
+    case sketch = 7
   }
 
   let key: (UInt32, UInt32)

@@ -85,6 +85,32 @@ extension Double: Scalar {
     deeprfm_square_distance_f64(x, y, a, b, count)
   }
 
+  public static func pairWeights(
+    _ q: UnsafeMutablePointer<Double>, _ qStride: Int, _ p: UnsafePointer<Double>, _ r: UnsafePointer<Double>, _ prStride: Int,
+    _ h: UnsafePointer<Double>, _ hStride: Int, _ rows: Int, _ columns: Int
+  ) {
+    deeprfm_pair_weights_f64(q, qStride, p, r, prStride, h, hStride, rows, columns)
+  }
+
+  public static func multiplyEntries(
+    _ w: UnsafeMutablePointer<Double>, _ wStride: Int, _ h: UnsafePointer<Double>, _ hStride: Int, _ rows: Int, _ columns: Int
+  ) {
+    deeprfm_multiply_entries_f64(w, wStride, h, hStride, rows, columns)
+  }
+
+  public static func addSums(
+    _ q: UnsafePointer<Double>, _ stride: Int, _ rows: Int, _ columns: Int, _ rowSums: UnsafeMutablePointer<Double>,
+    _ columnSums: UnsafeMutablePointer<Double>
+  ) {
+    deeprfm_add_sums_f64(q, stride, rows, columns, rowSums, columnSums)
+  }
+
+  public static func transpose(
+    _ m: Int, _ n: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>, _ ldb: Int
+  ) {
+    cblas_domatcopy(CblasRowMajor, CblasTrans, Int32(m), Int32(n), 1, a, Int32(lda), b, Int32(ldb))
+  }
+
   public static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Double>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
     _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,

@@ -85,6 +85,32 @@ extension Float: Scalar {
     deeprfm_square_distance_f32(x, y, a, b, count)
   }
 
+  public static func pairWeights(
+    _ q: UnsafeMutablePointer<Float>, _ qStride: Int, _ p: UnsafePointer<Float>, _ r: UnsafePointer<Float>, _ prStride: Int,
+    _ h: UnsafePointer<Float>, _ hStride: Int, _ rows: Int, _ columns: Int
+  ) {
+    deeprfm_pair_weights_f32(q, qStride, p, r, prStride, h, hStride, rows, columns)
+  }
+
+  public static func multiplyEntries(
+    _ w: UnsafeMutablePointer<Float>, _ wStride: Int, _ h: UnsafePointer<Float>, _ hStride: Int, _ rows: Int, _ columns: Int
+  ) {
+    deeprfm_multiply_entries_f32(w, wStride, h, hStride, rows, columns)
+  }
+
+  public static func addSums(
+    _ q: UnsafePointer<Float>, _ stride: Int, _ rows: Int, _ columns: Int, _ rowSums: UnsafeMutablePointer<Double>,
+    _ columnSums: UnsafeMutablePointer<Double>
+  ) {
+    deeprfm_add_sums_f32(q, stride, rows, columns, rowSums, columnSums)
+  }
+
+  public static func transpose(
+    _ m: Int, _ n: Int, _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
+  ) {
+    cblas_somatcopy(CblasRowMajor, CblasTrans, Int32(m), Int32(n), 1, a, Int32(lda), b, Int32(ldb))
+  }
+
   public static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Float>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
     _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,

@@ -55,6 +55,24 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
     _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
     _ count: Int) -> Double
 
+  /// See `pairWeights(_:...)`.
+  static func pairWeights(
+    _ q: UnsafeMutablePointer<Self>, _ qStride: Int, _ p: UnsafePointer<Self>, _ r: UnsafePointer<Self>, _ prStride: Int,
+    _ h: UnsafePointer<Self>, _ hStride: Int, _ rows: Int, _ columns: Int)
+
+  /// w = w o h, entry by entry.
+  static func multiplyEntries(
+    _ w: UnsafeMutablePointer<Self>, _ wStride: Int, _ h: UnsafePointer<Self>, _ hStride: Int, _ rows: Int, _ columns: Int)
+
+  /// See `addSums(of:...)`.
+  static func addSums(
+    _ q: UnsafePointer<Self>, _ stride: Int, _ rows: Int, _ columns: Int, _ rowSums: UnsafeMutablePointer<Double>,
+    _ columnSums: UnsafeMutablePointer<Double>)
+
+  /// B (n x m) = A^T, row-major.
+  static func transpose(
+    _ m: Int, _ n: Int, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafeMutablePointer<Self>, _ ldb: Int)
+
   /// See `addProduct(of:...)`. Float vectors go with Float tiles only.
   static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,

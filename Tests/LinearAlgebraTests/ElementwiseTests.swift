@@ -53,8 +53,8 @@ import Testing
   /// The rounding of the argument x comes back |x| times in the exponential; D is a root of a sum of distance^2, which is
   /// rounded too.
   private func bound(_ x: Double, _ square: Double, _ distance: Double) -> Double {
-    let rounding = 2 + distance * distance / max(square, .leastNormalMagnitude)
-    return 6 + rounding * min(max(1, abs(x)), 90)
+    let rounding = 1 + distance * distance / max(square, .leastNormalMagnitude)
+    return 3 + rounding * min(max(1, abs(x)), 90)
   }
 
   /// Pairs so much nearer to each other than their centres are taken again by the caller (`TileForm.near`).

@@ -52,7 +52,6 @@ import Testing
     multiply(a.view, a.view, transposeB: true, into: c.view)
     #expect(c.buffer.allSatisfy { $0.isFinite })
     c.view.fill(.nan)
-    // Named: a view does not keep its matrix alive.
     let zeros = Matrix<Double>(rows: inner, columns: 4)
     addGram(of: zeros.view, beta: 0, intoLower: c.view)
     for i in 0..<4 { for j in 0...i { #expect(c[i, j] == 0) } }

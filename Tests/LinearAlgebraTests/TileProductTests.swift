@@ -21,7 +21,9 @@ import Testing
     }
   }
 
-  private func check<T: Scalar, V: Scalar>(_ t: T.Type, _ v: V.Type, rows: Int, columns: Int, vectors: Int, sides: ProductSides) {
+  private func check<T: Scalar, V: Scalar>(
+    _ t: T.Type, _ v: V.Type, rows: Int, columns: Int, vectors: Int, sides: ProductSides
+  ) {
     let o = Operands<T, V>(rows: rows, columns: columns, vectors: vectors)
     let (columnSums, rowSums) = (o.columnSums.copy(), o.rowSums.copy())
     addPlainProduct(

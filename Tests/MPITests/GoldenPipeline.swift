@@ -10,7 +10,7 @@ struct GoldenPipeline<T: Real> {
   let timer = PhaseTimer()
   let layout: Layout
   let order: [Int]
-  let mean: [Double]
+  let mean, scale: [Double]
   private(set) var rows: CentredRows<T>
   private(set) var test: GroupedRows<T>
 
@@ -29,7 +29,7 @@ struct GoldenPipeline<T: Real> {
     let x = golden.input.trainX
     let own = Self.matrix(order[layout.shard(of: world.rank)].map { x[$0] }, columns: x[0].count)
     let standardisation = try Standardisation(of: own, world: world)
-    mean = standardisation.mean
+    (mean, scale) = (standardisation.mean, standardisation.scale)
     standardisation.apply(to: own)
     let tests = golden.input.testX
     // Rank 0 has no test sample where there are others.

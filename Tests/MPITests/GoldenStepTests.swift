@@ -1,5 +1,4 @@
 import DeepRFM
-import Foundation
 import LinearAlgebra
 import MPI
 import Testing
@@ -13,7 +12,7 @@ import Testing
     static let float64 = Bounds(
       rows: 1e-11, kernel: 1e-11, coefficients: 1e-8, agop: 1e-8, root: 1e-7, metrics: 1e-9)
     static let float32 = Bounds(
-      rows: 1e-4, kernel: 1e-4, coefficients: 2e-2, agop: 2e-2, root: 2e-2, metrics: 1e-2)
+      rows: 2e-3, kernel: 2e-3, coefficients: 5e-3, agop: 5e-3, root: 5e-3, metrics: 5e-3)
   }
 
   @Test(arguments: Golden.combinations) func conjugateGradient(name: String) throws {
@@ -35,7 +34,7 @@ import Testing
   /// their roundings in float32 so far apart that they no longer count as one point, and for the laplace kernel each gives
   /// the other's gradient a unit vector in the direction of the rounding.
   @Test func float32KeepsCoincidentPointsOfTwoClasses() throws {
-    withKnownIssue("equal samples of different classes part in float32") {
+    withKnownIssue("equal samples of different classes part in float32", isIntermittent: true) {
       try check("laplace-cosine", .cg, tolerance: 1e-6, world: TestWorld.all, .float32, Float.self)
     }
   }
@@ -48,6 +47,9 @@ import Testing
     var pipeline = try GoldenPipeline<T>(golden, world: world)
     #expect(pipeline.order == golden.order)
     expectClose(Matrix(rows: 1, columns: 5, pipeline.mean), Matrix([golden.mean]), 1e-7, "mean")
+    // Infinite for a constant feature, where the golden file has 0: either says that the feature becomes 0.
+    let scale = pipeline.scale.map { $0.isInfinite ? 0 : $0 }
+    expectClose(Matrix(rows: 1, columns: 5, scale), Matrix([golden.scale]), 1e-7, "scale")
     for (index, layer) in golden.layers.enumerated() {
       let place = "\(name), layer \(index + 1)"
       try pipeline.normalise()
@@ -92,7 +94,6 @@ import Testing
   ) {
     let error = relativeError(value, expected)
     #expect(error <= bound, "\(what)", sourceLocation: sourceLocation)
-    if ProcessInfo.processInfo.environment["SHOW"] != nil { print("ERR", what, error) }
   }
 
   /// Every stored tile, and among all ranks every entry once.

@@ -76,6 +76,24 @@ import Testing
     try checkProduct(shape, kernel, Float.self, in: Double.self)
   }
 
+  /// Tiles that are made again for each product give the same product as stored ones; ranks may have different budgets.
+  @Test(arguments: Shape.all, [0, 1000, 4000]) func recomputedTiles(shape: Shape, budget: Int) throws {
+    let world = try TestWorld.all
+    let problem = try Problem<Double>(
+      shape.samples(), classCounts: shape.classCounts, world: world, tileRows: shape.tileRows)
+    let v = problem.own(noise(problem.x.rows, 3, seed: 44))
+    func product(_ tileBudget: Int) throws -> Matrix<Double> {
+      let y = Matrix<Double>(rows: v.rows, columns: 3)
+      let k = try problem.kernelMatrix(Kernel.both[0], tileBudget: tileBudget)
+      #expect(k.storedBytes <= tileBudget)
+      try k.apply(v, into: y, in: Double.self)
+      return y
+    }
+    let stored = try product(.max)
+    let again = try product(world.rank == 1 ? 2 * budget : budget)
+    #expect(relativeError(again, stored) < 1e-14)
+  }
+
   @Test(arguments: Shape.all, Kernel.both) func symmetric(shape: Shape, kernel: Kernel) throws {
     let problem = try Problem<Double>(
       shape.samples(), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)

@@ -9,7 +9,7 @@ import Testing
   private func preconditioner(
     _ problem: Problem<Double>, ridge: Double, limit: Int
   ) throws -> NystromPreconditioner<Double> {
-    try NystromPreconditioner(
+    try NystromPreconditioner<Double>(
       of: problem.kernelMatrix(kernel), ridge: ridge, limit: limit,
       random: RandomStream(seed: 3, layer: 1, purpose: .pivots))
   }

@@ -41,8 +41,9 @@ struct Problem<T: Real> {
   }
 
   /// *Collective.*
-  func kernelMatrix(_ kernel: Kernel) throws -> KernelOperator<T> {
-    try KernelOperator(kernel, rows: rows, layout: layout, world: world, team: team, timer: timer)
+  func kernelMatrix(_ kernel: Kernel, tileBudget: Int = .max) throws -> KernelOperator<T> {
+    try KernelOperator(
+      kernel, rows: rows, layout: layout, world: world, team: team, timer: timer, tileBudget: tileBudget)
   }
 
   func gradients(_ kernel: Kernel, chunkBytes: Int = 512 << 20) -> ClassGradients<T> {
@@ -51,6 +52,14 @@ struct Problem<T: Real> {
     return ClassGradients(
       builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
       chunkBytes: chunkBytes)
+  }
+
+  func gram(_ kernel: Kernel, memoryBytes: Int = 8 << 30, pieceRows: Int = 1600) -> GramProduct<T> {
+    let builder = TileBuilder<T>(
+      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+    return GramProduct(
+      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      memoryBytes: memoryBytes, pieceRows: pieceRows)
   }
 
   /// This rank's rows of a matrix with a row for every sample.
@@ -66,6 +75,15 @@ struct Problem<T: Real> {
     let parts = try world.allGather(own.buffer.map { Double($0) })
     let all = parts.flatMap { $0 }
     return Matrix(rows: all.count / max(1, own.columns), columns: own.columns, all)
+  }
+
+  /// *Collective.* All rows as they are stored: centre and rounded deviation, in double.
+  func wholeRows() throws -> Matrix<Double> {
+    let own = Matrix<Double>(rows: rows.rowCount, columns: rows.width)
+    for segment in rows.segments {
+      for i in segment.rows { rows.read(row: i, centre: segment.centre, into: own.row(i)) }
+    }
+    return try whole(own)
   }
 
   /// +1 for a sample's class, -1 elsewhere.

@@ -28,7 +28,13 @@ typedef struct {
   void deeprfm_accumulate_##X(const T *x, double *out, ptrdiff_t count);                                     \
   void deeprfm_scale_rows_##X(const T *x, ptrdiff_t x_stride, const T *scale, ptrdiff_t scale_stride,          \
                               ptrdiff_t rows, ptrdiff_t columns, T *out);                               \
-  double deeprfm_square_distance_##X(const T *x, const T *y, const double *a, const double *b, ptrdiff_t count);
+  double deeprfm_square_distance_##X(const T *x, const T *y, const double *a, const double *b, ptrdiff_t count); \
+  void deeprfm_pair_weights_##X(T *q, ptrdiff_t q_stride, const T *p, const T *r, ptrdiff_t pr_stride, const T *h, \
+                                ptrdiff_t h_stride, ptrdiff_t rows, ptrdiff_t columns);                    \
+  void deeprfm_multiply_entries_##X(T *w, ptrdiff_t w_stride, const T *h, ptrdiff_t h_stride, ptrdiff_t rows, \
+                                    ptrdiff_t columns);                                                    \
+  void deeprfm_add_sums_##X(const T *q, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, double *row_sums, \
+                            double *column_sums);
 
 DEEPRFM_DECLARE(float, f32)
 DEEPRFM_DECLARE(double, f64)

@@ -17,10 +17,12 @@ package struct ClassGradients<T: Real> {
 
   /// Bytes for the gradients of a chunk, unless a single segment needs more.
   let chunkBytes: Int
+  /// Rows of X that are taken at a time: the depth of the products.
+  let runRows: Int
 
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, chunkBytes: Int = 512 << 20
+    timer: PhaseTimer, chunkBytes: Int = 512 << 20, runRows: Int = 1600
   ) {
     self.builder = builder
     self.rows = rows
@@ -29,6 +31,7 @@ package struct ClassGradients<T: Real> {
     self.team = team
     self.timer = timer
     self.chunkBytes = chunkBytes
+    self.runRows = runRows
   }
 
   /// *Collective.* The unnormalised AGOP, sum over samples and classes of the gradients' outer products; (width x width), whole
@@ -41,14 +44,16 @@ package struct ClassGradients<T: Real> {
     let width = rows.width
     let total = Matrix<Double>(rows: width, columns: width)
     let part = Matrix<T>(uninitialisedRows: width, columns: width)
-    let chunks = chunked(classes: a.columns)
+    let rowBytes = (a.columns * width + runRows) * MemoryLayout<T>.stride
+    let chunks = rows.segments.runs(ofAtMost: max(layout.tileRows, chunkBytes / max(1, rowBytes)))
     let passes = try world.maximum(chunks.count)
     for pass in 0..<passes {
       let chunk = pass < chunks.count ? chunks[pass] : []
       let gradients = GradientChunk<T>(self, segments: chunk, classes: a.columns)
       try circulate(coefficients, gradients) { progress((Double(pass) + $0) / Double(passes)) }
-      gradients.finish(self)
-      team.withThreadedBLAS { addGram(of: gradients.stacked, beta: 0, intoLower: part.view) }
+      gradients.stack.finish(rows, team)
+      // All classes one below the other: their Gram matrix is the AGOP.
+      team.withThreadedBLAS { addGram(of: gradients.stack.gradients.view, beta: 0, intoLower: part.view) }
       T.accumulate(part.pointer, total.pointer, part.count)
     }
     try timer.measure(.communication) { try world.sum(total.buffer) }
@@ -56,23 +61,6 @@ package struct ClassGradients<T: Real> {
     for k in 0..<total.count { total.pointer[k] *= factor }
     mirrorLower(total.view)
     return total
-  }
-
-  /// Own segments, in runs whose gradients fit `chunkBytes`.
-  private func chunked(classes: Int) -> [[Segment]] {
-    let rowBytes = classes * rows.width * MemoryLayout<T>.stride
-    let limit = max(layout.tileRows, chunkBytes / max(1, rowBytes))
-    var result: [[Segment]] = []
-    var height = 0
-    for segment in rows.segments {
-      if result.isEmpty || height + segment.rows.count > limit {
-        result.append([])
-        height = 0
-      }
-      result[result.count - 1].append(segment)
-      height += segment.rows.count
-    }
-    return result
   }
 
   /// Takes one chunk past all blocks of X, with their coefficients.
@@ -83,9 +71,9 @@ package struct ClassGradients<T: Real> {
     let all = try CoefficientBlocks(coefficients, layout, world, timer)
     var finished = 0
     try ring.forEachBlock(startingWith: rows, steps: world.size) { owner, block, poke in
-      for segment in block.segments {
-        gradients.add(self, block, segment, all.block(of: owner), poke)
-        progress((Double(finished) + Double(segment.rows.upperBound) / Double(block.rowCount)) / Double(world.size))
+      for run in block.segments.runs(ofAtMost: runRows) {
+        gradients.add(self, block, run, all.block(of: owner), poke)
+        progress((Double(finished) + Double(run.rowRange.upperBound) / Double(block.rowCount)) / Double(world.size))
       }
       finished += 1
     }

@@ -39,10 +39,10 @@ extension DebugProblem {
   func gradients() -> Matrix<Double> {
     let agop = classGradients
     let chunk = GradientChunk<Double>(agop, segments: rows.segments, classes: classes)
-    for segment in rows.segments { chunk.add(agop, rows, segment, a.view, {}) }
-    chunk.finish(agop)
+    for segment in rows.segments { chunk.add(agop, rows, [segment], a.view, {}) }
+    chunk.stack.finish(rows, training.team)
     let result = Matrix<Double>(rows: classes * n, columns: d)
-    result.fill { row, k in kernel.gradientFactor * chunk.stacked[row, k] }
+    result.fill { row, k in kernel.gradientFactor * chunk.stack.gradients[row, k] }
     return result
   }
 

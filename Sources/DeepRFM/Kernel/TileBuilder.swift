@@ -59,6 +59,21 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
     _ columnSegment: Segment, into out: MatrixView<T>, lane: Int
   ) {
+    build(quantity, rows, rowSegment, columns, columnSegment, into: out, hasProducts: false, lane: lane)
+  }
+
+  /// *Local.* The same where `out` already holds the inner products of the segments' deviations, from one large product.
+  public func finish(
+    _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
+    _ columnSegment: Segment, products out: MatrixView<T>, lane: Int
+  ) {
+    build(quantity, rows, rowSegment, columns, columnSegment, into: out, hasProducts: true, lane: lane)
+  }
+
+  private func build(
+    _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
+    _ columnSegment: Segment, into out: MatrixView<T>, hasProducts: Bool, lane: Int
+  ) {
     let (a, b) = (rowSegment.centre, columnSegment.centre)
     let form = forms[a * centres.rows + b]
     let s = scratch[lane]
@@ -69,11 +84,11 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
       let first = rowSegment.rows.lowerBound
       let x = rows.deviations.rows((first + stripe.lowerBound)..<(first + stripe.upperBound))
       let g = s.products.reshaped(rows: stripe.count, columns: y.rows)
-      multiply(x, y, transposeB: true, into: g)
+      let target = out.rows(stripe)
+      if hasProducts { g.copy(from: target) } else { multiply(x, y, transposeB: true, into: g) }
       let terms = TileTerms(
         alpha: s.alpha.pointer + stripe.lowerBound, beta: s.beta.pointer,
         rowNorm: s.rowNorm.pointer + stripe.lowerBound, columnNorm: s.columnNorm.pointer)
-      let target = out.rows(stripe)
       let close =
         switch quantity {
         case .kernelDeviation: kernelDeviation(of: g, terms, form, into: target)

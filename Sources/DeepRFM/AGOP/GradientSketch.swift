@@ -1,0 +1,96 @@
+import LinearAlgebra
+import MPI
+
+/// An unbiased estimate of the AGOP (NUMERICS, section 5): instead of each output's gradient, of every sample the gradient
+/// of one signed sum of its outputs, g_i = sum over c of sigma_ic grad f_c(x_i). Cross terms cancel on average over the signs and
+/// nearly so over neighbouring samples (see `SketchSigns`).
+///
+/// Two probes with independent signs: M is their mean, and half their difference estimates its error. With W = H o (Sigma A^T), o
+/// entry by entry, a probe's gradients are W X - diag(W 1) X: (2 + 2 probes) N^2 d + probes N d^2 operations whatever the number of
+/// outputs. The sums are centred as in `ClassGradients`, and the blocks of X pass round the ring in the same way.
+package struct GradientSketch<T: Real> {
+  let builder: TileBuilder<T>
+  let rows: CentredRows<T>
+  let layout: Layout
+  let world: Communicator
+  let team: ThreadTeam
+  let timer: PhaseTimer
+  let random: RandomStream
+  /// Bytes for the gradients of a chunk, unless a single segment needs more.
+  let chunkBytes: Int
+
+  static var probes: Int { 2 }
+
+  /// - Parameter random: of purpose `sketch`.
+  package init(
+    builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
+    timer: PhaseTimer, random: RandomStream, chunkBytes: Int = 512 << 20
+  ) {
+    self.builder = builder
+    self.rows = rows
+    self.layout = layout
+    self.world = world
+    self.team = team
+    self.timer = timer
+    self.random = random
+    self.chunkBytes = chunkBytes
+  }
+
+  /// *Collective.* The estimate of the unnormalised AGOP, (width x width), and of its relative error in the Frobenius norm.
+  /// - Parameters:
+  ///   - a: coefficients (own rows x outputs).
+  ///   - progress: called with the finished share.
+  package func estimate(
+    _ a: Matrix<Double>, progress: (Double) -> Void
+  ) throws -> (agop: Matrix<Double>, relativeError: Double) {
+    let probes = try (0..<Self.probes).map { _ in Matrix<Double>(rows: rows.width, columns: rows.width) }
+    let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
+    let rowBytes = Self.probes * (rows.width + layout.tileRows) * MemoryLayout<T>.stride
+    let chunks = rows.segments.runs(ofAtMost: max(layout.tileRows, chunkBytes / max(1, rowBytes)))
+    let passes = try world.maximum(chunks.count)
+    let part = Matrix<T>(uninitialisedRows: rows.width, columns: rows.width)
+    for pass in 0..<passes {
+      let chunk = SketchChunk(self, pass < chunks.count ? chunks[pass] : [], outputs: a.columns)
+      try circulate(all, chunk) { progress((Double(pass) + $0) / Double(passes)) }
+      chunk.stack.finish(rows, team)
+      for (probe, sum) in probes.enumerated() {
+        team.withThreadedBLAS {
+          addGram(of: chunk.stack.gradients(probe, 0..<chunk.stack.height), beta: 0, intoLower: part.view)
+        }
+        T.accumulate(part.pointer, sum.pointer, part.count)
+      }
+    }
+    for probe in probes { try timer.measure(.communication) { try world.sum(probe.buffer) } }
+    return mean(probes[0], probes[1])
+  }
+
+  /// Takes one chunk past all blocks of X, with their coefficients.
+  private func circulate(
+    _ all: CoefficientBlocks<T>, _ chunk: SketchChunk<T>, progress: (Double) -> Void
+  ) throws {
+    let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
+    var finished = 0
+    try ring.forEachBlock(startingWith: rows, steps: world.size) { owner, block, poke in
+      for segment in block.segments {
+        chunk.add(self, block, segment, all.block(of: owner).rows(segment.rows), poke)
+        progress((Double(finished) + Double(segment.rows.upperBound) / Double(block.rowCount)) / Double(world.size))
+      }
+      finished += 1
+    }
+  }
+
+  /// The mean of two lower triangles, whole, and half their difference relative to it.
+  private func mean(_ x: Matrix<Double>, _ y: Matrix<Double>) -> (Matrix<Double>, Double) {
+    let factor = builder.kernel.gradientFactor * builder.kernel.gradientFactor
+    mirrorLower(x.view)
+    mirrorLower(y.view)
+    var (size, difference) = (0.0, 0.0)
+    for k in 0..<x.count {
+      let (mean, half) = ((x.pointer[k] + y.pointer[k]) / 2, (x.pointer[k] - y.pointer[k]) / 2)
+      size += mean * mean
+      difference += half * half
+      x.pointer[k] = factor * mean
+    }
+    return (x, size > 0 ? (difference / size).squareRoot() : 0)
+  }
+}

@@ -1,0 +1,152 @@
+import LinearAlgebra
+import MPI
+
+/// What the rows of a chunk gather as they meet pieces: T_I = sum over pieces of Q_IJ D_J, and sums of Q's rows by class.
+final class GramTarget<T: Real>: @unchecked Sendable {
+  let segments: [Segment]
+  let range: Range<Int>
+  /// T_I; (chunk rows x width).
+  let product: Matrix<T>
+  /// z_ib of the classes b that are not the row's own; (centres x chunk rows).
+  let classSums: Matrix<Double>
+
+  init(_ panel: GramPanel<T>, width: Int, centres: Int) {
+    segments = panel.segments
+    range = panel.range
+    product = Matrix(rows: range.count, columns: width)
+    classSums = Matrix(rows: centres, columns: range.count)
+  }
+}
+
+/// A chunk of own rows, I, and the pieces J that come by.
+final class GramMeeting<T: Real>: @unchecked Sendable {
+  private let team: ThreadTeam
+  private let panel: GramPanel<T>
+  private let terms: GramTerms<T>
+  private let target: GramTarget<T>
+  /// H^2, then Q, of the pair; (chunk rows x piece rows).
+  private let pairs: Matrix<T>
+  private let scratch: [Scratch]
+  /// z_ja of the piece's rows j from the chunk's classes a != j's own, after `add`; (centres x piece rows), one for each lane.
+  private(set) var pieceSums: [Matrix<Double>] = []
+
+  private struct Scratch {
+    /// A A^T and A B^T + B A^T of a tile.
+    let squares, products: Matrix<T>
+
+    /// So many rows of a tile at a time stay in the second-level cache.
+    static var stripeRows: Int { 128 }
+
+    init(tileRows: Int) {
+      squares = Matrix(uninitialisedRows: Self.stripeRows, columns: tileRows)
+      products = Matrix(uninitialisedRows: Self.stripeRows, columns: tileRows)
+    }
+  }
+
+  init(_ gram: GramProduct<T>, _ panel: GramPanel<T>, _ terms: GramTerms<T>, _ target: GramTarget<T>, pieceRows: Int) {
+    team = gram.team
+    self.panel = panel
+    self.terms = terms
+    self.target = target
+    pairs = Matrix(uninitialisedRows: panel.range.count, columns: pieceRows)
+    let tileRows = gram.layout.tileRows
+    scratch = (0..<gram.team.count).map { _ in Scratch(tileRows: tileRows) }
+  }
+
+  /// *Local.* T_I += Q_IJ D_J and the class sums of Q_IJ's rows and columns.
+  /// - Parameters:
+  ///   - own: the chunk's segments to use, one after another.
+  ///   - isOwn: the piece is the beginning of `own`: each pair of its rows counts once, the diagonal by half.
+  func add(_ piece: GramPiece<T>, _ own: [Segment], isOwn: Bool, _ poke: @escaping () -> Void) {
+    let centres = target.classSums.rows
+    pieceSums = (0..<team.count).map { _ in Matrix(rows: centres, columns: piece.rowRange.count) }
+    let range = own.rowRange
+    let q = pairs.reshaped(rows: range.count, columns: piece.rowRange.count)
+    multiplyWeights(panel.weights(range), piece.weights, isOwn, into: q, poke)
+    let pokeFromMain = MainLane(poke)
+    team.forEach(0..<own.count) { index, lane in
+      let segment = own[index]
+      for column in piece.segments {
+        let tile = q.rows(segment.rows.shifted(by: -range.lowerBound))
+          .columns(column.rows.shifted(by: -piece.rowRange.lowerBound))
+        if isOwn && column.rows.lowerBound > segment.rows.lowerBound {
+          tile.fill(0)
+          continue
+        }
+        self.finish(tile, segment, piece, column, lane)
+        if isOwn && column == segment { self.keepLower(tile, segment) }
+      }
+      pokeFromMain(lane)
+    }
+    multiplyRows(q, piece, range, isOwn, poke)
+  }
+
+  /// (H^2)_IJ = H_I H_J^T; of the square of an own piece the lower triangle.
+  private func multiplyWeights(
+    _ h: MatrixView<T>, _ other: MatrixView<T>, _ isOwn: Bool, into out: MatrixView<T>, _ poke: () -> Void
+  ) {
+    team.withThreadedBLAS {
+      let square = isOwn ? other.rows : 0
+      if isOwn { addOuterGram(of: other, beta: 0, intoLower: out.rows(0..<square)) }
+      for rows in (square..<h.rows).pieces(ofAtMost: Self.stripRows) {
+        poke()
+        multiply(h.rows(rows), other, transposeB: true, into: out.rows(rows))
+      }
+    }
+  }
+
+  /// T_I += Q_IJ D_J; the square of an own piece without most of the zeros above its diagonal.
+  private func multiplyRows(
+    _ q: MatrixView<T>, _ piece: GramPiece<T>, _ range: Range<Int>, _ isOwn: Bool, _ poke: () -> Void
+  ) {
+    let out = target.product.rows(range.shifted(by: -target.range.lowerBound))
+    let x = piece.deviations
+    team.withThreadedBLAS {
+      if isOwn {
+        for segment in piece.segments {
+          let rows = segment.rows.shifted(by: -range.lowerBound)
+          multiply(
+            q.rows(rows).columns(0..<rows.upperBound), x.rows(0..<rows.upperBound), beta: 1, into: out.rows(rows))
+        }
+      }
+      for rows in ((isOwn ? x.rows : 0)..<q.rows).pieces(ofAtMost: Self.stripRows) {
+        poke()
+        multiply(q.rows(rows), x, beta: 1, into: out.rows(rows))
+      }
+    }
+  }
+
+  /// Rows of one call of BLAS: between two of them messages are moved on.
+  private static var stripRows: Int { 2048 }
+
+  /// Turns a tile of H^2 into one of Q (without the diagonal's |b_i|^2) and adds up its rows and columns, unless both sides are of
+  /// one class.
+  private func finish(_ tile: MatrixView<T>, _ row: Segment, _ piece: GramPiece<T>, _ column: Segment, _ lane: Int) {
+    let rowPlace = row.rows.shifted(by: panel.place.lowerBound - panel.range.lowerBound)
+    let columnPlace = column.rows.shifted(by: piece.shardStart)
+    let h = panel.weights(row.rows).columns(columnPlace)
+    for stripe in (0..<tile.rows).pieces(ofAtMost: Scratch.stripeRows) {
+      let samples = stripe.shifted(by: rowPlace.lowerBound)
+      let squares = scratch[lane].squares.reshaped(rows: stripe.count, columns: tile.columns)
+      let products = scratch[lane].products.reshaped(rows: stripe.count, columns: tile.columns)
+      multiply(terms.coefficients(samples), terms.coefficients(columnPlace), transposeB: true, into: squares)
+      multiply(terms.both(samples), terms.swapped(columnPlace), transposeB: true, into: products)
+      pairWeights(tile.rows(stripe), times: squares, minus: products, times: h.rows(stripe))
+    }
+    guard row.centre != column.centre else { return }
+    let (ownSums, otherSums) = (target.classSums, pieceSums[lane])
+    addSums(
+      of: tile,
+      rows: ownSums.pointer + column.centre * ownSums.columns + row.rows.lowerBound - target.range.lowerBound,
+      columns: otherSums.pointer + row.centre * otherSums.columns + column.rows.lowerBound - piece.rowRange.lowerBound)
+  }
+
+  /// Of a tile on the diagonal: nothing above, half of the diagonal, which here gets its |b_i|^2.
+  private func keepLower(_ tile: MatrixView<T>, _ segment: Segment) {
+    let first = segment.rows.lowerBound + panel.place.lowerBound - panel.range.lowerBound
+    for i in 0..<tile.rows {
+      tile[i, i] = (tile[i, i] + terms.squaredProduct(first + i)) / 2
+      for j in (i + 1)..<tile.columns where i + 1 < tile.columns { tile[i, j] = 0 }
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import LinearAlgebra
+import MPI
+
+/// The gradient's weights between a chunk of this rank's rows and all samples, H_I; (chunk rows x samples).
+final class GramPanel<T: Real>: @unchecked Sendable {
+  let chunk: Int
+  let segments: [Segment]
+  /// Rows of the shard.
+  let range: Range<Int>
+  /// Their place among all samples.
+  let place: Range<Int>
+  /// H_I: columns in the class-sorted order of all samples.
+  let weights: Matrix<T>
+
+  /// *Local.* Memory only.
+  init(chunk: Int, segments: [Segment], shard: Range<Int>, columns: Int) {
+    self.chunk = chunk
+    self.segments = segments
+    range = segments.rowRange
+    place = (shard.lowerBound + range.lowerBound)..<(shard.lowerBound + range.upperBound)
+    weights = Matrix(uninitialisedRows: range.count, columns: columns)
+  }
+
+  /// The weights of these rows of the shard.
+  func weights(_ rows: Range<Int>) -> MatrixView<T> {
+    weights.rows((rows.lowerBound - range.lowerBound)..<(rows.upperBound - range.lowerBound))
+  }
+
+  /// *Collective.* Fills H_I as the blocks of X pass round the ring. - Parameter finished: called with the columns that are new.
+  func build(_ gram: GramProduct<T>, finished: (Int) -> Void) throws {
+    let ring = BlockRing<T>(world: gram.world, layout: gram.layout, team: gram.team, timer: gram.timer)
+    let runs = segments.runs(ofAtMost: gram.pieceRows)
+    try ring.forEachBlock(startingWith: gram.rows, steps: gram.world.size) { owner, block, poke in
+      let isOwn = owner == gram.world.rank
+      for columns in columnRuns(of: block, isOwn, gram.pieceRows) {
+        for rows in runs {
+          build(gram, rows, block, columns, gram.layout.shard(of: owner).lowerBound, isOwn, poke)
+        }
+        finished(columns.rowRange.count)
+      }
+    }
+  }
+
+  /// A block's segments in runs; the chunk's own ones in the same runs as its rows.
+  private func columnRuns(of block: CentredRows<T>, _ isOwn: Bool, _ limit: Int) -> [[Segment]] {
+    guard isOwn else { return block.segments.runs(ofAtMost: limit) }
+    let before = block.segments.filter { $0.rows.upperBound <= range.lowerBound }
+    let after = block.segments.filter { $0.rows.lowerBound >= range.upperBound && !holds($0) }
+    return [before, segments, after].flatMap { $0.runs(ofAtMost: limit) }
+  }
+
+  /// A rectangle of the panel: the inner products by one large product, the rest by tiles. Of two own segments of the chunk only one
+  /// order is computed, the other copied.
+  private func build(
+    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, _ columns: [Segment], _ first: Int, _ isOwn: Bool,
+    _ poke: @escaping () -> Void
+  ) {
+    let tiles = rows.flatMap { row in
+      columns.filter { !(isOwn && holds($0) && $0.rows.lowerBound > row.rows.lowerBound) }.map { (row, $0) }
+    }
+    let groups = isOwn && rows.first == columns.first ? rows.map { [$0] } : [rows]
+    gram.team.withThreadedBLAS {
+      for group in groups {
+        // Nothing, all columns, or on the diagonal those up to the row's own segment.
+        let needed = tiles.filter { $0.0 == group.first }.map(\.1).rowRange
+        let out = weights(group.rowRange).columns(needed.shifted(by: first))
+        multiply(
+          gram.rows.deviations.rows(group.rowRange), block.deviations.rows(needed), transposeB: true, into: out)
+        poke()
+      }
+    }
+    let pokeFromMain = MainLane(poke)
+    let (own, builder) = (gram.rows, gram.builder)
+    gram.team.forEach(0..<tiles.count) { index, lane in
+      let (row, column) = tiles[index]
+      let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
+      builder.finish(.gradientWeight, own, row, block, column, products: out, lane: lane)
+      if isOwn && row != column && self.holds(column) {
+        transpose(out, into: self.weights(column.rows).columns(row.rows.shifted(by: first)))
+      }
+      pokeFromMain(lane)
+    }
+  }
+
+  private func holds(_ segment: Segment) -> Bool { range.contains(segment.rows.lowerBound) }
+
+  /// *Local.* B_I = H_I A (chunk rows x outputs), in double; and to `total` what the means alone give. With S_ibc = sum over samples j of
+  /// class b of H_ij A_jc, row i of class a has the gradient sum over b of W_ibc m_b: W = S but for b = a, where W_iac =
+  /// -(sum over b != a of S_ibc).
+  func classSums(_ gram: GramProduct<T>, _ terms: GramTerms<T>, into total: GramTotal<T>) -> Matrix<Double> {
+    let products = Matrix<Double>(rows: range.count, columns: terms.outputs)
+    let centres = gram.rows.centres.rows
+    let squares = (0..<gram.team.count).map { _ in Matrix<Double>(rows: centres, columns: centres) }
+    let layout = gram.layout
+    gram.team.forEach(0..<segments.count) { index, lane in
+      let segment = self.segments[index]
+      let sums = self.sums(segment, layout, terms, centres)
+      for (k, i) in segment.rows.enumerated() {
+        let s = sums.rows(k..<(k + 1)).reshaped(rows: centres, columns: terms.outputs)
+        let b = products.row(i - self.range.lowerBound)
+        for c in b.indices {
+          for centre in 0..<centres { b[c] += s[centre, c] }
+          s[segment.centre, c] -= b[c]
+        }
+        multiply(s, s, transposeB: true, beta: 1, into: squares[lane].view)
+      }
+    }
+    for square in squares { for k in 0..<square.count { total.means.pointer[k] += square.pointer[k] } }
+    return products
+  }
+
+  /// S of one segment, (rows x (centres outputs)).
+  private func sums(_ segment: Segment, _ layout: Layout, _ terms: GramTerms<T>, _ centres: Int) -> Matrix<Double> {
+    let sums = Matrix<Double>(rows: segment.rows.count, columns: centres * terms.outputs)
+    let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: terms.outputs)
+    let h = weights(segment.rows)
+    for rank in 0..<layout.ranks {
+      let first = layout.shard(of: rank).lowerBound
+      for column in layout.segments(of: rank) {
+        let place = column.rows.shifted(by: first)
+        multiply(h.columns(place), terms.coefficients(place), into: product.view)
+        for i in 0..<product.rows {
+          T.accumulate(
+            product.pointer + i * product.columns, sums.pointer + i * sums.columns + column.centre * terms.outputs,
+            terms.outputs)
+        }
+      }
+    }
+    return sums
+  }
+}
+
+extension Range<Int> {
+  func shifted(by offset: Int) -> Range { (lowerBound + offset)..<(upperBound + offset) }
+}
+
+/// A and B = H A of all samples, side by side in both orders: (A B)(B A)^T = A B^T + B A^T.
+final class GramTerms<T: Real>: @unchecked Sendable {
+  let outputs: Int
+  /// (samples x (2 outputs)) each.
+  private let ab, ba: Matrix<T>
+
+  /// *Collective.* B is 0 until it is learnt. - Parameter a: (own rows x outputs)
+  init(_ a: Matrix<Double>, _ layout: Layout, _ world: Communicator, _ timer: PhaseTimer) throws {
+    outputs = a.columns
+    ab = Matrix(rows: layout.sampleCount, columns: 2 * outputs)
+    ba = Matrix(rows: layout.sampleCount, columns: 2 * outputs)
+    let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
+    for rank in 0..<layout.ranks {
+      let (block, first) = (all.block(of: rank), layout.shard(of: rank).lowerBound)
+      for i in 0..<block.rows {
+        for c in 0..<outputs {
+          ab[first + i, c] = block[i, c]
+          ba[first + i, outputs + c] = block[i, c]
+        }
+      }
+    }
+  }
+
+  /// *Collective.* Takes in all ranks' products. - Parameters:
+  ///   - own: rows of B.
+  ///   - place: where they belong among all samples.
+  func learn(_ own: Matrix<Double>, at place: Range<Int>, _ world: Communicator, _ timer: PhaseTimer) throws {
+    let all = Matrix<T>(rows: ab.rows, columns: outputs)
+    for (k, i) in place.enumerated() { for c in 0..<outputs { all[i, c] = T(own[k, c]) } }
+    try timer.measure(.communication) { try world.sum(all.buffer) }
+    for i in 0..<ab.rows {
+      for c in 0..<outputs {
+        ab[i, outputs + c] += all[i, c]
+        ba[i, c] += all[i, c]
+      }
+    }
+  }
+
+  /// A of some samples.
+  func coefficients(_ samples: Range<Int>) -> MatrixView<T> { ab.rows(samples).columns(0..<outputs) }
+
+  /// (A B) of some samples.
+  func both(_ samples: Range<Int>) -> MatrixView<T> { ab.rows(samples) }
+
+  /// (B A) of some samples.
+  func swapped(_ samples: Range<Int>) -> MatrixView<T> { ba.rows(samples) }
+
+  /// |b_i|^2 of one sample.
+  func squaredProduct(_ sample: Int) -> T {
+    var sum = 0.0
+    for b in ba.rows(sample..<(sample + 1)).columns(0..<outputs).row(0) { sum += Double(b) * Double(b) }
+    return T(sum)
+  }
+}

@@ -1,0 +1,99 @@
+import LinearAlgebra
+import MPI
+
+/// How the Gram route cuts the rows of all ranks; the same on all of them.
+///
+/// A rank's rows are taken in chunks, whose weights against all samples are held at once, and a chunk travels to other ranks
+/// in pieces. Both are runs of segments.
+struct GramPlan {
+  let layout: Layout
+  /// [rank][chunk], its pieces.
+  private let pieces: [[[[Segment]]]]
+
+  init(layout: Layout, chunkRows: Int, pieceRows: Int) {
+    self.layout = layout
+    pieces = (0..<layout.ranks).map { rank in
+      layout.segments(of: rank).runs(ofAtMost: chunkRows).map { $0.runs(ofAtMost: pieceRows) }
+    }
+  }
+
+  /// Chunks of the rank that has most.
+  var chunks: Int { pieces.map(\.count).max() ?? 0 }
+
+  /// Pieces of a chunk, on the rank that has most.
+  func pieces(ofChunk chunk: Int) -> Int {
+    pieces.map { chunk < $0.count ? $0[chunk].count : 0 }.max() ?? 0
+  }
+
+  /// The segments of a rank's chunk; none where it has fewer chunks.
+  func chunk(_ chunk: Int, of rank: Int) -> [Segment] {
+    chunk < pieces[rank].count ? pieces[rank][chunk].flatMap { $0 } : []
+  }
+
+  func piece(_ piece: Int, ofChunk chunk: Int, of rank: Int) -> [Segment] {
+    guard chunk < pieces[rank].count, piece < pieces[rank][chunk].count else { return [] }
+    return pieces[rank][chunk][piece]
+  }
+
+  /// Rows of the largest piece of all.
+  var largestPiece: Int { pieces.flatMap { $0 }.flatMap { $0 }.map(\.rowRange.count).max() ?? 0 }
+}
+
+/// The Gram route's memory on the rank that holds most.
+struct GramMemory {
+  let layout: Layout
+  let width: Int
+  let outputs: Int
+  let pieceRows: Int
+  let elementBytes: Int
+
+  /// Bytes of each row of a chunk, with one panel in memory or two.
+  private func rowBytes(panels: Int) -> Int {
+    elementBytes * (panels * layout.sampleCount + width + pieceRows) + 8 * (layout.classCount + outputs)
+  }
+
+  /// Bytes whatever the chunk: M, A and B of all samples, pieces under way.
+  private var fixedBytes: Int {
+    let n = layout.sampleCount
+    let travelling = layout.ranks > 1 ? 2 * min(pieceRows, layout.largestShard) * (n + width) : 0
+    return (16 + elementBytes) * width * width + elementBytes * (5 * n * outputs + travelling)
+  }
+
+  /// Bytes where a rank's rows are one chunk.
+  var wholeBytes: Int { fixedBytes + layout.largestShard * rowBytes(panels: 1) }
+
+  /// Rows of a chunk: all, or where that does not fit, as many as leave room for a second panel.
+  func chunkRows(within bytes: Int) -> Int {
+    if wholeBytes <= bytes { return max(1, layout.largestShard) }
+    return max(1, min(layout.largestShard, (bytes - fixedBytes) / rowBytes(panels: 2)))
+  }
+}
+
+extension [Segment] {
+  /// From the first segment's first row to the last one's end.
+  var rowRange: Range<Int> {
+    guard let first, let last else { return 0..<0 }
+    return first.rows.lowerBound..<last.rows.upperBound
+  }
+
+  /// The segments in consecutive runs of at most `limit` rows, unless a single one has more.
+  func runs(ofAtMost limit: Int) -> [[Segment]] {
+    var result: [[Segment]] = []
+    for segment in self {
+      if let run = result.last, run.rowRange.count + segment.rows.count <= limit {
+        result[result.count - 1].append(segment)
+      } else {
+        result.append([segment])
+      }
+    }
+    return result
+  }
+
+  /// The segments of the first half of the rows, and the others.
+  var halves: (first: [Segment], second: [Segment]) {
+    let range = rowRange
+    let middle =
+      firstIndex { $0.rows.lowerBound + $0.rows.upperBound > range.lowerBound + range.upperBound } ?? count
+    return (Array(prefix(middle)), Array(suffix(from: middle)))
+  }
+}

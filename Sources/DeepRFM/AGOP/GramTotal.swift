@@ -1,0 +1,76 @@
+import LinearAlgebra
+import MPI
+
+/// A rank's part of M, in double precision: M = D^T Q D + Y^T m + m^T Y + m^T C m, with m the class means.
+final class GramTotal<T: Real> {
+  /// D^T Q D, lower triangle; (width x width).
+  private let deviations: Matrix<Double>
+  /// Y = sum over rows i of z_i delta_i^T; (centres x width).
+  private let cross: Matrix<Double>
+  /// C; (centres x centres).
+  let means: Matrix<Double>
+
+  init(rows: CentredRows<T>) {
+    deviations = Matrix(rows: rows.width, columns: rows.width)
+    cross = Matrix(rows: rows.centres.rows, columns: rows.width)
+    means = Matrix(rows: rows.centres.rows, columns: rows.centres.rows)
+  }
+
+  /// *Local.* What a chunk has gathered: D_I^T T_I + T_I^T D_I and its rows' part of Y.
+  func add(_ target: GramTarget<T>, _ rows: CentredRows<T>, _ team: ThreadTeam) {
+    let x = rows.deviations.rows(target.range)
+    let part = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
+    team.withThreadedBLAS { multiply(x, target.product.view, transposeA: true, into: part.view) }
+    let flipped = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
+    let m = deviations
+    team.forEachPart(of: m.rows) { rows, _ in
+      transpose(part.view.columns(rows), into: flipped.rows(rows))
+      for i in rows {
+        T.accumulate(part.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
+        T.accumulate(flipped.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
+      }
+    }
+    add([target.classSums], target.segments, x, team)
+  }
+
+  /// *Local.* Y += Z D for some rows. A row's own class gets minus the sum of the others: rows of Q sum to 0.
+  /// - Parameters:
+  ///   - parts: Z is their sum, (centres x rows) each; changed.
+  ///   - segments: of the rows, in order.
+  func add(_ parts: [Matrix<Double>], _ segments: [Segment], _ x: MatrixView<T>, _ team: ThreadTeam) {
+    let z = parts[0]
+    for part in parts.dropFirst() { for k in 0..<z.count { z.pointer[k] += part.pointer[k] } }
+    for segment in segments {
+      for i in segment.rows.shifted(by: -segments.rowRange.lowerBound) {
+        var others = 0.0
+        for b in 0..<z.rows { others += z[b, i] }
+        z[segment.centre, i] = -others
+      }
+    }
+    let wide = Matrix<Double>(uninitialisedRows: min(x.rows, 256), columns: x.columns)
+    for rows in (0..<x.rows).pieces(ofAtMost: 256) {
+      for (k, i) in rows.enumerated() { T.widen(x.pointer + i * x.stride, wide.pointer + k * wide.columns, x.columns) }
+      team.withThreadedBLAS {
+        multiply(z.view.columns(rows), wide.rows(0..<rows.count), beta: 1, into: cross.view)
+      }
+    }
+  }
+
+  /// *Collective.*
+  func sum(over world: Communicator) throws {
+    for matrix in [deviations, cross, means] { try world.sum(matrix.buffer) }
+  }
+
+  /// *Local.* M times a factor, once all ranks' parts are summed.
+  func finished(_ centres: Matrix<Double>, factor: Double, _ team: ThreadTeam) -> Matrix<Double> {
+    // Y^T m + m^T Y + m^T C m = V^T m + m^T V with V = Y + C m / 2, C being symmetric.
+    multiply(means.view, centres.view, alpha: 0.5, beta: 1, into: cross.view)
+    let mixed = Matrix<Double>(uninitialisedRows: centres.columns, columns: centres.columns)
+    team.withThreadedBLAS { multiply(cross.view, centres.view, transposeA: true, into: mixed.view) }
+    for i in 0..<mixed.rows {
+      for j in 0...i { deviations[i, j] = factor * (deviations[i, j] + mixed[i, j] + mixed[j, i]) }
+    }
+    mirrorLower(deviations.view)
+    return deviations
+  }
+}

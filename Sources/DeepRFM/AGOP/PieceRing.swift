@@ -1,0 +1,104 @@
+import LinearAlgebra
+import MPI
+
+/// Some rows of a panel with their rows of X.
+struct GramPiece<T: Real> {
+  let segments: [Segment]
+  /// Place of the shard's first row among all samples.
+  let shardStart: Int
+  /// H_J; (rows x samples).
+  let weights: MatrixView<T>
+  /// (rows x width)
+  let deviations: MatrixView<T>
+
+  /// Rows of their shard.
+  var rowRange: Range<Int> { segments.rowRange }
+
+  /// The segments that lie in these rows of the shard, and what belongs to them.
+  func limited(to rows: Range<Int>) -> GramPiece {
+    let inside = segments.filter { rows.contains($0.rows.lowerBound) }
+    let part = inside.isEmpty ? 0..<0 : inside.rowRange.shifted(by: -rowRange.lowerBound)
+    return GramPiece(
+      segments: inside, shardStart: shardStart, weights: weights.rows(part), deviations: deviations.rows(part))
+  }
+}
+
+/// The ranks in a circle, pieces of their panels passed on while the last one is worked on.
+final class PieceRing<T: Real> {
+  private let plan: GramPlan
+  private let rows: CentredRows<T>
+  private let world: Communicator
+  private let timer: PhaseTimer
+  /// Memory for pieces that travel, weights and rows.
+  private var spare: [(weights: Matrix<T>, deviations: Matrix<T>)] = []
+
+  init(plan: GramPlan, rows: CentredRows<T>, world: Communicator, timer: PhaseTimer) {
+    self.plan = plan
+    self.rows = rows
+    self.world = world
+    self.timer = timer
+  }
+
+  /// *Collective.* Calls `body` with the piece of rank p, p + 1, ..., p + steps - 1 around the circle, on rank p.
+  func forEachPiece(
+    _ index: Int, of panel: GramPanel<T>, steps: Int,
+    _ body: (_ owner: Int, _ piece: GramPiece<T>, _ poke: @escaping () -> Void) throws -> Void
+  ) throws {
+    let (before, after) = ((world.rank + world.size - 1) % world.size, (world.rank + 1) % world.size)
+    var piece = ownPiece(index, of: panel)
+    for step in 0..<steps {
+      let owner = (world.rank + step) % world.size
+      guard step + 1 < steps else { return try body(owner, piece, {}) }
+      let next = incomingPiece(index, ofChunk: panel.chunk, of: (owner + 1) % world.size)
+      let messages = RequestGroup()
+      do {
+        for (incoming, outgoing, tag) in [(next.weights, piece.weights, 5), (next.deviations, piece.deviations, 6)] {
+          messages.add(try world.startReceive(incoming.elements, from: after, tag: Int32(tag)))
+          messages.add(try world.startSend(UnsafeBufferPointer(outgoing.elements), to: before, tag: Int32(tag)))
+        }
+        // A failure to make progress comes to light in waitAll.
+        try body(owner, piece, { _ = try? messages.poke() })
+        try timer.measure(.communication) { try messages.waitAll() }
+      } catch {
+        messages.abandonAll()
+        throw error
+      }
+      piece = next
+    }
+  }
+
+  private func ownPiece(_ index: Int, of panel: GramPanel<T>) -> GramPiece<T> {
+    let segments = plan.piece(index, ofChunk: panel.chunk, of: world.rank)
+    let range = segments.isEmpty ? panel.range.lowerBound..<panel.range.lowerBound : segments.rowRange
+    return GramPiece(
+      segments: segments, shardStart: panel.place.lowerBound - panel.range.lowerBound, weights: panel.weights(range),
+      deviations: rows.deviations.rows(range))
+  }
+
+  /// Memory for a rank's piece: two sets take turns, one worked on and sent, one arriving.
+  private func incomingPiece(_ index: Int, ofChunk chunk: Int, of rank: Int) -> GramPiece<T> {
+    if spare.count < 2 {
+      spare.append(
+        (
+          Matrix(uninitialisedRows: plan.largestPiece, columns: plan.layout.sampleCount),
+          Matrix(uninitialisedRows: plan.largestPiece, columns: rows.width)
+        ))
+    } else {
+      spare.swapAt(0, 1)
+    }
+    let memory = spare[spare.count - 1]
+    let segments = plan.piece(index, ofChunk: chunk, of: rank)
+    let count = segments.rowRange.count
+    return GramPiece(
+      segments: segments, shardStart: plan.layout.shard(of: rank).lowerBound, weights: memory.weights.rows(0..<count),
+      deviations: memory.deviations.rows(0..<count))
+  }
+}
+
+extension MatrixView {
+  /// All elements of whole rows, which lie one behind the other.
+  fileprivate var elements: UnsafeMutableBufferPointer<Element> {
+    precondition(stride == columns)
+    return UnsafeMutableBufferPointer(start: pointer, count: rows * columns)
+  }
+}

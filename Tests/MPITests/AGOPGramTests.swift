@@ -1,0 +1,93 @@
+import DeepRFM
+import LinearAlgebra
+import MPI
+import Testing
+
+/// The Gram route against the definition, pair by pair, and against the class route.
+@Suite(.serialized) struct AGOPGramTests {
+  private func gram<T: Real>(
+    _ shape: Shape, _ kernel: Kernel, _ x: Matrix<Double>, _ a: Matrix<Double>, _ world: Communicator, _ type: T.Type,
+    memoryBytes: Int = 8 << 30, pieceRows: Int = 9
+  ) throws -> Matrix<Double> {
+    let problem = try Problem<T>(x, classCounts: shape.classCounts, world: world, tileRows: shape.tileRows)
+    let route = problem.gram(kernel, memoryBytes: memoryBytes, pieceRows: pieceRows)
+    var last = 0.0
+    return try route.agop(problem.own(a)) { share in
+      #expect(share >= last && share <= 1)
+      last = share
+    }
+  }
+
+  private func coefficients(_ shape: Shape, outputs: Int? = nil) -> Matrix<Double> {
+    noise(shape.classCounts.reduce(0, +), outputs ?? shape.classCounts.count, seed: 51)
+  }
+
+  @Test(arguments: Shape.all, Kernel.both) func plainLoops(shape: Shape, kernel: Kernel) throws {
+    let (x, a) = (shape.samples(), coefficients(shape))
+    let expected = Plain.agop(kernel, x, a)
+    let world = try TestWorld.all
+    let double = try gram(shape, kernel, x, a, world, Double.self)
+    #expect(relativeError(double, expected) < 1e-12)
+    for k in 0..<double.rows { for l in 0..<k { #expect(double[k, l] == double[l, k]) } }
+    #expect(relativeError(try gram(shape, kernel, x, a, world, Float.self), expected) < 1e-5)
+  }
+
+  /// Every rank's rows in one chunk or many, in pieces of one segment or many: what meets what must not matter.
+  @Test(arguments: Shape.all, [(0, 1), (0, 9), (20_000, 9), (40_000, 5)])
+  func chunksAndPieces(shape: Shape, sizes: (memory: Int, piece: Int)) throws {
+    let (x, a, kernel) = (shape.samples(), coefficients(shape), Kernel.both[0])
+    let expected = Plain.agop(kernel, x, a)
+    let result = try gram(
+      shape, kernel, x, a, TestWorld.all, Double.self, memoryBytes: sizes.memory, pieceRows: sizes.piece)
+    #expect(relativeError(result, expected) < 1e-12)
+  }
+
+  @Test(arguments: Shape.all, Kernel.both) func oneRankSaysTheSame(shape: Shape, kernel: Kernel) throws {
+    let world = try TestWorld.all
+    let alone = try world.split(color: world.rank, key: 0)
+    let (x, a) = (shape.samples(), coefficients(shape))
+    let all = try gram(shape, kernel, x, a, world, Double.self)
+    #expect(relativeError(all, try gram(shape, kernel, x, a, alone, Double.self)) < 1e-12)
+    let sums = try world.allGather(Array(all.buffer))
+    #expect(sums.allSatisfy { $0 == sums[0] })
+  }
+
+  /// Outputs need not be classes.
+  @Test(arguments: [1, 3, 17]) func outputs(count: Int) throws {
+    let shape = Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5)
+    let (x, a) = (shape.samples(), coefficients(shape, outputs: count))
+    let result = try gram(shape, Kernel.both[0], x, a, TestWorld.all, Double.self)
+    #expect(relativeError(result, Plain.agop(Kernel.both[0], x, a)) < 1e-12)
+  }
+
+  /// Classes far smaller than the distance between them: their weights are large and nearly cancel.
+  @Test(arguments: [1e-1, 1e-3, 1e-5], Kernel.both) func collapsed(spread: Double, kernel: Kernel) throws {
+    let shape = Shape(classCounts: [40, 1, 0, 33, 52], tileRows: 16)
+    let x = shape.samples(width: 24, spread: spread)
+    let a = coefficients(shape)
+    // The problem's own rows: float32 must not be blamed for the rounding of its input.
+    let problem = try Problem<Float>(x, classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
+    let exact = try Problem<Double>(x, classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
+    let expected = Plain.agop(kernel, x, a)
+    let rounded = try Plain.agop(kernel, problem.wholeRows(), a)
+    let gram = problem.gram(kernel, pieceRows: 40)
+    let float = try gram.agop(problem.own(a)) { _ in }
+    let byClass = try problem.gradients(kernel).agop(problem.own(a)) { _ in }
+    let double = try exact.gram(kernel, pieceRows: 40).agop(exact.own(a)) { _ in }
+    #expect(relativeError(double, expected) < 1e-10)
+    #expect(relativeError(byClass, rounded) < 1e-6)
+    #expect(relativeError(float, rounded) < 1e-5)
+    #expect(relativeError(float, byClass) < 1e-5)
+    if problem.world.rank == 0 {
+      print(
+        "collapsed", spread, kernel.kind, "double", relativeError(double, expected), "class",
+        relativeError(byClass, rounded), "gram", relativeError(float, rounded))
+    }
+  }
+
+  @Test func oneSampleHasNoGradient() throws {
+    let shape = Shape(classCounts: [0, 1])
+    let m = try gram(shape, Kernel.both[0], shape.samples(), coefficients(shape), TestWorld.all, Double.self)
+    #expect(m.buffer.allSatisfy { $0 == 0 })
+  }
+}
