@@ -5,9 +5,10 @@ import MPI
 func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: MachineLimits) throws -> BenchReport {
   let route = problem.options.agop == .auto ? AGOPRoute.class : problem.options.agop
   let coefficients = problem.randomCoefficients()
+  var error = 0.0
   let medians = try limits.measurement.alternate([
     try limits.gemm(T.self),
-    { try limits.measurement.seconds { _ = try problem.agop(route, coefficients) } },
+    { try limits.measurement.seconds { error = try problem.runAGOP(route, coefficients) } },
   ])
   let (gemm, seconds) = (medians[0], medians[1])
   let rate = problem.operations(of: route) / seconds
@@ -17,6 +18,7 @@ func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: Ma
   report.add("gflops", value: rate * 1e-9, "its rate, the route's own operations", .gigaflops)
   report.add("gemmGflops", value: gemm * 1e-9, "matrix product, all ranks at once", .gigaflops)
   report.add("fractionOfGemm", value: rate / gemm, "of the matrix product", .share)
+  if route == .sketch { report.add("relativeError", value: error, "estimated relative error", .plain) }
   return report
 }
 
@@ -30,22 +32,35 @@ extension BenchProblem {
     return a
   }
 
-  /// *Collective.*
-  fileprivate func agop(_ route: AGOPRoute, _ coefficients: Matrix<Double>) throws -> Matrix<Double> {
+  /// *Collective.* The sketch's estimate of its own relative error; 0 for what is exact.
+  fileprivate func runAGOP(_ route: AGOPRoute, _ coefficients: Matrix<Double>) throws -> Double {
     let builder = TileBuilder<T>(
       kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
-    return try ClassGradients(
-      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer
-    ).agop(coefficients, progress: { _ in })
+    switch route {
+    case .auto, .class:
+      _ = try ClassGradients(
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer
+      ).agop(coefficients, progress: { _ in })
+    case .gram:
+      _ = try GramProduct(
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer
+      ).agop(coefficients, progress: { _ in })
+    case .sketch:
+      let random = RandomStream(seed: options.seed, layer: 1, purpose: .sketch)
+      return try GradientSketch(
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, random: random
+      ).estimate(coefficients, progress: { _ in }).relativeError
+    }
+    return 0
   }
 
   /// What the route's formula costs (NUMERICS, section 5).
   fileprivate func operations(of route: AGOPRoute) -> Double {
-    switch route {
+    let probes = Double(GradientSketch<T>.probes)
+    return switch route {
     case .auto, .class: 2 * n * n * k * d + n * d * d * k
     case .gram: n * n * n + 2 * n * n * d
-    // One combination of the outputs stands for all.
-    case .sketch: 2 * n * n * d + n * d * d
+    case .sketch: (2 + 2 * probes) * n * n * d + probes * n * d * d
     }
   }
 }

@@ -113,9 +113,6 @@ extension BenchOptions {
       throw InputError("--data goes with --dataset")
     }
     if peers && kind != .solve { throw InputError("--peers goes with bench solve") }
-    if kind == .agop && [.gram, .sketch].contains(agop) {
-      throw InputError("--agop \(agop.rawValue) is not in this version (\(version))")
-    }
   }
 
   /// Checks what depends on the number of ranks. Throws `InputError`, on every rank the same.
