@@ -17,7 +17,13 @@ let package = Package(
     .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .target(name: "CElementwise", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-mprefer-vector-width=512"])]),
+    .target(
+      name: "CElementwise",
+      cSettings: [
+        .unsafeFlags([
+          "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-mprefer-vector-width=512",
+        ])
+      ]),
     .target(name: "CDigits", exclude: ["digits.bin"]),
 
     .target(name: "MPI", dependencies: ["COpenMPI"], swiftSettings: settings),
@@ -28,7 +34,8 @@ let package = Package(
     .executableTarget(name: "deeprfm", dependencies: ["DeepRFM", "MPI", "LinearAlgebra"], swiftSettings: settings),
 
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
-    .testTarget(name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI", "CZlib"], swiftSettings: settings),
+    .testTarget(
+      name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI", "CZlib"], swiftSettings: settings),
     .testTarget(name: "MPITests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI"], swiftSettings: settings),
   ]
 )

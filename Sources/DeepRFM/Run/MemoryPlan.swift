@@ -129,7 +129,8 @@ public struct MemoryPlan: Sendable, Equatable {
   /// One line for the user.
   public var summary: String {
     let percent = Int((storedShare * 100).rounded(.down))
-    return "memory a rank: \(Format.bytes(peak)) of \(Format.bytes(budget)), \(Format.bytes(tileBudget)) of it kernel tiles"
+    return
+      "memory a rank: \(Format.bytes(peak)) of \(Format.bytes(budget)), \(Format.bytes(tileBudget)) of it kernel tiles"
       + (percent == 100 ? "" : " (\(percent) % stored, the rest made again for each product)")
       + ", \(preconditionerRank) preconditioner columns"
   }
