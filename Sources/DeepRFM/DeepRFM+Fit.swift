@@ -69,18 +69,21 @@ extension Training {
 
   /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank.
   func computeAGOP(
-    _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, progress: (Double) -> Void
-  ) throws -> Matrix<Double> {
-    let builder = TileBuilder<T>(
-      kernel: kernel, centres: samples.rows.centres, tileRows: samples.layout.tileRows, lanes: team.count)
-    let gradients = ClassGradients(
-      builder: builder, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
-      chunkBytes: plan.chunkBytes)
-    let agop = try gradients.agop(fit.coefficients, progress: progress)
+    _ layer: Int, _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, advance: (Double) -> Void
+  ) throws -> AGOPComputation<T>.Result {
+    let computation = AGOPComputation(
+      kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
+      random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
+      gramBytes: plan.gramBytes)
+    let result = try computation.compute(options.agop, fit.coefficients, progress: advance)
+    let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.
     if largest > 0 { for k in 0..<agop.count { agop.pointer[k] /= largest } }
-    return agop
+    if let error = result.error {
+      progress.message("layer \(layer): AGOP sketched, relative error about \(Format.percent(error))")
+    }
+    return result
   }
 
   /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
@@ -124,7 +127,6 @@ extension Training {
     metrics.solver.residual = fit.solution.worstResidual
     metrics.solver.converged = fit.solution.outcome == .converged
     metrics.solver.preconditionerRank = fit.preconditionerRank
-    metrics.agop.route = .class
     return metrics
   }
 

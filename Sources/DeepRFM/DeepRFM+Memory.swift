@@ -12,7 +12,8 @@ extension Training {
     let wanted = options.preconditionerRank ?? RidgeSolver.defaultRank(samples: count)
     let usesPreconditioner = options.solver == .cg && options.preconditioner == .nystrom
     let plan = try MemoryPlan(
-      workload(samples), budget: budget, resident: resident, wantedRank: usesPreconditioner ? min(wanted, count) : 0)
+      workload(samples), budget: budget, resident: resident, agop: options.agop,
+      wantedRank: usesPreconditioner ? min(wanted, count) : 0)
     if layer == 1 || (plan.storedShare < 1) != tilesMadeAgain { progress.message(plan.summary) }
     tilesMadeAgain = plan.storedShare < 1
     return plan

@@ -46,7 +46,7 @@
 }
 
 /// Copies the lower triangle onto the upper one. *Local.*
-public func mirrorLower<T: Scalar>(_ a: MatrixView<T>) {
+@inlinable public func mirrorLower<T: Scalar>(_ a: MatrixView<T>) {
   precondition(a.rows == a.columns)
   let tile = 64  // a block of both triangles stays in the first cache
   for i0 in stride(from: 0, to: a.rows, by: tile) {

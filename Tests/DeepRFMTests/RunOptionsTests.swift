@@ -96,7 +96,7 @@ import Testing
     _ = try train("--dataset \(dataset) --data d")
   }
 
-  @Test(arguments: ["--resume", "--time-limit 1:00:00", "--agop gram", "--agop sketch"])
+  @Test(arguments: ["--resume", "--time-limit 1:00:00"])
   func whatIsNotBuiltSaysSo(line: String) throws {
     #expect(try refusal(line).contains("not in this version"))
   }

@@ -22,7 +22,7 @@ package struct ClassGradients<T: Real> {
 
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, chunkBytes: Int = 512 << 20, runRows: Int = 1600
+    timer: PhaseTimer, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
     self.rows = rows

@@ -45,6 +45,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
 
   init(_ gram: GramProduct<T>, _ panel: GramPanel<T>, _ terms: GramTerms<T>, _ target: GramTarget<T>, pieceRows: Int) {
     team = gram.team
+    stripRows = gram.world.size > 1 ? 2048 : Int(Int32.max)
     self.panel = panel
     self.terms = terms
     self.target = target
@@ -88,7 +89,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
     team.withThreadedBLAS {
       let square = isOwn ? other.rows : 0
       if isOwn { addOuterGram(of: other, beta: 0, intoLower: out.rows(0..<square)) }
-      for rows in (square..<h.rows).pieces(ofAtMost: Self.stripRows) {
+      for rows in (square..<h.rows).pieces(ofAtMost: stripRows) {
         poke()
         multiply(h.rows(rows), other, transposeB: true, into: out.rows(rows))
       }
@@ -109,7 +110,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
             q.rows(rows).columns(0..<rows.upperBound), x.rows(0..<rows.upperBound), beta: 1, into: out.rows(rows))
         }
       }
-      for rows in ((isOwn ? x.rows : 0)..<q.rows).pieces(ofAtMost: Self.stripRows) {
+      for rows in ((isOwn ? x.rows : 0)..<q.rows).pieces(ofAtMost: stripRows) {
         poke()
         multiply(q.rows(rows), x, beta: 1, into: out.rows(rows))
       }
@@ -117,7 +118,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   }
 
   /// Rows of one call of BLAS: between two of them messages are moved on.
-  private static var stripRows: Int { 2048 }
+  private let stripRows: Int
 
   /// Turns a tile of H^2 into one of Q (without the diagonal's |b_i|^2) and adds up its rows and columns, unless both sides are of
   /// one class.

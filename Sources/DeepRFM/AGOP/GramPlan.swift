@@ -39,36 +39,6 @@ struct GramPlan {
   var largestPiece: Int { pieces.flatMap { $0 }.flatMap { $0 }.map(\.rowRange.count).max() ?? 0 }
 }
 
-/// The Gram route's memory on the rank that holds most.
-struct GramMemory {
-  let layout: Layout
-  let width: Int
-  let outputs: Int
-  let pieceRows: Int
-  let elementBytes: Int
-
-  /// Bytes of each row of a chunk, with one panel in memory or two.
-  private func rowBytes(panels: Int) -> Int {
-    elementBytes * (panels * layout.sampleCount + width + pieceRows) + 8 * (layout.classCount + outputs)
-  }
-
-  /// Bytes whatever the chunk: M, A and B of all samples, pieces under way.
-  private var fixedBytes: Int {
-    let n = layout.sampleCount
-    let travelling = layout.ranks > 1 ? 2 * min(pieceRows, layout.largestShard) * (n + width) : 0
-    return (16 + elementBytes) * width * width + elementBytes * (5 * n * outputs + travelling)
-  }
-
-  /// Bytes where a rank's rows are one chunk.
-  var wholeBytes: Int { fixedBytes + layout.largestShard * rowBytes(panels: 1) }
-
-  /// Rows of a chunk: all, or where that does not fit, as many as leave room for a second panel.
-  func chunkRows(within bytes: Int) -> Int {
-    if wholeBytes <= bytes { return max(1, layout.largestShard) }
-    return max(1, min(layout.largestShard, (bytes - fixedBytes) / rowBytes(panels: 2)))
-  }
-}
-
 extension [Segment] {
   /// From the first segment's first row to the last one's end.
   var rowRange: Range<Int> {

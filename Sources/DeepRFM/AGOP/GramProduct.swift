@@ -36,7 +36,7 @@ package struct GramProduct<T: Real> {
 
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, memoryBytes: Int = 8 << 30, pieceRows: Int = 1600
+    timer: PhaseTimer, memoryBytes: Int = 8 << 30, pieceRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
     self.rows = rows
@@ -54,11 +54,10 @@ package struct GramProduct<T: Real> {
   ///   - a: coefficients (own rows x outputs).
   ///   - progress: called with the finished share.
   package func agop(_ a: Matrix<Double>, progress: (Double) -> Void) throws -> Matrix<Double> {
-    let memory = GramMemory(
-      layout: layout, width: rows.width, outputs: a.columns, pieceRows: pieceRows,
-      elementBytes: MemoryLayout<T>.stride)
-    let budget = try world.minimum(memoryBytes)
-    let plan = GramPlan(layout: layout, chunkRows: memory.chunkRows(within: budget), pieceRows: pieceRows)
+    let cost = AGOPCost(
+      samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputs: a.columns, ranks: layout.ranks,
+      scalarBytes: MemoryLayout<T>.stride, memoryBytes: try world.minimum(memoryBytes))
+    let plan = GramPlan(layout: layout, chunkRows: cost.gramChunkRows, pieceRows: pieceRows)
     let terms = try GramTerms<T>(a, layout, world, timer)
     let total = try withoutActuallyEscaping(progress) { progress in
       let run = GramRun(self, plan, terms, progress)

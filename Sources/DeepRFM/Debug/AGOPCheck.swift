@@ -8,7 +8,8 @@ package struct ExactAGOP: Sendable {
 
   /// All of them; a new one is one line here.
   static let routes = [
-    ExactAGOP(name: "by class") { try $0.classGradients.agop($1, progress: { _ in }) }
+    ExactAGOP(name: "by class") { try $0.classGradients.agop($1, progress: { _ in }) },
+    ExactAGOP(name: "by Gram matrices") { try $0.gramProduct.agop($1, progress: { _ in }) },
   ]
 }
 
@@ -17,6 +18,12 @@ extension DebugProblem {
     ClassGradients(
       builder: builder, rows: rows, layout: samples.layout, world: training.world,
       team: training.team,
+      timer: training.timer)
+  }
+
+  var gramProduct: GramProduct<Double> {
+    GramProduct(
+      builder: builder, rows: rows, layout: samples.layout, world: training.world, team: training.team,
       timer: training.timer)
   }
 

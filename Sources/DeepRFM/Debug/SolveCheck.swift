@@ -52,7 +52,7 @@ extension DebugProblem {
 
   /// *Collective.* The program's own AGOP of a solution, divided by its largest entry.
   func agop(_ fit: Fit) throws -> Matrix<Double> {
-    try training.computeAGOP(samples, fit, training.planMemory(1, samples), progress: { _ in })
+    try training.computeAGOP(1, samples, fit, training.planMemory(1, samples), advance: { _ in }).matrix
   }
 }
 

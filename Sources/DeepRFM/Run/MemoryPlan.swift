@@ -33,6 +33,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var tileBudget = 0
   public private(set) var storedShare = 1.0
   public private(set) var chunkBytes = 0
+  /// Bytes for the AGOP's Gram route, all told.
+  public private(set) var gramBytes = 0
   /// Residuals that the solver remembers.
   public let historyLimit: Int
   /// The most that the rank will hold at once.
@@ -45,9 +47,10 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// - Parameters:
   ///   - resident: what the process holds already: the program, X and the test rows.
+  ///   - agop: the route asked for.
   ///   - wantedRank: columns of the preconditioner, fewer where memory is short; 0 for none.
   /// - Throws: `InputError` if the layer cannot run within the budget.
-  public init(_ load: Workload, budget: Int, resident: Int, wantedRank: Int) throws(InputError) {
+  public init(_ load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) throws(InputError) {
     self.budget = budget
     preconditionerRank = wantedRank
     let base = resident + Self.slack
@@ -65,17 +68,23 @@ public struct MemoryPlan: Sendable, Equatable {
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
     let gradients = Self.gradientBytes(load)
     let mapping = Self.mappingBytes(load)
-    let spare = budget - base - travelling - gradients
+    let spare = budget - base - travelling
+    gramBytes = max(0, spare)
+    let cost = AGOPCost(
+      samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes, ranks: load.ranks,
+      scalarBytes: load.scalarBytes, memoryBytes: gramBytes)
     let segment = Self.chunkRowBytes(load) * min(load.rows, load.tileRows)
-    chunkBytes = min(Self.largestChunk, max(segment, min(spare, Self.chunkRowBytes(load) * load.rows)))
+    chunkBytes = min(
+      Self.largestChunk, max(segment, min(spare - gradients, Self.chunkRowBytes(load) * load.rows)))
+    let agopBytes = cost.route(agop) == .gram ? cost.gramBytes : gradients + chunkBytes
     items = [
       Item(name: "program and samples", bytes: base), Item(name: "travelling blocks", bytes: travelling),
       Item(name: "vectors", bytes: vectors), Item(name: "preconditioner", bytes: preconditioner),
-      Item(name: "tiles", bytes: tileBudget), Item(name: "gradients", bytes: gradients + chunkBytes),
+      Item(name: "tiles", bytes: tileBudget), Item(name: "gradients", bytes: agopBytes),
       Item(name: "features", bytes: mapping),
     ]
     let fit = base + travelling + vectors + preconditioner + tileBudget
-    peak = max(fit, base + travelling + gradients + chunkBytes, base + mapping)
+    peak = max(fit, base + travelling + agopBytes, base + travelling + gradients, base + mapping)
     guard peak <= budget else {
       throw InputError(
         "--memory \(Format.bytes(budget)) is too little: this layer needs \(Format.bytes(peak)) a rank"
@@ -108,14 +117,16 @@ public struct MemoryPlan: Sendable, Equatable {
   /// The AGOP, its part in T, and each thread's scaled rows; later, in the same memory, the root's workspace.
   private static func gradientBytes(_ load: Workload) -> Int {
     let square = load.width * load.width
-    let scratch = load.threads * load.tileRows * (load.width + load.tileRows) * load.scalarBytes
+    let run = max(load.tileRows, min(AGOPCost.runRows, load.rows))
+    let scratch = load.threads * (run * load.width + load.tileRows * load.tileRows) * load.scalarBytes
     let coefficients = (load.samples + 2 * load.rows) * load.classes * load.scalarBytes
     return max(square * (8 + load.scalarBytes) + scratch + coefficients, 7 * square * 8)
   }
 
-  /// Bytes of one row's gradients: every class's, the class sums of its weights, and its weights against a segment.
+  /// Bytes of one row's gradients: every class's, the class sums of its weights, and its weights against a run of segments.
   private static func chunkRowBytes(_ load: Workload) -> Int {
-    load.classes * (load.width * load.scalarBytes + load.classes * 8) + load.tileRows * load.scalarBytes
+    load.classes * (load.width * load.scalarBytes + load.classes * 8)
+      + max(load.tileRows, min(AGOPCost.runRows, load.rows)) * load.scalarBytes
   }
 
   /// The next X beside this one, the same of the test rows, R and W in both precisions.

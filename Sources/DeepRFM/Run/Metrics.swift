@@ -43,8 +43,13 @@ public struct LayerMetrics: Sendable, Equatable {
   public struct AGOP: Sendable, Equatable {
     /// nil: it was not.
     public var route: AGOPRoute?
+    /// The sketch's estimate of its relative error, in the Frobenius norm; nil, and not written: the route is exact.
+    public var error: Double?
 
-    public init(route: AGOPRoute? = nil) { self.route = route }
+    public init(route: AGOPRoute? = nil, error: Double? = nil) {
+      self.route = route
+      self.error = error
+    }
   }
 
   /// The slowest rank's seconds, by phase.
@@ -102,13 +107,17 @@ extension LayerMetrics.Seconds {
 extension LayerMetrics {
   private struct Field: Sendable {
     let path: [String]
+    /// Not written where there is nothing to say.
+    let isOptional: Bool
     let get: @Sendable (LayerMetrics) -> JSON
     /// False: the value has the wrong type.
     let set: @Sendable (inout LayerMetrics, JSON) -> Bool
 
     init<Value: JSONScalar>(
-      _ name: String, _ property: WritableKeyPath<LayerMetrics, Value> & Sendable
+      _ name: String, _ property: WritableKeyPath<LayerMetrics, Value> & Sendable,
+      isOptional: Bool = false
     ) {
+      self.isOptional = isOptional
       path = name.split(separator: ".").map(String.init)
       get = { $0[keyPath: property].json }
       set = { metrics, json in
@@ -141,6 +150,7 @@ extension LayerMetrics {
     Field("solver.converged", \.solver.converged),
     Field("solver.preconditionerRank", \.solver.preconditionerRank),
     Field("agop.route", \.agop.route),
+    Field("agop.error", \.agop.error, isOptional: true),
     Field("seconds.kernel", \.seconds.kernel),
     Field("seconds.preconditioner", \.seconds.preconditioner),
     Field("seconds.solve", \.seconds.solve),
@@ -155,7 +165,11 @@ extension LayerMetrics {
 
   public var json: JSON {
     var object = JSON.object([])
-    for field in Self.fields { object.set(field.get(self), at: field.path[...]) }
+    for field in Self.fields {
+      let value = field.get(self)
+      if field.isOptional && value == .null { continue }
+      object.set(value, at: field.path[...])
+    }
     return object
   }
 
@@ -166,7 +180,7 @@ extension LayerMetrics {
     self.init()
     for field in Self.fields {
       let name = field.path.joined(separator: ".")
-      guard let value = json[field.path] else { throw InputError("\(source): \(name) is missing") }
+      guard let value = json[field.path] ?? (field.isOptional ? .null : nil) else { throw InputError("\(source): \(name) is missing") }
       guard field.set(&self, value) else {
         throw InputError("\(source): \(name) has the wrong type")
       }

@@ -173,8 +173,6 @@ extension TrainOptions {
   private static let notInThisVersion: [(name: String, asked: @Sendable (TrainOptions) -> Bool)] = [
     ("--resume", { $0.resume }),
     ("--time-limit", { $0.timeLimit != nil }),
-    ("--agop gram", { $0.agop == .gram }),
-    ("--agop sketch", { $0.agop == .sketch }),
   ]
 }
 

@@ -114,7 +114,7 @@ package final class ConjugateGradient {
       columns.add(Ap, times: α.map { -$0 }, to: r)
       iterations += 1
       try system.precondition(r, z)
-      try orthogonalise()
+      try orthogonalise(active)
       let (rzNext, rrNext) = try inner()
       let β = classes.map { active[$0] && rz[$0] > 0 ? rzNext[$0] / rz[$0] : 0 }
       columns.scale(p, by: β, adding: z)
@@ -131,9 +131,12 @@ package final class ConjugateGradient {
     history.rz.append(rz)
   }
 
-  /// Takes from r its parts along the earlier residuals, and from z = P^-1 r the same.
-  private func orthogonalise() throws {
-    let parts = zip(try sum(columns.dots(history.z, r)), history.rz.joined()).map { $1 > 0 ? $0 / $1 : 0 }
+  /// Takes from r its parts along the earlier residuals, and from z = P^-1 r the same; a class that is left alone keeps both.
+  private func orthogonalise(_ active: [Bool]) throws {
+    let products = zip(try sum(columns.dots(history.z, r)), history.rz.joined())
+    let parts = products.enumerated().map { index, pair in
+      active[index % active.count] && pair.1 > 0 ? pair.0 / pair.1 : 0
+    }
     columns.subtract(history.r, times: parts, from: r)
     columns.subtract(history.z, times: parts, from: z)
   }

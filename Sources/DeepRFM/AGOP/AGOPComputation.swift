@@ -1,0 +1,59 @@
+import LinearAlgebra
+import MPI
+
+/// The AGOP of a layer by any route, from what they all need.
+struct AGOPComputation<T: Real> {
+  let kernel: Kernel
+  let rows: CentredRows<T>
+  let layout: Layout
+  let world: Communicator
+  let team: ThreadTeam
+  let timer: PhaseTimer
+  /// The sketch's signs.
+  let random: RandomStream
+  /// Bytes for a chunk of gradients, and for all of the Gram route.
+  let chunkBytes, gramBytes: Int
+
+  struct Result {
+    /// Unnormalised; (width x width), whole on every rank.
+    let matrix: Matrix<Double>
+    /// The route that was taken, never `auto`.
+    let route: AGOPRoute
+    /// The sketch's estimate of its relative error; nil: exact.
+    let error: Double?
+
+    var metrics: LayerMetrics.AGOP { LayerMetrics.AGOP(route: route, error: error) }
+  }
+
+  /// What the routes cost here; the same on all ranks if `gramBytes` is.
+  func cost(outputs: Int) -> AGOPCost {
+    AGOPCost(
+      samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputs: outputs, ranks: layout.ranks,
+      scalarBytes: MemoryLayout<T>.stride, memoryBytes: gramBytes)
+  }
+
+  /// *Collective.*
+  /// - Parameters:
+  ///   - a: coefficients (own rows x outputs).
+  ///   - progress: called with the finished share.
+  func compute(_ wanted: AGOPRoute, _ a: Matrix<Double>, progress: (Double) -> Void) throws -> Result {
+    let route = cost(outputs: a.columns).route(wanted)
+    let builder = TileBuilder<T>(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+    switch route {
+    case .auto, .class:
+      let gradients = ClassGradients(
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, chunkBytes: chunkBytes)
+      return Result(matrix: try gradients.agop(a, progress: progress), route: .class, error: nil)
+    case .gram:
+      let gram = GramProduct(
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, memoryBytes: gramBytes)
+      return Result(matrix: try gram.agop(a, progress: progress), route: .gram, error: nil)
+    case .sketch:
+      let sketch = GradientSketch(
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, random: random,
+        chunkBytes: chunkBytes)
+      let (matrix, error) = try sketch.estimate(a, progress: progress)
+      return Result(matrix: matrix, route: .sketch, error: error)
+    }
+  }
+}
