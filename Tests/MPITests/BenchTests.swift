@@ -72,10 +72,10 @@ import Testing
     #expect(Double(text) ?? 1 < 1e-4)
   }
 
-  @Test func agop() throws {
-    let report = try run(.agop)
+  @Test(arguments: [AGOPRoute.class, .gram, .sketch]) func agop(route: AGOPRoute) throws {
+    let report = try run(.agop) { $0.agop = route }
     expectFigures(report, ["seconds", "gflops", "gemmGflops", "fractionOfGemm"])
-    #expect(report.json["route"] == .string("class"))
+    #expect(report.json["route"] == .string(route.rawValue))
   }
 
   @Test func dataset() throws {

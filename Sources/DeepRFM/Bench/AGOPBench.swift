@@ -7,9 +7,10 @@ func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: Ma
   let cost = computation.cost(outputs: problem.layout.classCount)
   let route = cost.route(problem.options.agop)
   let coefficients = problem.randomCoefficients()
+  var error: Double?
   let medians = try limits.measurement.alternate([
     try limits.gemm(T.self),
-    { try limits.measurement.seconds { _ = try computation.compute(route, coefficients) { _ in } } },
+    { try limits.measurement.seconds { error = try computation.compute(route, coefficients) { _ in }.error } },
   ])
   let (gemm, seconds) = (medians[0], medians[1])
   let rate = cost.ownOperations(of: route) / seconds
@@ -19,6 +20,7 @@ func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: Ma
   report.add("gflops", value: rate * 1e-9, "its rate, the route's own operations", .gigaflops)
   report.add("gemmGflops", value: gemm * 1e-9, "matrix product, all ranks at once", .gigaflops)
   report.add("fractionOfGemm", value: rate / gemm, "of the matrix product", .share)
+  if let error { report.add("relativeError", value: error, "estimated relative error", .plain) }
   return report
 }
 

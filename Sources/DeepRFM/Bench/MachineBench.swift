@@ -24,21 +24,21 @@ func benchMachine<T: Real & TensorElement>(
   report.addMachine(options, host, limits.world)
   report.add("gemmGflops", value: gemm * 1e-9, "matrix product, all ranks at once", .gigaflops)
   report.add("sgemm", "gflops", value: sgemm * 1e-9, "float32, square", .gigaflops)
-  report.add("sgemm", "fractionOfGemm", value: sgemm / gemm, "of the matrix product", .share)
+  report.add("sgemm", "fractionOfGemm", value: sgemm / gemm, "float32, of the matrix product", .share)
   report.add("dgemm", "gflops", value: dgemm * 1e-9, "float64, square", .gigaflops)
-  report.add("dgemm", "fractionOfGemm", value: dgemm / gemm, "of the matrix product", .share)
+  report.add("dgemm", "fractionOfGemm", value: dgemm / gemm, "float64, of the matrix product", .share)
   report.add("tileGemm", "gflops", value: tile * 1e-9, "tiles of 512 x 512 x d, one a thread", .gigaflops)
-  report.add("tileGemm", "fractionOfGemm", value: tile / gemm, "of the matrix product", .share)
+  report.add("tileGemm", "fractionOfGemm", value: tile / gemm, "tiles, of the matrix product", .share)
   report.add("readGigabytesPerSecond", value: read * 1e-9, "memory read, all ranks at once", .gigabytes)
   report.add("read", "oneRank", "gigabytesPerSecond", value: alone * 1e-9, "memory read, rank 0 alone", .gigabytes)
-  report.add("read", "oneRank", "fractionOfRead", value: alone / read, "of all ranks", .share)
+  report.add("read", "oneRank", "fractionOfRead", value: alone / read, "rank 0 alone, of all ranks", .share)
   let operations = product * 4 * Double(classes) / Double(MemoryLayout<T>.stride)
   report.add(
-    "tileProduct", "gigabytesPerSecond", value: product * 1e-9, "product with K vectors, tiles in the cache",
+    "tileProduct", "gigabytesPerSecond", value: product * 1e-9, "product with a tile in the cache",
     .gigabytes)
-  report.add("tileProduct", "gflops", value: operations * 1e-9, "its rate", .gigaflops)
-  report.add("tileProduct", "fractionOfGemm", value: operations / gemm, "of the matrix product", .share)
-  report.add("tileProduct", "fractionOfRead", value: product / read, "of memory read", .share)
+  report.add("tileProduct", "gflops", value: operations * 1e-9, "tile product, its rate", .gigaflops)
+  report.add("tileProduct", "fractionOfGemm", value: operations / gemm, "tile product, of the matrix product", .share)
+  report.add("tileProduct", "fractionOfRead", value: product / read, "tile product, of memory read", .share)
   if limits.world.size > 1 { try report.addNetwork(limits, read: alone) }
   return report
 }
@@ -51,7 +51,7 @@ extension BenchReport {
     add(
       "network", "gigabytesPerSecond", value: network.bandwidth * 1e-9, "messages of 16 MiB, the slowest pair",
       .gigabytes)
-    add("network", "fractionOfRead", value: network.bandwidth / read, "of memory read, one rank", .share)
+    add("network", "fractionOfRead", value: network.bandwidth / read, "messages, of memory read by one rank", .share)
   }
 }
 

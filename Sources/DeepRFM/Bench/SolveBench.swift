@@ -15,7 +15,7 @@ func benchSolve<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: M
   let peers = problem.options.peers ? [solves.cholesky, solves.plain] : []
   let seconds = try limits.measurement.alternate([solves.own] + peers)
   report.add("seconds", value: seconds[0], "solving: preconditioner and iterations", .seconds)
-  report.add("phases", "kernel", value: building, "  building K, not counted above", .seconds)
+  report.add("phases", "kernel", value: building, "building K, not counted", .seconds)
   solves.describe(&report)
   if peers.count == 2 { solves.describePeers(&report, own: seconds[0], cholesky: seconds[1], plain: seconds[2]) }
   return report
@@ -62,7 +62,7 @@ extension BenchProblem {
   /// does not hold them.
   fileprivate func wholeProduct(_ limits: MachineLimits) throws -> Measurement.Take? {
     let bytes = rows.rowCount * layout.sampleCount * MemoryLayout<T>.stride
-    let fits = 2 * bytes * host.ranksOnNode < FreeMemory.bytes
+    let fits = 2 * bytes * host.ranksOnNode < Memory.available
     guard try world.minimum(fits ? 1 : 0) == 1 else { return nil }
     let (team, own) = (self.team, rows.rowCount)
     let whole = Matrix<T>(uninitialisedRows: own, columns: layout.sampleCount)
@@ -173,8 +173,9 @@ private final class SolveMeasurement<T: Real & TensorElement> {
   }
 
   func describe(_ report: inout BenchReport) {
-    report.add("phases", "preconditioner", value: median(of: preconditionerSeconds), "  preconditioner", .seconds)
-    report.add("phases", "iterations", value: median(of: iterationSeconds), "  iterations", .seconds)
+    report.add(
+      "phases", "preconditioner", value: median(of: preconditionerSeconds), "of it the preconditioner", .seconds)
+    report.add("phases", "iterations", value: median(of: iterationSeconds), "of it the iterations", .seconds)
     report.add("preconditionerRank", count: preconditionerRank, "preconditioner's rank")
     guard let solution = ownSolution else { return }
     report.add("iterations", count: solution.iterations, "iterations")
@@ -183,12 +184,12 @@ private final class SolveMeasurement<T: Real & TensorElement> {
   }
 
   func describePeers(_ report: inout BenchReport, own: Double, cholesky: Double, plain: Double) {
-    report.add("peers", "cholesky", "seconds", value: cholesky, "LAPACK's Cholesky", .seconds)
-    report.add("peers", "cholesky", "ratio", value: own / cholesky, "ours takes of that", .share)
+    report.add("peers", "cholesky", "seconds", value: cholesky, "LAPACK's Cholesky, solving", .seconds)
+    report.add("peers", "cholesky", "ratio", value: own / cholesky, "ours, of Cholesky's time", .share)
     let residual = choleskyResidual ?? .nan
-    report.add("peers", "cholesky", "residual", value: residual, "its true relative residual", .plain)
+    report.add("peers", "cholesky", "residual", value: residual, "Cholesky's true relative residual", .plain)
     report.add("peers", "plainConjugateGradient", "seconds", value: plain, "conjugate gradient alone", .seconds)
-    report.add("peers", "plainConjugateGradient", "ratio", value: own / plain, "ours takes of that", .share)
+    report.add("peers", "plainConjugateGradient", "ratio", value: own / plain, "ours, of its time", .share)
     guard let solution = plainSolution else { return }
     report.add("peers", "plainConjugateGradient", "iterations", count: solution.iterations, "its iterations")
     report.add(
