@@ -86,14 +86,16 @@ extension Double: Scalar {
   }
 
   public static func pairWeights(
-    _ q: UnsafeMutablePointer<Double>, _ qStride: Int, _ p: UnsafePointer<Double>, _ r: UnsafePointer<Double>, _ prStride: Int,
+    _ q: UnsafeMutablePointer<Double>, _ qStride: Int, _ p: UnsafePointer<Double>, _ r: UnsafePointer<Double>,
+    _ prStride: Int,
     _ h: UnsafePointer<Double>, _ hStride: Int, _ rows: Int, _ columns: Int
   ) {
     deeprfm_pair_weights_f64(q, qStride, p, r, prStride, h, hStride, rows, columns)
   }
 
   public static func multiplyEntries(
-    _ w: UnsafeMutablePointer<Double>, _ wStride: Int, _ h: UnsafePointer<Double>, _ hStride: Int, _ rows: Int, _ columns: Int
+    _ w: UnsafeMutablePointer<Double>, _ wStride: Int, _ h: UnsafePointer<Double>, _ hStride: Int, _ rows: Int,
+    _ columns: Int
   ) {
     deeprfm_multiply_entries_f64(w, wStride, h, hStride, rows, columns)
   }
@@ -118,7 +120,8 @@ extension Double: Scalar {
   ) {
     precondition(V.precision == .float64, "a double tile is multiplied in double precision")
     deeprfm_tile_product_f64_f64(
-      e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self), rebound(rowVector, as: Double.self),
+      e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self),
+      rebound(rowVector, as: Double.self),
       rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), sides.rawValue)
   }
 }

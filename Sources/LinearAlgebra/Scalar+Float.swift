@@ -86,14 +86,16 @@ extension Float: Scalar {
   }
 
   public static func pairWeights(
-    _ q: UnsafeMutablePointer<Float>, _ qStride: Int, _ p: UnsafePointer<Float>, _ r: UnsafePointer<Float>, _ prStride: Int,
+    _ q: UnsafeMutablePointer<Float>, _ qStride: Int, _ p: UnsafePointer<Float>, _ r: UnsafePointer<Float>,
+    _ prStride: Int,
     _ h: UnsafePointer<Float>, _ hStride: Int, _ rows: Int, _ columns: Int
   ) {
     deeprfm_pair_weights_f32(q, qStride, p, r, prStride, h, hStride, rows, columns)
   }
 
   public static func multiplyEntries(
-    _ w: UnsafeMutablePointer<Float>, _ wStride: Int, _ h: UnsafePointer<Float>, _ hStride: Int, _ rows: Int, _ columns: Int
+    _ w: UnsafeMutablePointer<Float>, _ wStride: Int, _ h: UnsafePointer<Float>, _ hStride: Int, _ rows: Int,
+    _ columns: Int
   ) {
     deeprfm_multiply_entries_f32(w, wStride, h, hStride, rows, columns)
   }
@@ -119,11 +121,13 @@ extension Float: Scalar {
     switch V.precision {
     case .float32:
       deeprfm_tile_product_f32_f32(
-        e, rows, columns, stride, vectors, length, rebound(columnVector, as: Float.self), rebound(rowVector, as: Float.self),
+        e, rows, columns, stride, vectors, length, rebound(columnVector, as: Float.self),
+        rebound(rowVector, as: Float.self),
         rebound(columnSums, as: Float.self), rebound(rowSums, as: Float.self), sides.rawValue)
     case .float64:
       deeprfm_tile_product_f32_f64(
-        e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self), rebound(rowVector, as: Double.self),
+        e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self),
+        rebound(rowVector, as: Double.self),
         rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), sides.rawValue)
     }
   }

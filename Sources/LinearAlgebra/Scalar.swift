@@ -27,17 +27,20 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
   /// Solves with the factor of `potrf`; right-hand sides one after the other, each of length n.
   static func potrs(
     _ n: Int, _ rightHandSides: Int, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafeMutablePointer<Self>,
-    _ ldb: Int) -> Int
+    _ ldb: Int
+  ) -> Int
 
   /// See `kernelDeviation(of:...)`.
   static func kernelDeviation(
     _ g: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Self>, _ rows: Int, _ columns: Int,
-    _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Self>, _ form: TileForm) -> Bool
+    _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Self>, _ form: TileForm
+  ) -> Bool
 
   /// See `gradientWeight(of:...)`.
   static func gradientWeight(
     _ g: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Self>, _ rows: Int, _ columns: Int,
-    _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Self>, _ form: TileForm) -> Bool
+    _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Self>, _ form: TileForm
+  ) -> Bool
 
   /// out = x as Double, element by element.
   static func widen(_ x: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Double>, _ count: Int)
@@ -53,16 +56,19 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
   /// |(x + a) - (y + b)|^2 in Double; equal pointers a and b cancel before they are read.
   static func squareDistance(
     _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
-    _ count: Int) -> Double
+    _ count: Int
+  ) -> Double
 
   /// See `pairWeights(_:...)`.
   static func pairWeights(
-    _ q: UnsafeMutablePointer<Self>, _ qStride: Int, _ p: UnsafePointer<Self>, _ r: UnsafePointer<Self>, _ prStride: Int,
+    _ q: UnsafeMutablePointer<Self>, _ qStride: Int, _ p: UnsafePointer<Self>, _ r: UnsafePointer<Self>,
+    _ prStride: Int,
     _ h: UnsafePointer<Self>, _ hStride: Int, _ rows: Int, _ columns: Int)
 
   /// w = w o h, entry by entry.
   static func multiplyEntries(
-    _ w: UnsafeMutablePointer<Self>, _ wStride: Int, _ h: UnsafePointer<Self>, _ hStride: Int, _ rows: Int, _ columns: Int)
+    _ w: UnsafeMutablePointer<Self>, _ wStride: Int, _ h: UnsafePointer<Self>, _ hStride: Int, _ rows: Int,
+    _ columns: Int)
 
   /// See `addSums(of:...)`.
   static func addSums(

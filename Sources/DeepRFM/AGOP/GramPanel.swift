@@ -52,7 +52,8 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   /// A rectangle of the panel: the inner products by one large product, the rest by tiles. Of two own segments of the chunk only one
   /// order is computed, the other copied.
   private func build(
-    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, _ columns: [Segment], _ first: Int, _ isOwn: Bool,
+    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, _ columns: [Segment], _ first: Int,
+    _ isOwn: Bool,
     _ poke: @escaping () -> Void
   ) {
     let tiles = rows.flatMap { row in

@@ -55,7 +55,8 @@ package struct GramProduct<T: Real> {
   ///   - progress: called with the finished share.
   package func agop(_ a: Matrix<Double>, progress: (Double) -> Void) throws -> Matrix<Double> {
     let cost = AGOPCost(
-      samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputs: a.columns, ranks: layout.ranks,
+      samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputs: a.columns,
+      ranks: layout.ranks,
       scalarBytes: MemoryLayout<T>.stride, memoryBytes: try world.minimum(memoryBytes))
     let plan = GramPlan(layout: layout, chunkRows: cost.gramChunkRows, pieceRows: pieceRows)
     let terms = try GramTerms<T>(a, layout, world, timer)

@@ -13,7 +13,9 @@ package func centredOnClassMeans<T: Real>(
   let shift = Matrix<Double>(rows: centres.rows, columns: centres.columns)
   for segment in segments {
     for i in segment.rows {
-      T.accumulate(deviations.pointer + i * deviations.columns, shift.row(segment.centre).baseAddress ?? shift.pointer, deviations.columns)
+      T.accumulate(
+        deviations.pointer + i * deviations.columns, shift.row(segment.centre).baseAddress ?? shift.pointer,
+        deviations.columns)
     }
   }
   try timer.measure(.communication) { try world.sum(shift.buffer) }

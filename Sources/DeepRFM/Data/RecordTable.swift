@@ -39,8 +39,7 @@ package struct RecordTable: Sendable {
       }
       try body(request, record)
     }
-    if endCheck == .always || (endCheck == .afterLastRecord && last.index - firstIndex == count - 1)
-    {
+    if endCheck == .always || (endCheck == .afterLastRecord && last.index - firstIndex == count - 1) {
       try stream.skip(origin + count * recordBytes + padding - stream.position)
       try stream.expectEnd()
     }
@@ -83,8 +82,7 @@ package struct RecordTable: Sendable {
 
 extension InputError {
   /// Rows and columns count from 0, as in NumPy.
-  package static func notFinite(_ path: String, row: Int, column: Int, value: Double) -> InputError
-  {
+  package static func notFinite(_ path: String, row: Int, column: Int, value: Double) -> InputError {
     InputError("\(path) has \(value) at row \(row), column \(column): a finite number is needed.")
   }
 }

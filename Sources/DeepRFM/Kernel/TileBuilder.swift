@@ -141,7 +141,8 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     }
   }
 
-  private func squareDistance(_ x: MatrixView<T>, _ i: Int, _ a: Int, _ y: MatrixView<T>, _ j: Int, _ b: Int) -> Double {
+  private func squareDistance(_ x: MatrixView<T>, _ i: Int, _ a: Int, _ y: MatrixView<T>, _ j: Int, _ b: Int) -> Double
+  {
     T.squareDistance(
       x.pointer + i * x.stride, y.pointer + j * y.stride, centres.pointer + a * centres.columns,
       centres.pointer + b * centres.columns, x.columns)

@@ -50,7 +50,8 @@ public struct MemoryPlan: Sendable, Equatable {
   ///   - agop: the route asked for.
   ///   - wantedRank: columns of the preconditioner, fewer where memory is short; 0 for none.
   /// - Throws: `InputError` if the layer cannot run within the budget.
-  public init(_ load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) throws(InputError) {
+  public init(_ load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) throws(InputError)
+  {
     self.budget = budget
     preconditionerRank = wantedRank
     let base = resident + Self.slack
@@ -140,7 +141,8 @@ public struct MemoryPlan: Sendable, Equatable {
   /// One line for the user.
   public var summary: String {
     let percent = Int((storedShare * 100).rounded(.down))
-    return "memory a rank: \(Format.bytes(peak)) of \(Format.bytes(budget)), \(Format.bytes(tileBudget)) of it kernel tiles"
+    return
+      "memory a rank: \(Format.bytes(peak)) of \(Format.bytes(budget)), \(Format.bytes(tileBudget)) of it kernel tiles"
       + (percent == 100 ? "" : " (\(percent) % stored, the rest made again for each product)")
       + ", \(preconditionerRank) preconditioner columns"
   }

@@ -180,7 +180,9 @@ extension LayerMetrics {
     self.init()
     for field in Self.fields {
       let name = field.path.joined(separator: ".")
-      guard let value = json[field.path] ?? (field.isOptional ? .null : nil) else { throw InputError("\(source): \(name) is missing") }
+      guard let value = json[field.path] ?? (field.isOptional ? .null : nil) else {
+        throw InputError("\(source): \(name) is missing")
+      }
       guard field.set(&self, value) else {
         throw InputError("\(source): \(name) has the wrong type")
       }
