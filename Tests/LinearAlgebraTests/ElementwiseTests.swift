@@ -208,3 +208,59 @@ import Testing
     checkConversions(Double.self, count: count)
   }
 }
+
+/// Loops over pairs of samples against their twins.
+@Suite struct PairLoopTests {
+  private func check<T: Scalar>(_ type: T.Type) {
+    for (rows, columns) in [(1, 1), (3, 17), (20, 64), (5, 133)] {
+      let wide = (0..<4).map { Noise.matrix(rows, columns + 3, seed: UInt64($0), as: T.self) }
+      let (q, h) = (wide[0].view.columns(0..<columns), wide[3].view.columns(1..<(columns + 1)))
+      let (p, r) = (wide[1].view.columns(0..<columns), wide[2].view.columns(0..<columns))
+      let twin = wide[0].copy()
+      plainPairWeights(twin.view.columns(0..<columns), times: p, minus: r, times: h)
+      pairWeights(q, times: p, minus: r, times: h)
+      let close = 8 * Double(T.ulpOfOne)
+      for i in 0..<rows {
+        for j in 0..<columns { #expect(abs(Double(q[i, j]) - Double(twin[i, j])) <= close * 20) }
+        // Nothing is written behind a row.
+        #expect(wide[0][i, columns] == twin[i, columns])
+      }
+      checkSums(q)
+      checkOthers(q, h)
+    }
+  }
+
+  private func checkSums<T: Scalar>(_ q: MatrixView<T>) {
+    let sums = (0..<2).map { _ in
+      (Matrix<Double>(rows: 1, columns: q.rows), Matrix<Double>(rows: 1, columns: q.columns))
+    }
+    addSums(of: q, rows: sums[0].0.pointer, columns: sums[0].1.pointer)
+    addPlainSums(of: q, rows: sums[1].0.pointer, columns: sums[1].1.pointer)
+    for (fast, plain) in [(sums[0].0, sums[1].0), (sums[0].1, sums[1].1)] {
+      for k in 0..<fast.count { #expect(abs(fast.pointer[k] - plain.pointer[k]) < 1e-12 * Double(q.rows + q.columns)) }
+    }
+  }
+
+  private func checkOthers<T: Scalar>(_ q: MatrixView<T>, _ h: MatrixView<T>) {
+    let product = Matrix<T>(uninitialisedRows: q.rows, columns: q.columns)
+    product.view.copy(from: q)
+    multiplyEntries(product.view, by: h)
+    let flipped = Matrix<T>(uninitialisedRows: q.columns, columns: q.rows)
+    transpose(q, into: flipped.view)
+    let square = Matrix<T>(rows: q.rows, columns: q.rows)
+    addOuterGram(of: q, beta: 0, intoLower: square.view)
+    for i in 0..<q.rows {
+      for j in 0..<q.columns {
+        #expect(product[i, j] == q[i, j] * h[i, j])
+        #expect(flipped[j, i] == q[i, j])
+      }
+      for j in 0...i {
+        let sum = (0..<q.columns).reduce(0.0) { $0 + Double(q[i, $1]) * Double(q[j, $1]) }
+        #expect(abs(Double(square[i, j]) - sum) <= 1000 * Double(T.ulpOfOne))
+      }
+    }
+  }
+
+  @Test func float() { check(Float.self) }
+  @Test func double() { check(Double.self) }
+}

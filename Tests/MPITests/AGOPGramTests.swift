@@ -78,11 +78,6 @@ import Testing
     #expect(relativeError(byClass, rounded) < 1e-6)
     #expect(relativeError(float, rounded) < 1e-5)
     #expect(relativeError(float, byClass) < 1e-5)
-    if problem.world.rank == 0 {
-      print(
-        "collapsed", spread, kernel.kind, "double", relativeError(double, expected), "class",
-        relativeError(byClass, rounded), "gram", relativeError(float, rounded))
-    }
   }
 
   @Test func oneSampleHasNoGradient() throws {

@@ -77,6 +77,16 @@ struct Problem<T: Real> {
     return Matrix(rows: all.count / max(1, own.columns), columns: own.columns, all)
   }
 
+  func sketch(
+    _ kernel: Kernel, seed: UInt64, chunkBytes: Int = 512 << 20, runRows: Int = 9
+  ) -> GradientSketch<T> {
+    let builder = TileBuilder<T>(
+      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+    return GradientSketch(
+      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      random: RandomStream(seed: seed, layer: 1, purpose: .sketch), chunkBytes: chunkBytes, runRows: runRows)
+  }
+
   /// *Collective.* All rows as they are stored: centre and rounded deviation, in double.
   func wholeRows() throws -> Matrix<Double> {
     let own = Matrix<Double>(rows: rows.rowCount, columns: rows.width)

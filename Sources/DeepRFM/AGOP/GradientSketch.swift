@@ -18,13 +18,15 @@ package struct GradientSketch<T: Real> {
   let random: RandomStream
   /// Bytes for the gradients of a chunk, unless a single segment needs more.
   let chunkBytes: Int
+  /// Rows of X that are taken at a time: the depth of the products.
+  let runRows: Int
 
   static var probes: Int { 2 }
 
   /// - Parameter random: of purpose `sketch`.
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, random: RandomStream, chunkBytes: Int = 512 << 20
+    timer: PhaseTimer, random: RandomStream, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
     self.rows = rows
@@ -34,6 +36,7 @@ package struct GradientSketch<T: Real> {
     self.timer = timer
     self.random = random
     self.chunkBytes = chunkBytes
+    self.runRows = runRows
   }
 
   /// *Collective.* The estimate of the unnormalised AGOP, (width x width), and of its relative error in the Frobenius norm.
@@ -45,7 +48,7 @@ package struct GradientSketch<T: Real> {
   ) throws -> (agop: Matrix<Double>, relativeError: Double) {
     let probes = (0..<Self.probes).map { _ in Matrix<Double>(rows: rows.width, columns: rows.width) }
     let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
-    let rowBytes = Self.probes * (rows.width + layout.tileRows) * MemoryLayout<T>.stride
+    let rowBytes = Self.probes * (rows.width + runRows) * MemoryLayout<T>.stride
     let chunks = rows.segments.runs(ofAtMost: max(layout.tileRows, chunkBytes / max(1, rowBytes)))
     let passes = try world.maximum(chunks.count)
     let part = Matrix<T>(uninitialisedRows: rows.width, columns: rows.width)
@@ -71,9 +74,9 @@ package struct GradientSketch<T: Real> {
     let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
     var finished = 0
     try ring.forEachBlock(startingWith: rows, steps: world.size) { owner, block, poke in
-      for segment in block.segments {
-        chunk.add(self, block, segment, all.block(of: owner).rows(segment.rows), poke)
-        progress((Double(finished) + Double(segment.rows.upperBound) / Double(block.rowCount)) / Double(world.size))
+      for run in block.segments.runs(ofAtMost: runRows) {
+        chunk.add(self, block, run, all.block(of: owner), poke)
+        progress((Double(finished) + Double(run.rowRange.upperBound) / Double(block.rowCount)) / Double(world.size))
       }
       finished += 1
     }

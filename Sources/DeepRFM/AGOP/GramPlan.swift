@@ -5,12 +5,12 @@ import MPI
 ///
 /// A rank's rows are taken in chunks, whose weights against all samples are held at once, and a chunk travels to other ranks
 /// in pieces. Both are runs of segments.
-struct GramPlan {
-  let layout: Layout
+package struct GramPlan {
+  package let layout: Layout
   /// [rank][chunk], its pieces.
   private let pieces: [[[[Segment]]]]
 
-  init(layout: Layout, chunkRows: Int, pieceRows: Int) {
+  package init(layout: Layout, chunkRows: Int, pieceRows: Int) {
     self.layout = layout
     pieces = (0..<layout.ranks).map { rank in
       layout.segments(of: rank).runs(ofAtMost: chunkRows).map { $0.runs(ofAtMost: pieceRows) }
@@ -18,36 +18,36 @@ struct GramPlan {
   }
 
   /// Chunks of the rank that has most.
-  var chunks: Int { pieces.map(\.count).max() ?? 0 }
+  package var chunks: Int { pieces.map(\.count).max() ?? 0 }
 
   /// Pieces of a chunk, on the rank that has most.
-  func pieces(ofChunk chunk: Int) -> Int {
+  package func pieces(ofChunk chunk: Int) -> Int {
     pieces.map { chunk < $0.count ? $0[chunk].count : 0 }.max() ?? 0
   }
 
   /// The segments of a rank's chunk; none where it has fewer chunks.
-  func chunk(_ chunk: Int, of rank: Int) -> [Segment] {
+  package func chunk(_ chunk: Int, of rank: Int) -> [Segment] {
     chunk < pieces[rank].count ? pieces[rank][chunk].flatMap { $0 } : []
   }
 
-  func piece(_ piece: Int, ofChunk chunk: Int, of rank: Int) -> [Segment] {
+  package func piece(_ piece: Int, ofChunk chunk: Int, of rank: Int) -> [Segment] {
     guard chunk < pieces[rank].count, piece < pieces[rank][chunk].count else { return [] }
     return pieces[rank][chunk][piece]
   }
 
   /// Rows of the largest piece of all.
-  var largestPiece: Int { pieces.flatMap { $0 }.flatMap { $0 }.map(\.rowRange.count).max() ?? 0 }
+  package var largestPiece: Int { pieces.flatMap { $0 }.flatMap { $0 }.map(\.rowRange.count).max() ?? 0 }
 }
 
 extension [Segment] {
   /// From the first segment's first row to the last one's end.
-  var rowRange: Range<Int> {
+  package var rowRange: Range<Int> {
     guard let first, let last else { return 0..<0 }
     return first.rows.lowerBound..<last.rows.upperBound
   }
 
   /// The segments in consecutive runs of at most `limit` rows, unless a single one has more.
-  func runs(ofAtMost limit: Int) -> [[Segment]] {
+  package func runs(ofAtMost limit: Int) -> [[Segment]] {
     var result: [[Segment]] = []
     for segment in self {
       if let run = result.last, run.rowRange.count + segment.rows.count <= limit {
@@ -60,7 +60,7 @@ extension [Segment] {
   }
 
   /// The segments of the first half of the rows, and the others.
-  var halves: (first: [Segment], second: [Segment]) {
+  package var halves: (first: [Segment], second: [Segment]) {
     let range = rowRange
     let middle =
       firstIndex { $0.rows.lowerBound + $0.rows.upperBound > range.lowerBound + range.upperBound } ?? count

@@ -67,8 +67,9 @@ final class GramTotal<T: Real> {
     multiply(means.view, centres.view, alpha: 0.5, beta: 1, into: cross.view)
     let mixed = Matrix<Double>(uninitialisedRows: centres.columns, columns: centres.columns)
     team.withThreadedBLAS { multiply(cross.view, centres.view, transposeA: true, into: mixed.view) }
-    for i in 0..<mixed.rows {
-      for j in 0...i { deviations[i, j] = factor * (deviations[i, j] + mixed[i, j] + mixed[j, i]) }
+    let m = deviations
+    team.forEachPart(of: m.rows) { rows, _ in
+      for i in rows { for j in 0...i { m[i, j] = factor * (m[i, j] + mixed[i, j] + mixed[j, i]) } }
     }
     mirrorLower(deviations.view)
     return deviations

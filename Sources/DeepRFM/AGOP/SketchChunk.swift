@@ -6,9 +6,9 @@ final class SketchChunk<T: Real>: @unchecked Sendable {
   let stack: GradientStack<T>
   /// sigma of each probe; (height x outputs).
   private let signs: [Matrix<T>]
-  /// W of each probe between the chunk and the current segment of X; (height x segment).
+  /// W of each probe between the chunk and the current run of X's segments; (height x run).
   private let weights: [Matrix<T>]
-  /// H of one segment and sums of a row, one for each lane.
+  /// H of one segment against another, and sums of W's columns (which nobody wants) and rows, one for each lane.
   private let tiles: [Matrix<T>]
   private let columnSums: [Matrix<Double>]
   private let rowSums: [Matrix<Double>]
@@ -22,42 +22,57 @@ final class SketchChunk<T: Real>: @unchecked Sendable {
     let source = SketchSigns(outputs: outputs, random: sketch.random)
     signs = (0..<probes).map { source.signs(samples, probe: $0) }
     let height = stack.height
-    weights = (0..<probes).map { _ in Matrix(uninitialisedRows: height, columns: tileRows) }
+    let runRows = max(sketch.runRows, tileRows)
+    weights = (0..<probes).map { _ in Matrix(uninitialisedRows: height, columns: runRows) }
     tiles = (0..<lanes).map { _ in Matrix(uninitialisedRows: tileRows, columns: tileRows) }
-    columnSums = (0..<lanes).map { _ in Matrix(uninitialisedRows: 1, columns: tileRows) }
+    columnSums = (0..<lanes).map { _ in Matrix(rows: 1, columns: tileRows) }
     rowSums = (0..<lanes).map { _ in Matrix(rows: 1, columns: tileRows) }
   }
 
-  /// Adds the terms of one segment of a block: G += (H o (Sigma A^T)) X. - Parameter a: the segment's coefficients.
+  /// Adds the terms of a run of a block's segments: G += (H o (Sigma A^T)) X. - Parameter a: the block's coefficients.
   func add(
-    _ sketch: GradientSketch<T>, _ block: CentredRows<T>, _ columns: Segment, _ a: MatrixView<T>,
+    _ sketch: GradientSketch<T>, _ block: CentredRows<T>, _ run: [Segment], _ a: MatrixView<T>,
     _ poke: @escaping () -> Void
   ) {
-    let pokeFromMain = MainLane(poke)
+    let range = run.rowRange
+    let first = weights[0].view.columns(0..<range.count)
     let (builder, rows) = (sketch.builder, sketch.rows)
+    let own = rows.deviations.rows(stack.segments.rowRange)
+    sketch.team.withThreadedBLAS { multiply(own, block.deviations.rows(range), transposeB: true, into: first) }
+    let pokeFromMain = MainLane(poke)
     sketch.team.forEach(0..<stack.segments.count) { index, lane in
-      let h = self.tiles[lane].reshaped(rows: self.stack.rows(of: index).count, columns: columns.rows.count)
-      builder.build(.gradientWeight, rows, self.stack.segments[index], block, columns, into: h, lane: lane)
-      for probe in self.signs.indices { self.weigh(h, a, index, probe, columns.centre, lane) }
+      for columns in run {
+        let place = columns.rows.shifted(by: -range.lowerBound)
+        let tile = first.rows(self.stack.rows(of: index)).columns(place)
+        builder.finish(.gradientWeight, rows, self.stack.segments[index], block, columns, products: tile, lane: lane)
+        let h = self.tiles[lane].reshaped(rows: tile.rows, columns: tile.columns)
+        h.copy(from: tile)
+        for probe in self.signs.indices {
+          self.weigh(h, a.rows(columns.rows), index, place, probe, columns.centre, lane)
+        }
+      }
       pokeFromMain(lane)
     }
-    let x = block.deviations.rows(columns.rows)
     sketch.team.withThreadedBLAS {
       for (probe, w) in weights.enumerated() {
-        multiply(w.view.columns(0..<x.rows), x, beta: 1, into: stack.gradients(probe, 0..<stack.height))
+        let g = stack.gradients(probe, 0..<stack.height)
+        multiply(w.view.columns(0..<range.count), block.deviations.rows(range), beta: 1, into: g)
+        poke()
       }
     }
   }
 
-  /// W = H o (Sigma A^T) of one segment, and its rows' sums.
-  private func weigh(_ h: MatrixView<T>, _ a: MatrixView<T>, _ segment: Int, _ probe: Int, _ centre: Int, _ lane: Int) {
+  /// W = H o (Sigma A^T) of one segment against another, and its rows' sums.
+  private func weigh(
+    _ h: MatrixView<T>, _ a: MatrixView<T>, _ segment: Int, _ columns: Range<Int>, _ probe: Int, _ centre: Int,
+    _ lane: Int
+  ) {
     let rows = stack.rows(of: segment)
-    let w = weights[probe].rows(rows).columns(0..<h.columns)
+    let w = weights[probe].rows(rows).columns(columns)
     multiply(signs[probe].rows(rows), a, transposeB: true, into: w)
     multiplyEntries(w, by: h)
     let (sums, ignored) = (rowSums[lane], columnSums[lane])
     sums.view.fill(0)
-    ignored.view.fill(0)
     addSums(of: w, rows: sums.pointer, columns: ignored.pointer)
     for (k, i) in rows.enumerated() { stack.weightSums[i, centre * stack.outputs + probe] += sums.pointer[k] }
   }

@@ -6,24 +6,24 @@ import LinearAlgebra
 /// Sample i has row i mod m of the Hadamard matrix of order m (Sylvester's: the parity of the common bits of row and
 /// column), each column with a random sign that is drawn anew for every m samples: so the products are 0 on average too,
 /// whatever the gradients. They depend on the seed and the sample, not on who holds it.
-struct SketchSigns {
-  let outputs: Int
+package struct SketchSigns {
+  package let outputs: Int
   private let random: RandomStream
 
-  init(outputs: Int, random: RandomStream) {
+  package init(outputs: Int, random: RandomStream) {
     self.outputs = outputs
     self.random = random
   }
 
   /// m: the least power of two that has a column for each output.
-  var order: Int {
+  package var order: Int {
     var order = 1
     while order < outputs { order *= 2 }
     return order
   }
 
   /// sigma of some samples; (samples x outputs). - Parameter probe: each has signs of its own.
-  func signs<T: Scalar>(_ samples: Range<Int>, probe: Int) -> Matrix<T> {
+  package func signs<T: Scalar>(_ samples: Range<Int>, probe: Int) -> Matrix<T> {
     let signs = Matrix<T>(uninitialisedRows: samples.count, columns: outputs)
     let order = self.order
     for (k, i) in samples.enumerated() {
