@@ -12,7 +12,7 @@ extension Training {
     let wanted = options.preconditionerRank ?? RidgeSolver.defaultRank(samples: count)
     let usesPreconditioner = options.solver == .cg && options.preconditioner == .nystrom
     let plan = try MemoryPlan(
-      workload(samples), budget: budget, resident: resident, agop: options.agop,
+      workload(samples), budget: budget, resident: resident, agop: wantedRoute,
       wantedRank: usesPreconditioner ? min(wanted, count) : 0)
     if layer > 1 && (plan.storedShare < 1) != tilesMadeAgain { progress.message(plan.summary) }
     tilesMadeAgain = plan.storedShare < 1
