@@ -9,7 +9,10 @@ extension Training {
     let free = Memory.available / 10 * 9 / host.ranksOnNode
     let budget = try world.minimum(options.memory ?? (Memory.resident + free))
     let count = samples.layout.sampleCount
-    let wanted = options.preconditionerRank ?? RidgeSolver.defaultRank(samples: count)
+    let wanted =
+      options.preconditionerRank
+      ?? RidgeSolver.defaultRank(
+        samples: count, width: samples.rows.width, classes: samples.layout.classCount, layer: layer)
     let usesPreconditioner = options.solver == .cg && options.preconditioner == .nystrom
     let plan = try MemoryPlan(
       workload(samples), budget: budget, resident: resident, agop: wantedRoute,
