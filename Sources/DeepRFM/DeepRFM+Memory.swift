@@ -10,7 +10,8 @@ extension Training {
     let budget = try world.minimum(options.memory ?? (Memory.resident + free))
     let plan = try MemoryPlan(
       workload(samples), budget: budget, resident: resident, agop: options.wantedRoute,
-      wantedRank: options.wantedRank(samples: samples.layout.sampleCount))
+      wantedRank: options.wantedRank(
+        samples: samples.layout.sampleCount, width: samples.rows.width, classes: samples.layout.classCount, layer: layer))
     if layer > 1 && (plan.storedShare < 1) != tilesMadeAgain { progress.message(plan.summary) }
     tilesMadeAgain = plan.storedShare < 1
     return plan
@@ -27,10 +28,11 @@ extension Training {
 }
 
 extension TrainOptions {
-  /// Columns of the preconditioner, memory allowing; 0: none.
-  func wantedRank(samples: Int) -> Int {
+  /// Columns of a layer's preconditioner, memory allowing; 0: none.
+  func wantedRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
     guard solver == .cg && preconditioner == .nystrom else { return 0 }
-    return min(preconditionerRank ?? RidgeSolver.defaultRank(samples: samples), samples)
+    let chosen = RidgeSolver.defaultRank(samples: samples, width: width, classes: classes, layer: layer)
+    return min(preconditionerRank ?? chosen, samples)
   }
 
   /// The route asked for. Gaussian kernels of float32 are never left to the Gram route: their coefficients are so large that its

@@ -1,5 +1,6 @@
 import DeepRFM
 import Glibc
+import LinearAlgebra
 import MPI
 
 /// Parse, start MPI, run the subcommand, map errors to the exit status.
@@ -8,6 +9,7 @@ import MPI
 
   static func main() {
     Startup.useBestKernels()
+    Allocator.returnFreedMemory()
     let arguments = Array(CommandLine.arguments.dropFirst())
     if let text = informationText(arguments) {
       if Launch.rank == 0 { standardOutput(text + "\n") }

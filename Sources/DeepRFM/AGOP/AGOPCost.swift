@@ -75,7 +75,8 @@ public struct AGOPCost: Sendable, Equatable {
   /// piece, or what a chunk adds to M.
   private func gramBytes(chunk rows: Int, panels: Int) -> Int {
     let square = width * width
-    let travelling = ranks > 1 ? 2 * min(Self.runRows, self.rows) * (samples + width) : 0
+    // Two sets of memory take turns.
+    let travelling = ranks > 1 ? min(2 * Self.runRows, self.rows) * (samples + width) : 0
     let pairs = max(rows * min(Self.runRows, self.rows), 2 * square)
     let elements = rows * (panels * samples + width) + pairs + 6 * samples * outputs + travelling
     // M twice in double: as it is summed, and its part from the means when the panels are gone.

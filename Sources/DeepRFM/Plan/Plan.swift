@@ -58,8 +58,8 @@ private struct Planner<T: Real & TensorElement> {
 
   /// *Local.* What the program itself takes, before any data: its libraries have set themselves up once BLAS has worked.
   private static func programBytes(_ threads: Int) -> Int {
-    let a: Matrix<T> = noise(256, 256)
-    let c = Matrix<T>(rows: 256, columns: 256)
+    let a: Matrix<T> = noise(512, 512)
+    let c = Matrix<T>(rows: 512, columns: 512)
     BLAS.setThreads(threads)
     multiply(a.view, a.view, into: c.view)
     BLAS.setThreads(1)

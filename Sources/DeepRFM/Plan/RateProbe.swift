@@ -87,7 +87,7 @@ final class RateProbe<T: Real & TensorElement> {
       columns.subtract(many, times: alpha, from: x)
     }
     rates.vectorByte = taken * share / Double(2 * 8 * x.count * 8)
-    let rank = max(16, min(512, RidgeSolver.defaultRank(samples: shape.samples)))
+    let rank = max(16, min(512, shape.samples / 10))
     let factor = TallFactor<T>(rows: rows, columns: rank, team: team)
     let zeros = Matrix<Double>(rows: rows, columns: rank)
     factor.set(0..<rows, zeros.view)

@@ -29,10 +29,10 @@ package struct RunPlan: Sendable, Equatable {
         tileRows: 512, isDense: options.solver == .cholesky)
       let plan = MemoryPlan(
         estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute,
-        wantedRank: options.wantedRank(samples: shape.samples))
+        wantedRank: options.wantedRank(samples: shape.samples, width: width, classes: shape.classes, layer: layer))
       return LayerWork(
-        load, plan, iterations: iterations ?? TypicalIterations.count(layer, options), nodes: nodes,
-        testSamples: shape.testSamples, takesRoot: options.projection == .agop)
+        load, plan, iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
+        nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop)
     }
   }
 
