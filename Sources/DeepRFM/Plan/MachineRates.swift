@@ -39,6 +39,8 @@ package struct WidthRates: Sendable, Equatable {
   /// A row through projection and features, and what that takes whatever the rows.
   package var mappedRow = 0.0
   package var mapping = 0.0
+
+  package init() {}
 }
 
 /// What lies between the ranks.

@@ -64,8 +64,11 @@ public struct MemoryPlan: Sendable, Equatable {
   public var peak: Int { stages.map(\.bytes).max() ?? 0 }
   public var fits: Bool { peak <= budget }
 
-  /// What the allocator and the libraries take beyond what is counted.
-  private static let slack = 24 << 20
+  /// What the allocator and the libraries take beyond what is counted: a thread of BLAS packs a strip of a product's longer side,
+  /// up to 32 MiB.
+  private static func slack(_ load: Workload) -> Int {
+    (24 << 20) + load.threads * min(32 << 20, (2 << 20) + 2048 * max(load.samples, load.width))
+  }
   /// A larger chunk of gradients gains nothing: its products are long enough.
   private static let largestChunk = 512 << 20
 
@@ -86,7 +89,7 @@ public struct MemoryPlan: Sendable, Equatable {
     self.budget = budget
     preconditionerRank = wantedRank
     historyLimit = Self.historyLimit(load, budget: budget)
-    let base = resident + Self.slack
+    let base = resident + Self.slack(load)
     let travelling = Self.travellingBytes(load)
     let vectors = Self.vectorBytes(load) + (load.isDense ? 0 : historyLimit * 16 * load.rows * load.classes)
     let dense = load.isDense ? 8 * load.samples * (load.samples + load.classes) : 0
