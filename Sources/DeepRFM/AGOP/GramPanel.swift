@@ -59,22 +59,23 @@ final class GramPanel<T: Real>: @unchecked Sendable {
     let tiles = rows.flatMap { row in
       columns.filter { !(isOwn && holds($0) && $0.rows.lowerBound > row.rows.lowerBound) }.map { (row, $0) }
     }
-    let groups = isOwn && rows.first == columns.first ? rows.map { [$0] } : [rows]
+    let needed = tiles.map(\.1).rowRange
+    let (x, y) = (gram.rows.deviations.rows(rows.rowRange), block.deviations.rows(needed))
+    let out = weights(rows.rowRange).columns(needed.shifted(by: first))
     gram.team.withThreadedBLAS {
-      for group in groups {
-        // Nothing, all columns, or on the diagonal those up to the row's own segment.
-        let needed = tiles.filter { $0.0 == group.first }.map(\.1).rowRange
-        let out = weights(group.rowRange).columns(needed.shifted(by: first))
-        multiply(
-          gram.rows.deviations.rows(group.rowRange), block.deviations.rows(needed), transposeB: true, into: out)
-        poke()
+      if isOwn && rows.first == columns.first {
+        addOuterGram(of: x, beta: 0, intoLower: out)
+      } else {
+        multiply(x, y, transposeB: true, into: out)
       }
     }
+    poke()
     let pokeFromMain = MainLane(poke)
     let (own, builder) = (gram.rows, gram.builder)
     gram.team.forEach(0..<tiles.count) { index, lane in
       let (row, column) = tiles[index]
       let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
+      if isOwn && row == column { mirrorLower(out) }
       builder.finish(.gradientWeight, own, row, block, column, products: out, lane: lane)
       if isOwn && row != column && self.holds(column) {
         transpose(out, into: self.weights(column.rows).columns(row.rows.shifted(by: first)))
