@@ -5,7 +5,9 @@ import MPI
 
 /// Parse, start MPI, run the subcommand, map errors to the exit status.
 @main enum Main {
-  static var subcommands: [any Subcommand.Type] { [Train.self, Predict.self, Plan.self, Doctor.self, Bench.self, Debug.self] }
+  static var subcommands: [any Subcommand.Type] {
+    [Train.self, Predict.self, Plan.self, Doctor.self, Bench.self, Debug.self]
+  }
 
   static func main() {
     Startup.useBestKernels()

@@ -85,6 +85,7 @@ private enum OutputCheck {
     let free = Int(status.f_bavail) * Int(status.f_frsize)
     let text = "\(folder) can be written, \(Format.bytes(free)) free"
     return free < room
-      ? Finding("output", .warn, text, mend: "make room, or --output DIR on another disk") : Finding("output", .ok, text)
+      ? Finding("output", .warn, text, mend: "make room, or --output DIR on another disk")
+      : Finding("output", .ok, text)
   }
 }
