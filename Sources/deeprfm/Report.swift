@@ -37,7 +37,7 @@ struct ReportRuns: Subcommand {
     }
     try TextFile.replace(options.page, with: Page.html(of: runs))
     for run in runs { for note in run.notes { standardOutput("\(run.name): \(note)\n") } }
-    standardOutput("report: \(options.page)\n")
+    standardOutput("\(Page.finding(of: runs))\nreport: \(options.page)\n")
   }
 }
 

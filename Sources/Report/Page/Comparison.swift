@@ -58,7 +58,7 @@ struct Comparison {
       + Set(runs.map(\.options.seed)).sorted().map { "\($0)" }.joined(separator: ", ")
   }
 
-  private var leadSentence: String {
+  var leadSentence: String {
     guard groups.count > 1 else {
       return "Mean of \(runs.count) runs: \(Finding(groups[0]).sentence)"
     }

@@ -8,6 +8,13 @@ public enum Page {
     return runs.count == 1 ? SingleRun(run: runs[0]).html : Comparison(runs: runs).html
   }
 
+  /// What was found, in the words of the page: a sentence or two.
+  public static func finding(of runs: [RunRecord]) -> String {
+    precondition(!runs.isEmpty)
+    return runs.count == 1
+      ? Finding(RunGroup(label: runs[0].name, runs: runs)).sentence : Comparison(runs: runs).leadSentence
+  }
+
   /// A part of the page with its heading.
   struct Section {
     let id: String
@@ -81,13 +88,13 @@ public enum Page {
   }
 
   static func tiles(_ tiles: [(name: String, value: String, note: String)]) -> Markup {
-    let items = tiles.map { "<div><dt>\($0.name)</dt><dd>\($0.value) <small>\($0.note)</small></dd></div>" as Markup }
-    return "<dl class=\"tiles\">\n\(items.joined())\n</dl>"
+    let items = tiles.map { "<li>\($0.name) <b>\($0.value)</b> <small>\($0.note)</small></li>" as Markup }
+    return "<ul class=\"tiles\">\n\(items.joined())\n</ul>"
   }
 
   static func facts(_ facts: [(name: String, value: String)]) -> Markup {
-    let items = facts.map { "<div><dt>\($0.name)</dt><dd>\($0.value)</dd></div>" as Markup }
-    return "<dl class=\"facts\">\n\(items.joined())\n</dl>"
+    let items = facts.map { "<li>\($0.name) <b>\($0.value)</b></li>" as Markup }
+    return "<ul class=\"facts\">\n\(items.joined())\n</ul>"
   }
 }
 

@@ -23,8 +23,7 @@ public enum Picture {
     }
     let frame = WideFrame(chart: chart)
     let picture: Markup = """
-      <svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 860 494" width="860" height="494" role="img" \
-      aria-labelledby="title desc">
+      <svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 860 494" width="860" height="494" role="img">
       <title id="title">\(title)</title>
       <desc id="desc">\(chart.summary) Above, cosines between class-sorted samples: blocks appear on the diagonal.</desc>
       <style>
