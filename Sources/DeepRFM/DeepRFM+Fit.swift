@@ -94,18 +94,27 @@ extension Training {
 
   /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
   /// others; or an ablation's matrix.
-  func project(_ layer: Int, _ agop: Matrix<Double>) throws -> Matrix<T> {
+  func project(_ layer: Int, _ agop: Matrix<Double>) throws -> Projection<T> {
     guard options.projection == .agop else {
-      return FeatureMap<T>.ablation(options.projection, width: agop.rows, seed: options.seed, layer: layer)
+      return Projection(
+        matrix: FeatureMap<T>.ablation(options.projection, width: agop.rows, seed: options.seed, layer: layer))
     }
-    let root = try world.together {
-      world.rank == 0
-        ? try symmetricRoot(agop, team: team).converted(to: T.self)
-        : Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows)
+    let made = try world.together {
+      guard world.rank == 0 else { return Projection(matrix: Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows)) }
+      let (root, spectrum) = try symmetricRootAndSpectrum(agop, team: team)
+      return Projection(matrix: root.converted(to: T.self), spectrum: spectrum)
     }
-    try timer.measure(.communication) { try world.broadcast(root.buffer, from: 0) }
-    return root
+    try timer.measure(.communication) { try world.broadcast(made.matrix.buffer, from: 0) }
+    return made
   }
+}
+
+/// What multiplies the data before the features.
+struct Projection<T: Real> {
+  /// R; (width x width).
+  let matrix: Matrix<T>
+  /// Eigenvalues of the AGOP over its largest entry, largest first; rank 0 alone, and empty for an ablation, which needs none.
+  var spectrum: [Double] = []
 }
 
 extension Training {

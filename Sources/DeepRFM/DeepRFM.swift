@@ -44,13 +44,14 @@ final class Training<T: Real & TensorElement> {
       let agop = try phase(layer, .agop) { try computeAGOP(layer, samples, fit, plan, advance: $0) }
       let projection = try phase(layer, .root) { _ in try project(layer, agop.matrix) }
       let map = FeatureMap<T>(
-        drawing: options.features, projection: projection, width: options.width,
+        drawing: options.features, projection: projection.matrix, width: options.width,
         scale: options.featureScale, seed: options.seed, layer: layer)
       var metrics = try phase(layer, .metrics) { _ in try measure(layer, samples, fit) }
       metrics.agop = agop.metrics
+      let pictures = try phase(layer, .metrics) { _ in try drawPictures(samples, projection) }
       if layer == options.layers { try run.saveModel(samples) }
       try phase(layer, .features) { _ in try apply(map, to: &samples, &metrics) }
-      try run.save(layer, agop.matrix, map, fit.coefficients)
+      try run.save(layer, agop.matrix, map, fit.coefficients, pictures)
       try run.append(finished(metrics))
     }
     progress.message("run directory: \(run.directory.path)")

@@ -4,7 +4,7 @@ import MPI
 
 /// Parse, start MPI, run the subcommand, map errors to the exit status.
 @main enum Main {
-  static var subcommands: [any Subcommand.Type] { [Train.self, Predict.self, Bench.self, Debug.self] }
+  static var subcommands: [any Subcommand.Type] { [Train.self, Predict.self, ReportRuns.self, Bench.self, Debug.self] }
 
   static func main() {
     Startup.useBestKernels()

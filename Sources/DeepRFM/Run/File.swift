@@ -151,3 +151,11 @@ extension File {
     }
   }
 }
+
+/// A text that is written whole.
+public enum TextFile {
+  /// *Local.* Puts a text at `path`: a reader sees the old file or the new one. Throws `FileError`.
+  public static func replace(_ path: String, with text: String) throws(FileError) {
+    try File.replace(path, with: Array(text.utf8))
+  }
+}

@@ -38,6 +38,7 @@ public struct RunDirectory: Sendable, Equatable {
   public var layers: String { path + "/layers" }
   public var data: String { path + "/data.safetensors" }
   public var model: String { path + "/model.safetensors" }
+  public var report: String { path + "/report.html" }
 
   /// In the metadata of data.safetensors: the classes' names as a JSON array, where the data set names them.
   static let classNamesKey = "classNames"
@@ -113,15 +114,26 @@ public struct RunDirectory: Sendable, Equatable {
   ///
   /// Throws `InputError` if there is no such file or a whole line is malformed.
   public func readMetrics() throws(InputError) -> [LayerMetrics] {
+    let (lines, fault) = try readMetricsUpToFault()
+    if let fault { throw fault }
+    return lines
+  }
+
+  /// The lines before the first malformed one, and what is wrong with it. Throws `InputError` if there is no such file.
+  public func readMetricsUpToFault() throws(InputError) -> (lines: [LayerMetrics], fault: InputError?) {
     let bytes = try File.contents(metrics, limit: 1 << 28)
     var lines: [LayerMetrics] = []
     let newline = UInt8(ascii: "\n")
     let whole = bytes[...(bytes.lastIndex(of: newline) ?? -1)]
     for (index, line) in whole.split(separator: newline).enumerated() {
       let source = "\(metrics), line \(index + 1)"
-      lines.append(try LayerMetrics(json: try Self.parse(line, source), source: source))
+      do throws(InputError) {
+        lines.append(try LayerMetrics(json: try Self.parse(line, source), source: source))
+      } catch {
+        return (lines, error)
+      }
     }
-    return lines
+    return (lines, nil)
   }
 
   private static func parse(_ text: some Sequence<UInt8>, _ source: String) throws(InputError)
