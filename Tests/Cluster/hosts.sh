@@ -5,7 +5,7 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../EndToEnd/common.sh"
 
 network=10.77.0 # of the hosts alone: seen from nowhere else
-declare -A host # name -> process id of its sshd
+declare -A host=() # name -> process id of its sshd
 switch='' sshd=''
 
 # SIGKILL of this script does the same, by --pdeathsig and --kill-child.
