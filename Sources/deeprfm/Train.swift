@@ -17,8 +17,8 @@ struct Train: Subcommand {
   func check(ranks: Int) throws { try options.validate(ranks: ranks) }
 
   func run(_ world: Communicator) throws -> ExitStatus {
+    StopSwitch.catchSignals()
     let host = try Host(surveying: world, threads: options.threads)
-    try train(options, host: host, world: world)
-    return .done
+    return try train(options, host: host, world: world, stop: .process, start: Main.start)
   }
 }
