@@ -21,13 +21,19 @@ struct Fit {
 extension Training {
   private var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
 
-  /// *Collective.* Solves (k(X, X) + ridge I) A = Y.
-  func fit(_ layer: Int, _ samples: Samples<T>, _ plan: MemoryPlan) throws -> Fit {
+  /// *Collective.* Solves (k(X, X) + ridge I) A = Y, from where an earlier solve was saved.
+  func fit(
+    _ layer: Int, _ samples: Samples<T>, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
+    _ saved: ConjugateGradient.State? = nil
+  ) throws -> Fit {
     let matrix = try phase(layer, .kernel) {
       try KernelOperator(
         kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
-        tileBudget: plan.tileBudget, progress: $0)
+        tileBudget: plan.tileBudget, stop: safe?.stop, progress: $0)
     }
+    // Tiles and preconditioner are made again faster than they would be read.
+    try safe?.stopHere()
+    matrix.stop = nil
     let solver = RidgeSolver(
       method: options.solver, ridge: options.ridge, tolerance: options.tolerance,
       maxIterations: options.maxIterations, historyLimit: plan.historyLimit,
@@ -36,9 +42,10 @@ extension Training {
     let preconditioner = try phase(layer, .preconditioner) {
       try solver.makePreconditioner(of: matrix, random: random, progress: $0)
     }
+    try safe?.stopHere()
     let targets = targets(samples)
     let solution = try phase(layer, .solve) {
-      try solver.solve(matrix, targets, preconditioner: preconditioner, progress: $0)
+      try solver.solve(matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
     }
     if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(layer, solution) }
     return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)
@@ -75,13 +82,15 @@ extension Training {
 
   /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank.
   func computeAGOP(
-    _ layer: Int, _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, advance: (Double) -> Void
+    _ layer: Int, _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
+    _ saved: AGOPState? = nil, advance: (Double) -> Void
   ) throws -> AGOPComputation<T>.Result {
     let computation = AGOPComputation(
       kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
       gramBytes: plan.gramBytes)
-    let result = try computation.compute(wantedRoute, fit.coefficients, progress: advance)
+    let result = try computation.compute(
+      wantedRoute, fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
     let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.

@@ -48,6 +48,10 @@ struct RunRecorder<T: Real & TensorElement> {
       try writer.append(standardisation.mean)
       try writer.append(standardisation.scale)
       try writer.finish()
+      let folder = CheckpointFolder(directory)
+      var ledger = Ledger(folder)
+      try ledger.note(RunDirectory.dataName, in: directory)
+      try ledger.write(folder)
     }
   }
 
@@ -66,9 +70,19 @@ struct RunRecorder<T: Real & TensorElement> {
     ) { _ in }
   }
 
-  /// *Collective.* A line of metrics.jsonl, by rank 0.
-  func append(_ metrics: LayerMetrics) throws {
-    try world.together { if world.rank == 0 { try directory.append(metrics) } }
+  /// *Collective.* A line of metrics.jsonl, by rank 0: the layer is finished when it is on the disk, after the checksums of all that
+  /// the layer has written.
+  func append(_ metrics: LayerMetrics, isLast: Bool) throws {
+    try world.together {
+      guard world.rank == 0 else { return }
+      let folder = CheckpointFolder(directory)
+      var ledger = Ledger(folder)
+      try ledger.note(RunDirectory.layerName(metrics.layer), in: directory)
+      if isLast { try ledger.note(RunDirectory.modelName, in: directory) }
+      ledger.note(line: RunDirectory.line(metrics), of: metrics.layer)
+      try ledger.write(folder)
+      try directory.append(metrics)
+    }
   }
 
   /// *Collective.* A file whose last tensor is spread over the ranks by rows: the blocks come to rank 0 one by one.
@@ -137,6 +151,7 @@ extension Training {
       options: used, ranks: world.size, threads: host.threads, hosts: Set(names).sorted(), blasKernels: host.coreName)
     try world.together { if world.rank == 0 { _ = try RunDirectory.create(path, configuration) } }
     let run = RunRecorder<T>(directory: RunDirectory(path), world: world, layout: samples.layout)
+    try hold(run)
     try run.saveData(samples)
     return run
   }

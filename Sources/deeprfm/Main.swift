@@ -6,7 +6,11 @@ import MPI
 @main enum Main {
   static var subcommands: [any Subcommand.Type] { [Train.self, Predict.self, ReportRuns.self, Bench.self, Debug.self] }
 
+  /// When the program began, on the monotonic clock: --time-limit counts from here.
+  static let start = monotonicSeconds()
+
   static func main() {
+    _ = start
     Startup.useBestKernels()
     let arguments = Array(CommandLine.arguments.dropFirst())
     if let text = informationText(arguments) {

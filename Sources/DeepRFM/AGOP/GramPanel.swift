@@ -26,14 +26,15 @@ final class GramPanel<T: Real>: @unchecked Sendable {
     weights.rows((rows.lowerBound - range.lowerBound)..<(rows.upperBound - range.lowerBound))
   }
 
-  /// *Collective.* Fills H_I as the blocks of X pass round the ring. - Parameter finished: called with the columns that are new.
-  func build(_ gram: GramProduct<T>, finished: (Int) -> Void) throws {
+  /// *Collective.* Fills H_I as the blocks of X pass round the ring; breaks off, and must not be used, if `stop` is set.
+  /// - Parameter finished: called with the columns that are new.
+  func build(_ gram: GramProduct<T>, stop: StopSwitch? = nil, finished: (Int) -> Void) throws {
     let ring = BlockRing<T>(world: gram.world, layout: gram.layout, team: gram.team, timer: gram.timer)
     let runs = segments.runs(ofAtMost: gram.pieceRows)
     try ring.forEachBlock(startingWith: gram.rows, steps: gram.world.size) { owner, block, poke in
       let isOwn = owner == gram.world.rank
       for columns in columnRuns(of: block, isOwn, gram.pieceRows) {
-        for rows in runs {
+        for rows in runs where stop?.isRequested != true {
           build(gram, rows, block, columns, gram.layout.shard(of: owner).lowerBound, isOwn, poke)
         }
         finished(columns.rowRange.count)
@@ -172,6 +173,14 @@ final class GramTerms<T: Real>: @unchecked Sendable {
         ba[i, c] += all[i, c]
       }
     }
+  }
+
+  var saved: [SavedTensor] { [SavedTensor("ab", ab), SavedTensor("ba", ba)] }
+
+  /// Throws `CheckpointError`.
+  func restore(_ saved: [SavedTensor]) throws {
+    try saved.restore("ab", into: ab)
+    try saved.restore("ba", into: ba)
   }
 
   /// A of some samples.

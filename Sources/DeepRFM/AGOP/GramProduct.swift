@@ -52,8 +52,12 @@ package struct GramProduct<T: Real> {
   /// on every rank.
   /// - Parameters:
   ///   - a: coefficients (own rows x outputs).
+  ///   - saved: a computation to go on with.
   ///   - progress: called with the finished share.
-  package func agop(_ a: Matrix<Double>, progress: (Double) -> Void) throws -> Matrix<Double> {
+  package func agop(
+    _ a: Matrix<Double>, safePoints: SafePoints<AGOPState> = .none, from saved: AGOPState? = nil,
+    progress: (Double) -> Void
+  ) throws -> Matrix<Double> {
     let cost = AGOPCost(
       samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputs: a.columns,
       ranks: layout.ranks,
@@ -61,8 +65,8 @@ package struct GramProduct<T: Real> {
     let plan = GramPlan(layout: layout, chunkRows: cost.gramChunkRows, pieceRows: pieceRows)
     let terms = try GramTerms<T>(a, layout, world, timer)
     let total = try withoutActuallyEscaping(progress) { progress in
-      let run = GramRun(self, plan, terms, progress)
-      try run.meetAll()
+      let run = GramRun(self, plan, terms, safePoints, progress)
+      try run.meetAll(from: saved)
       return run.total
     }
     try timer.measure(.communication) { try total.sum(over: world) }

@@ -19,17 +19,21 @@ public final class KernelOperator<T: Real> {
   private var blocks: [PairBlock<T>] = []
   /// Blocks of X that have to come by in each product, since some rank makes tiles of them again.
   private var circulating = 0
+  /// Breaks tiles off, being made or multiplied: the caller then asks the ranks whether it was set, and uses no result.
+  var stop: StopSwitch?
   private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, team: team, timer: timer) }
 
   /// *Collective.* Sends the blocks of X round the ring and builds this rank's tiles.
   /// - Parameters:
   ///   - tileBudget: bytes for stored tiles on this rank.
+  ///   - stop: breaks the building off; the operator must not be used then.
   ///   - progress: called with the finished share, 0 to 1.
   public init(
     _ kernel: Kernel, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, tileBudget: Int = .max, progress: (Double) -> Void = { _ in }
+    timer: PhaseTimer, tileBudget: Int = .max, stop: StopSwitch? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
     self.rows = rows
+    self.stop = stop
     self.layout = layout
     self.world = world
     self.team = team
@@ -68,10 +72,10 @@ public final class KernelOperator<T: Real> {
   }
 
   private func build(_ pair: PairBlock<T>, _ block: CentredRows<T>, _ poke: @escaping () -> Void) {
-    let (rows, builder, tiles) = (self.rows, self.builder, pair.tiles)
+    let (rows, builder, tiles, stop) = (self.rows, self.builder, pair.tiles, self.stop)
     let pokeFromMain = MainLane(poke)
     team.forEach(0..<tiles.count) { index, lane in
-      guard let memory = tiles[index].stored else { return }
+      guard let memory = tiles[index].stored, stop?.isRequested != true else { return }
       tiles[index].build(in: memory, builder, rows, block, lane: lane)
       pokeFromMain(lane)
     }
@@ -174,13 +178,14 @@ extension KernelOperator {
     let otherSums = (0..<team.count).map { _ in Matrix<Double>(uninitialisedRows: columns, columns: pair.otherRows) }
     let pokeFromMain = MainLane(poke)
     let (lanes, tiles, tileRows) = (team.count, pair.tiles, layout.tileRows)
-    let (rows, builder) = (self.rows, self.builder)
+    let (rows, builder, stop) = (self.rows, self.builder, self.stop)
     team.run { lane in
       ownSums[lane].view.fill(0)
       otherSums[lane].view.fill(0)
       let product = TileProduct<T, V>(tileRows: tileRows, vectors: columns)
       var scratch: Matrix<T>?
       for index in stride(from: lane, to: tiles.count, by: lanes) {
+        if stop?.isRequested == true { break }
         let tile = tiles[index]
         if let deviation = tile.stored {
           product.add(tile, deviation, own, other, ownSums[lane], otherSums[lane])

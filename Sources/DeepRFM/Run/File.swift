@@ -60,6 +60,9 @@ final class File {
     return File(path: path, descriptor: descriptor)
   }
 
+  /// Whether there is one at `path` (access).
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
   /// Bytes in the file (fstat).
   var count: Int {
     var status = stat()

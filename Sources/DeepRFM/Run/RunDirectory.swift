@@ -45,7 +45,7 @@ public struct RunDirectory: Sendable, Equatable {
 
   /// layers/01.safetensors; `layer` counts from 1.
   public func layer(_ layer: Int) -> String {
-    "\(layers)/\(layer < 10 ? "0" : "")\(layer).safetensors"
+    path + "/" + Self.layerName(layer)
   }
 
   /// runs/<dataset>-<yyyyMMdd-HHmmss>, local time.
@@ -100,9 +100,12 @@ public struct RunDirectory: Sendable, Equatable {
   /// *Local: rank 0 alone.* Adds a layer's line to metrics.jsonl; it is on the disk when this returns.
   public func append(_ metrics: LayerMetrics) throws(FileError) {
     let file = try File.appending(self.metrics)
-    try file.write(Array((metrics.json.line + "\n").utf8))
+    try file.write(Self.line(metrics))
     try file.finish()
   }
+
+  /// A layer's line, with its end.
+  package static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
 
   /// Throws `InputError` if there is no config.json or it is malformed.
   public func readConfiguration() throws(InputError) -> RunConfiguration {
