@@ -51,12 +51,6 @@ extension Training {
     return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)
   }
 
-  /// The route asked for. Gaussian kernels of float32 are never left to the Gram route: their coefficients are so large that its
-  /// bracket cancels (digits, cosine features: NC2 off by 2 % where the class route keeps 1e-5).
-  var wantedRoute: AGOPRoute {
-    options.agop == .auto && options.kernel == .gaussian && T.precision == .float32 ? .class : options.agop
-  }
-
   /// Y: +1 at a row's own class, -1 elsewhere; (own rows x classes).
   func targets(_ samples: Samples<T>) -> Matrix<Double> {
     let y = Matrix<Double>(uninitialisedRows: samples.rows.rowCount, columns: samples.layout.classCount)
@@ -90,7 +84,7 @@ extension Training {
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
       gramBytes: plan.gramBytes)
     let result = try computation.compute(
-      wantedRoute, fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
+      options.wantedRoute, fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
     let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.

@@ -61,4 +61,7 @@ DEEPRFM_DECLARE_PRODUCT(float, float, f32_f32)
 DEEPRFM_DECLARE_PRODUCT(float, double, f32_f64)
 DEEPRFM_DECLARE_PRODUCT(double, double, f64_f64)
 
+/// Blocks of so many bytes and more go back to the system when they are freed, instead of being kept for later.
+void deeprfm_return_freed_memory(size_t threshold);
+
 #endif

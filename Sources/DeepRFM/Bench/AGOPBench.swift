@@ -26,7 +26,7 @@ func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: Ma
 
 extension BenchProblem {
   /// A of any solution would do: the work is the same. (own rows x classes)
-  fileprivate func randomCoefficients() -> Matrix<Double> {
+  func randomCoefficients() -> Matrix<Double> {
     let random = RandomStream(seed: options.seed, layer: 1, purpose: .probe)
     let first = layout.shard(of: world.rank).lowerBound
     let a = Matrix<Double>(uninitialisedRows: rows.rowCount, columns: layout.classCount)
@@ -34,7 +34,7 @@ extension BenchProblem {
     return a
   }
 
-  fileprivate var agop: AGOPComputation<T> {
+  var agop: AGOPComputation<T> {
     AGOPComputation(
       kernel: kernel, rows: rows, layout: layout, world: world, team: team, timer: timer,
       random: RandomStream(seed: options.seed, layer: 1, purpose: .sketch), chunkBytes: 512 << 20,

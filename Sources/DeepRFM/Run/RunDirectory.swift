@@ -170,7 +170,7 @@ extension RunDirectory {
   }
 
   /// `path`, or the nearest directory above it that exists.
-  private static func nearestExisting(_ path: String) -> String {
+  static func nearestExisting(_ path: String) -> String {
     var path = path[...]
     while access(String(path), F_OK) != 0 {
       guard let slash = path.lastIndex(of: "/") else { return "." }
