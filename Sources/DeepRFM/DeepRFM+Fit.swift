@@ -26,11 +26,7 @@ extension Training {
     _ layer: Int, _ samples: Samples<T>, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
     _ saved: ConjugateGradient.State? = nil
   ) throws -> Fit {
-    let matrix = try phase(layer, .kernel) {
-      try KernelOperator(
-        kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
-        tileBudget: plan.tileBudget, stop: safe?.stop, progress: $0)
-    }
+    let matrix = try phase(layer, .kernel) { try kernelMatrix(samples, plan, stop: safe?.stop, progress: $0) }
     // Tiles and preconditioner are made again faster than they would be read.
     try safe?.stopHere()
     matrix.stop = nil
@@ -48,7 +44,16 @@ extension Training {
       try solver.solve(matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
     }
     if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(layer, solution) }
+    if plan.keepsTiles { keptMatrix = matrix }
     return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)
+  }
+
+  private func kernelMatrix(
+    _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
+  ) throws -> KernelOperator<T> {
+    try KernelOperator(
+      kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
+      tileBudget: plan.tileBudget, stop: stop, progress: progress)
   }
 
   /// Y: +1 at a row's own class, -1 elsewhere; (own rows x classes).
@@ -79,10 +84,13 @@ extension Training {
     _ layer: Int, _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
     _ saved: AGOPState? = nil, advance: (Double) -> Void
   ) throws -> AGOPComputation<T>.Result {
+    // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
+    let matrix = try keptMatrix ?? (plan.keepsTiles ? kernelMatrix(samples, plan) { _ in } : nil)
+    keptMatrix = nil
     let computation = AGOPComputation(
       kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
-      gramBytes: plan.gramBytes)
+      gramBytes: plan.gramBytes, matrix: matrix)
     let result = try computation.compute(
       options.wantedRoute, fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
     let agop = result.matrix

@@ -30,6 +30,8 @@ final class Training<T: Real & TensorElement> {
   let monitor: RunMonitor?
   /// Whether the last layer's plan left tiles out.
   var tilesMadeAgain = false
+  /// K between the layer's solve and its AGOP, where the plan keeps its tiles.
+  var keptMatrix: KernelOperator<T>?
   /// What the layer's memory plan was made from.
   var memory = MemoryBasis(budget: 0, resident: 0)
 

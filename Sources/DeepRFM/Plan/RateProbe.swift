@@ -171,7 +171,7 @@ final class RateProbe<T: Real & TensorElement> {
     _ width: inout WidthRates, _ problem: BenchProblem<T>, _ route: AGOPRoute, _ rates: MachineRates
   ) throws {
     let (n, d, k) = (problem.n, problem.d, problem.k)
-    let computation = problem.agop
+    let computation = problem.agop(nil)
     let a = problem.randomCoefficients()
     let taken = try seconds { _ = try computation.compute(route, a) { _ in } } * share
     let square = n * d * d * rates.product
