@@ -111,7 +111,9 @@ extension Training {
         matrix: FeatureMap<T>.ablation(options.projection, width: agop.rows, seed: options.seed, layer: layer))
     }
     let made = try world.together {
-      guard world.rank == 0 else { return Projection(matrix: Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows)) }
+      guard world.rank == 0 else {
+        return Projection(matrix: Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows))
+      }
       let (root, spectrum) = try symmetricRootAndSpectrum(agop, team: team)
       return Projection(matrix: root.converted(to: T.self), spectrum: spectrum)
     }

@@ -69,24 +69,33 @@ import Testing
 
   @Test func findingFollowsFromTheFigures() {
     let groups = RunGroup.grouped(runs)
-    let (agop, identity) = (Report.Finding(groups[0]), Report.Finding(groups[1]))
+    let (agop, identity) = (Finding(groups[0]), Finding(groups[1]))
     #expect(agop.verdict == .collapse && identity.verdict == .none)
     #expect(abs(agop.nc1Fall / 1e4 - 1) < 1e-9 && abs(identity.nc1Fall / 0.2 - 1) < 1e-9)
     #expect(
-      Report.Finding.overall(groups) == "The classes collapse with projection agop; there is no collapse with projection identity.")
+      Finding.overall(groups)
+        == "The classes collapse with projection agop; there is no collapse with projection identity.")
     let html = Page.html(of: runs)
     #expect(html.contains("The classes collapse with projection agop; there is no collapse with projection identity."))
     #expect(html.contains("falls by a factor of 10,000") && html.contains("rises by a factor of 5"))
   }
 
-  @Test(arguments: [(1.0, Report.Finding.Verdict.none), (10, .partial), (100, .collapse), (.nan, .unknown)])
-  func verdictByFall(fall: Double, verdict: Report.Finding.Verdict) {
-    #expect(Report.Finding(RunGroup.grouped([Made.run(fall: fall)])[0]).verdict == verdict)
+  @Test func whereAllDoTheSameTheRangeIsTold() {
+    let same = [100.0, 1e4, 1e3].enumerated().map { index, fall in Made.run(fall: fall) { $0.ridge = Double(index) } }
+    #expect(
+      Finding.overall(RunGroup.grouped(same))
+        == "The classes collapse in all 3 settings: from the first layer to the last NC1 falls most with ridge 1 (÷ 10,000) and "
+        + "least with ridge 0 (÷ 100).")
+  }
+
+  @Test(arguments: [(1.0, Finding.Verdict.none), (10, .partial), (100, .collapse), (.nan, .unknown)])
+  func verdictByFall(fall: Double, verdict: Finding.Verdict) {
+    #expect(Finding(RunGroup.grouped([Made.run(fall: fall)])[0]).verdict == verdict)
     #expect(Parsed(Page.html(of: [Made.run(fall: fall)])).fault == nil)
   }
 
   @Test func aSingleLayerTellsNothing() {
-    #expect(Report.Finding(RunGroup.grouped([Made.run(layers: 1)])[0]).verdict == .unknown)
+    #expect(Finding(RunGroup.grouped([Made.run(layers: 1)])[0]).verdict == .unknown)
     #expect(Page.html(of: [Made.run(layers: 1)]).contains("too few layers to tell"))
   }
 

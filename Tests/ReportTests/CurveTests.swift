@@ -94,7 +94,9 @@ struct Chart {
   init(_ page: Parsed, _ id: String) throws {
     let titled = try #require(page.elements.firstIndex { $0.attributes["aria-labelledby"] == "\(id)-t \(id)-d" })
     svg = titled
-    func number(_ element: Parsed.Element, _ name: String) -> Double { element.attributes[name].flatMap(Double.init) ?? .nan }
+    func number(_ element: Parsed.Element, _ name: String) -> Double {
+      element.attributes[name].flatMap(Double.init) ?? .nan
+    }
     xTicks = page.indices("text", class: "tick tx", inside: titled).map { page.elements[$0] }
       .map { (number($0, "x"), Double($0.text) ?? .nan) }
     yTicks = page.indices("text", class: "tick ty", inside: titled).map { page.elements[$0] }

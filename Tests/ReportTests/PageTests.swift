@@ -34,8 +34,12 @@ import Testing
       #expect(Set(ids).count == ids.count)
       // What is pointed to exists.
       for element in page.elements {
-        for id in (element.attributes["aria-labelledby"] ?? "").split(separator: " ") { #expect(ids.contains(String(id))) }
-        if let target = element.attributes["href"], target.hasPrefix("#") { #expect(ids.contains(String(target.dropFirst()))) }
+        for id in (element.attributes["aria-labelledby"] ?? "").split(separator: " ") {
+          #expect(ids.contains(String(id)))
+        }
+        if let target = element.attributes["href"], target.hasPrefix("#") {
+          #expect(ids.contains(String(target.dropFirst())))
+        }
         if element.name == "img" { #expect(element.attributes["alt"]?.isEmpty == false) }
       }
       for svg in page.indices("svg") {
@@ -46,13 +50,16 @@ import Testing
       }
       for table in page.indices("table") { #expect(page.indices("caption", inside: table).count == 1) }
       // Headings do not skip a level.
-      let levels = page.elements.compactMap { $0.name.count == 2 && $0.name.hasPrefix("h") ? $0.name.last?.wholeNumberValue : nil }
+      let levels = page.elements.compactMap {
+        $0.name.count == 2 && $0.name.hasPrefix("h") ? $0.name.last?.wholeNumberValue : nil
+      }
       #expect(zip(levels, levels.dropFirst()).allSatisfy { $1 <= $0 + 1 })
     }
   }
 
   @Test(arguments: [
-    "<script>alert(1)</script>", "a\"b'c&d<e>", "</style><svg onload=x>", "]]>--><!--", "\u{0}\u{1}\u{8}\u{B}\u{1F}\u{7F}",
+    "<script>alert(1)</script>", "a\"b'c&d<e>", "</style><svg onload=x>", "]]>--><!--",
+    "\u{0}\u{1}\u{8}\u{B}\u{1F}\u{7F}",
     PageTests.noncharacters, "\u{202E}evil", String(repeating: "x", count: 5000), "",
   ]) func hostileNamesStayText(name: String) {
     var run = Made.run(name, layers: 3) { options in

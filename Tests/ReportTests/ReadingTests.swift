@@ -26,7 +26,8 @@ import Testing
       let file = try SafetensorsWriter(
         directory.layer(layer),
         [
-          TensorInfo("spectrum", .float64, [3]), TensorInfo("shown", .int64, [2]), TensorInfo("gramInput", .float32, [2, 2]),
+          TensorInfo("spectrum", .float64, [3]), TensorInfo("shown", .int64, [2]),
+          TensorInfo("gramInput", .float32, [2, 2]),
           TensorInfo("gramProjected", .float32, [2, 2]),
         ])
       try file.append([4.0, 2, 0])

@@ -15,7 +15,8 @@ enum Made {
     options.seed = seed
     change(&options)
     let configuration = RunConfiguration(
-      options: options, ranks: 2, threads: 1, hosts: ["one"], blasKernels: "SkylakeX", startedAt: "2025-01-31T23:59:59Z")
+      options: options, ranks: 2, threads: 1, hosts: ["one"], blasKernels: "SkylakeX", startedAt: "2025-01-31T23:59:59Z"
+    )
     let made = (1...layers).map { layer -> LayerRecord in
       let depth = layers > 1 ? Double(layer - 1) / Double(layers - 1) : 0
       return LayerRecord(
@@ -49,7 +50,8 @@ enum Made {
   /// Noise, so that nothing in it is smaller than it must be; ten classes.
   static func gram(_ size: Int, layer: Int) -> GramRecord {
     let values = (0..<(size * size)).map { Float(($0 * 7919 + layer * 104729) % 2001) / 1000 - 1 }
-    return GramRecord(size: size, input: values, projected: values.reversed(), labels: (0..<size).map { $0 * 10 / size })
+    return GramRecord(
+      size: size, input: values, projected: values.reversed(), labels: (0..<size).map { $0 * 10 / size })
   }
 }
 

@@ -27,16 +27,16 @@ package struct PictureSample: Sendable, Equatable {
 }
 
 /// The paper's pictures of a layer: cosines between samples, the mean of the class means taken off.
-struct GramPictures {
-  let sample: PictureSample
+package struct GramPictures {
+  package let sample: PictureSample
   /// Of the layer's input X; (shown x shown).
-  let input: Matrix<Float>
+  package let input: Matrix<Float>
   /// Of X R; (shown x shown).
-  let projected: Matrix<Float>
+  package let projected: Matrix<Float>
 
   /// *Collective.* Whole on rank 0; elsewhere without the matrices.
   /// - Parameter projection: R; (width x width).
-  init<T: Real>(
+  package init<T: Real>(
     _ rows: CentredRows<T>, projection: Matrix<T>, layout: Layout, world: Communicator,
     team: ThreadTeam, timer: PhaseTimer
   ) throws {

@@ -39,7 +39,9 @@ extension ReportOptions {
       }
     }
     try table.apply(table.assignments(rest), to: &options)
-    guard !options.directories.isEmpty else { throw InputError("report needs DIR, a run directory (see report --help)") }
+    guard !options.directories.isEmpty else {
+      throw InputError("report needs DIR, a run directory (see report --help)")
+    }
     if let empty = options.directories.first(where: \.isEmpty) { throw InputError("'\(empty)' is no run directory") }
     return options
   }

@@ -63,7 +63,8 @@ struct LineChart: Sendable {
   }
 
   private func place(_ px: Double, _ py: Double, _ frame: Frame) -> (Double, Double)? {
-    guard let u = x.position(px), let v = y.position(py), (-0.001...1.001).contains(u), (-0.001...1.001).contains(v) else {
+    guard let u = x.position(px), let v = y.position(py), (-0.001...1.001).contains(u), (-0.001...1.001).contains(v)
+    else {
       return nil
     }
     return (frame.x(u), frame.y(v))
@@ -133,9 +134,12 @@ struct Frame: Sendable {
     return rows.joined() + columns.joined() + """
       <line class="axis" x1="\(left)" x2="\(right)" y1="\(bottom)" y2="\(bottom)"/>\
       <text class="name" x="\((left + right) / 2)" y="\(bottom + 38)" text-anchor="middle">\(xName)</text>
-      """ + (yName.isEmpty ? "" : """
-      <text class="name" transform="translate(14 \((top + bottom) / 2)) rotate(-90)" text-anchor="middle">\(yName)</text>
-      """)
+      """
+      + (yName.isEmpty
+        ? ""
+        : """
+        <text class="name" transform="translate(14 \((top + bottom) / 2)) rotate(-90)" text-anchor="middle">\(yName)</text>
+        """)
   }
 
   func wrap(_ body: Markup) -> Markup {
@@ -170,7 +174,9 @@ struct Legend {
   let rowCount: Int
 
   /// - Parameter names: with their slots.
-  init(_ names: [(name: String, slot: Int)], palette: String, showsMarkers: Bool, block: Bool = false, width: Double = 560) {
+  init(
+    _ names: [(name: String, slot: Int)], palette: String, showsMarkers: Bool, block: Bool = false, width: Double = 560
+  ) {
     var row = 0
     var x = 62.0
     var result: Markup = ""

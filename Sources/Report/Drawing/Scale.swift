@@ -48,7 +48,9 @@ struct Scale: Sendable, Equatable {
   ) -> Scale {
     let shown = values.filter(\.isFinite) + (fromZero ? [0] : [])
     var (low, high) = (shown.min() ?? 0, shown.max() ?? 1)
-    if high - low < 1e-9 * max(1, abs(high)) { (low, high) = (low - max(0.01, abs(low) * 0.05), high + max(0.01, abs(high) * 0.05)) }
+    if high - low < 1e-9 * max(1, abs(high)) {
+      (low, high) = (low - max(0.01, abs(low) * 0.05), high + max(0.01, abs(high) * 0.05))
+    }
     if let limits { (low, high) = (max(low, limits.lowerBound), min(high, limits.upperBound)) }
     let step = roundStep((high - low) / 4.5)
     let first = floor(low / step + 1e-9)
@@ -61,7 +63,8 @@ struct Scale: Sendable, Equatable {
   static func layers(_ last: Int) -> Scale {
     let step = max(1, Int(roundStep(Double(last) / 9)))
     // 1, 3, 5, … or 1, 5, 10, …: 1 is always there.
-    let marks = step <= 2 ? Array(stride(from: 1, through: last, by: step)) : [1] + stride(from: step, through: last, by: step)
+    let marks =
+      step <= 2 ? Array(stride(from: 1, through: last, by: step)) : [1] + stride(from: step, through: last, by: step)
     let room = max(0.5, 0.02 * Double(last))
     return Scale(
       kind: .linear, low: 1 - room, high: Double(last) + room,

@@ -16,7 +16,8 @@ struct StackedBars: Sendable {
   var width = 560.0
 
   func svg() -> Markup {
-    let legend = Legend(parts.enumerated().map { ($1, $0) }, palette: "p", showsMarkers: false, block: true, width: width)
+    let legend = Legend(
+      parts.enumerated().map { ($1, $0) }, palette: "p", showsMarkers: false, block: true, width: width)
     let frame = Frame(id: id, title: title, summary: summary, legendRows: legend.rowCount, width: width)
     let heights = bars.map { $0.values.reduce(0, +) }
     let y = Scale.linear(heights, fromZero: true)

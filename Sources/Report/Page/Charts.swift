@@ -60,7 +60,8 @@ enum Charts {
             label: "layer \(layer.metrics.layer), \(item.name): \(item.quantity.text(value))")
         })
     }
-    return chart(id, title, lines, like: quantities[0].quantity, deepest: run.layers.last?.metrics.layer ?? 1, reference)
+    return chart(
+      id, title, lines, like: quantities[0].quantity, deepest: run.layers.last?.metrics.layer ?? 1, reference)
   }
 
   /// One figure of several settings: the mean over a setting's runs, and the range they span.
@@ -81,13 +82,15 @@ enum Charts {
         points: statistics.map {
           Line.Point(
             x: Double($0.layer), y: $0.of.mean,
-            label: "layer \($0.layer), \(group.label): \($0.of.text(quantity.text)), \(RunRecord.count($0.of.count, "run"))")
+            label:
+              "layer \($0.layer), \(group.label): \($0.of.text(quantity.text)), \(RunRecord.count($0.of.count, "run"))")
         },
         band: group.runs.count < 2
           ? [] : statistics.map { Line.Range(x: Double($0.layer), low: $0.of.smallest, high: $0.of.largest) })
     }
     return chart(
-      quantity.id, quantity.title, lines, like: quantity, deepest: groups.compactMap(\.layers.last).max() ?? 1, reference)
+      quantity.id, quantity.title, lines, like: quantity, deepest: groups.compactMap(\.layers.last).max() ?? 1,
+      reference)
   }
 
   private static func chart(
@@ -130,7 +133,9 @@ enum Charts {
   /// The same of each setting's last layer, in its first run that has one.
   static func spectrum(_ groups: [RunGroup]) -> LineChart? {
     let layers = groups.enumerated().compactMap { slot, group in
-      group.runs.lazy.compactMap { $0.layers.last { ($0.spectrum.first ?? 0) > 0 } }.first.map { (group.label, slot, $0) }
+      group.runs.lazy.compactMap { $0.layers.last { ($0.spectrum.first ?? 0) > 0 } }.first.map {
+        (group.label, slot, $0)
+      }
     }
     return layers.isEmpty ? nil : spectra("Spectrum of the last layer's AGOP", layers, palette: "s")
   }
@@ -146,7 +151,8 @@ enum Charts {
         + layers.map { "\($0.name): effective rank \(Figure.fixed($0.layer.effectiveRank, digits: 1))." }
         .joined(separator: " "),
       yName: "eigenvalue / largest", y: .logarithmic(lines.flatMap { $0.points.map(\.y) }),
-      xName: "index of the eigenvalue", x: .logarithmic([1, widest]), lines: lines, palette: palette, showsMarkers: false)
+      xName: "index of the eigenvalue", x: .logarithmic([1, widest]), lines: lines, palette: palette,
+      showsMarkers: false)
   }
 
   /// About 80 points, close where few indices are. What is below 1e-9 of the largest is rounding.
@@ -192,7 +198,8 @@ enum Phases {
     }
     return StackedBars(
       id: "seconds", title: "Seconds a run, by phase",
-      summary: zip(bars, groups).map { "\($1.label): \(Figure.duration($0.values.reduce(0, +)))." }.joined(separator: " "),
+      summary: zip(bars, groups).map { "\($1.label): \(Figure.duration($0.values.reduce(0, +)))." }.joined(
+        separator: " "),
       parts: names, bars: bars, xName: "setting", yName: "seconds", width: 1130)
   }
 

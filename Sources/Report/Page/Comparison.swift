@@ -33,7 +33,8 @@ struct Comparison {
         Page.Section(id: "settings", title: groups.count > 1 ? "Settings" : "Mean and spread", body: summaryTable),
         Page.Section(id: "collapse", title: "Collapse", body: collapse),
       ] + pictures + [
-        Page.Section(id: "accuracy", title: "Accuracy", body: Page.pair([figure(.testAccuracy), figure(.trainAccuracy)])),
+        Page.Section(
+          id: "accuracy", title: "Accuracy", body: Page.pair([figure(.testAccuracy), figure(.trainAccuracy)])),
         Page.Section(id: "solver", title: "Solver", body: Page.pair([figure(.iterations), figure(.residual)])),
       ] + agop + [
         Page.Section(id: "time", title: "Time", body: time),
@@ -81,7 +82,9 @@ struct Comparison {
   private func figure(_ quantity: Quantity) -> Markup { Page.figure(Charts.chart(quantity, of: groups)) }
 
   private var agopFigures: Markup {
-    let spectrum = Charts.spectrum(groups).map { [Page.figure($0, caption: "Eigenvalues over the largest, in a setting's first run.")] }
+    let spectrum = Charts.spectrum(groups).map {
+      [Page.figure($0, caption: "Eigenvalues over the largest, in a setting's first run.")]
+    }
     let rank = Page.figure(
       Charts.chart(.effectiveRank, of: groups),
       caption: "(Σλ)² / Σλ². In full collapse the AGOP spans one direction less than there are classes.")
@@ -94,7 +97,8 @@ struct Comparison {
       caption: "Mean ± standard deviation over a setting's runs; NC1 and NC2 of the layer's input",
       columns: [.init(title: "setting", isText: true)]
         + [
-          "runs", "NC1, first layer", "NC1, last layer", "change", "finding", "NC2, last layer", "test %, first", "test %, last",
+          "runs", "NC1, first layer", "NC1, last layer", "change", "finding", "NC2, last layer", "test %, first",
+          "test %, last",
           "seconds a run",
         ].map { .init(title: $0) },
       rows: groups.indices.map { index in
@@ -105,7 +109,8 @@ struct Comparison {
         }
         let short: (Double) -> String = { Figure.scientific($0, digits: 1) }
         let percent: (Double) -> String = { Figure.fixed($0 * 100, digits: 2) }
-        let change = finding.nc1Fall >= 1 ? "÷ \(Figure.factor(finding.nc1Fall))" : "× \(Figure.factor(1 / finding.nc1Fall))"
+        let change =
+          finding.nc1Fall >= 1 ? "÷ \(Figure.factor(finding.nc1Fall))" : "× \(Figure.factor(1 / finding.nc1Fall))"
         let style = finding.verdict == .collapse ? "good" : finding.verdict == .none ? "poor" : "soft"
         let word =
           switch finding.verdict {
@@ -161,7 +166,8 @@ struct Comparison {
         return [
           "\(swatch(index))\(name(index))", "\(layer)",
           cell({ $0.nc1.input }) { Figure.scientific($0) }, cell({ $0.nc2.input }) { Figure.scientific($0) },
-          cell({ $0.accuracy.test ?? .nan }, Figure.percent), cell({ Double($0.solver.iterations) }) { Figure.fixed($0, digits: 1) },
+          cell({ $0.accuracy.test ?? .nan }, Figure.percent),
+          cell({ Double($0.solver.iterations) }) { Figure.fixed($0, digits: 1) },
         ]
       }
     }

@@ -11,7 +11,8 @@ enum LayerTables {
     Table(
       id: "table-collapse", caption: "Collapse and accuracy",
       columns: [
-        "layer", "width", "NC1 input", "NC1 projected", "NC1 mapped", "NC2 input", "NC2 projected", "NC2 mapped", "train",
+        "layer", "width", "NC1 input", "NC1 projected", "NC1 mapped", "NC2 input", "NC2 projected", "NC2 mapped",
+        "train",
         "test", "MSE train", "MSE test",
       ].map { .init(title: $0) },
       rows: layers.map { layer in
@@ -34,7 +35,8 @@ enum LayerTables {
       rows: layers.map { layer in
         let m = layer.metrics
         return [
-          "\(m.layer)", "\(m.solver.method.rawValue)", "\(m.solver.iterations)", "\(Figure.scientific(m.solver.residual))",
+          "\(m.layer)", "\(m.solver.method.rawValue)", "\(m.solver.iterations)",
+          "\(Figure.scientific(m.solver.residual))",
           "\(m.solver.converged ? "yes" : "no")", "\(m.solver.preconditionerRank)",
           "\(m.agop.route?.rawValue ?? Figure.none)", "\(Figure.scientific(m.agop.error ?? .nan, digits: 1))",
           "\(Figure.fixed(layer.effectiveRank, digits: 2))", "\(Figure.bytes(m.peakMemoryBytes))",

@@ -45,6 +45,8 @@ public enum Picture {
   /// The chart drawn wider than on the page.
   private struct WideFrame {
     let chart: LineChart
-    var markup: Markup { chart.body(in: Frame(id: chart.id, title: "", summary: "", legendRows: 1, width: 860, plotHeight: 200)) }
+    var markup: Markup {
+      chart.body(in: Frame(id: chart.id, title: "", summary: "", legendRows: 1, width: 860, plotHeight: 200))
+    }
   }
 }

@@ -20,7 +20,8 @@ struct SingleRun {
       [Page.Section(id: "agop", title: "AGOP", body: spectrumSection($0))]
     }
     return Page.document(
-      title: "\(run.options.dataset.title), \(RunRecord.count(run.options.layers, "layer"))", subtitle: subtitle, lead: lead,
+      title: "\(run.options.dataset.title), \(RunRecord.count(run.options.layers, "layer"))", subtitle: subtitle,
+      lead: lead,
       [Page.Section(id: "collapse", title: "Collapse", body: collapse)] + pictures
         + [
           Page.Section(id: "accuracy", title: "Accuracy", body: accuracy),
@@ -53,8 +54,14 @@ struct SingleRun {
 
   private func tiles(_ finding: Finding) -> [(name: String, value: String, note: String)] {
     [
-      ("NC1, last layer's input", Figure.prose(last.nc1.input), "÷ \(Figure.factor(finding.nc1Fall)) since layer \(first.layer)"),
-      ("NC2, last layer's input", Figure.prose(last.nc2.input), "÷ \(Figure.factor(finding.nc2Fall)) since layer \(first.layer)"),
+      (
+        "NC1, last layer's input", Figure.prose(last.nc1.input),
+        "÷ \(Figure.factor(finding.nc1Fall)) since layer \(first.layer)"
+      ),
+      (
+        "NC2, last layer's input", Figure.prose(last.nc2.input),
+        "÷ \(Figure.factor(finding.nc2Fall)) since layer \(first.layer)"
+      ),
       (
         "test accuracy, last layer", Figure.percent(last.accuracy.test ?? .nan),
         "training \(Figure.percent(last.accuracy.train))"
@@ -136,11 +143,13 @@ struct SingleRun {
   }
 
   private func spectrumSection(_ chart: LineChart) -> Markup {
-    var rank = Charts.chart("effective-rank", "Effective rank of the AGOP", of: run, [("effective rank", .effectiveRank)])
+    var rank = Charts.chart(
+      "effective-rank", "Effective rank of the AGOP", of: run, [("effective rank", .effectiveRank)])
     rank.reference = collapsedRank.map { (Double($0), "classes − 1") }
     return Page.pair([
       Page.figure(chart, caption: "Eigenvalues over the layer's largest, for some of the layers."),
-      Page.figure(rank, caption: "(Σλ)² / Σλ². In full collapse the AGOP spans one direction less than there are classes."),
+      Page.figure(
+        rank, caption: "(Σλ)² / Σλ². In full collapse the AGOP spans one direction less than there are classes."),
     ])
   }
 

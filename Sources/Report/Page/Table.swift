@@ -18,7 +18,9 @@ struct Table {
     let body = rows.map { row -> Markup in
       let cells = zip(row, columns).enumerated().map { index, cell -> Markup in
         let (content, column) = cell
-        if index == 0 { return column.isText ? "<th scope=\"row\" class=\"t\">\(content)</th>" : "<th scope=\"row\">\(content)</th>" }
+        if index == 0 {
+          return column.isText ? "<th scope=\"row\" class=\"t\">\(content)</th>" : "<th scope=\"row\">\(content)</th>"
+        }
         return column.isText ? "<td class=\"t\">\(content)</td>" : "<td>\(content)</td>"
       }
       return "<tr>\(cells.joined(""))</tr>"

@@ -80,20 +80,41 @@ public struct Finding: Sendable, Equatable {
     return "With \(group.label)\(seeds) \(nc1Clause): \(verdictWords)."
   }
 
-  /// One sentence for a whole comparison: who collapses and who does not.
+  /// One sentence for a whole comparison: who collapses and who does not; where all do the same, who does most and least.
   public static func overall(_ groups: [RunGroup]) -> String {
-    let findings = groups.map { ($0.label, Finding($0)) }
-    func names(_ verdict: Verdict) -> String? {
-      let labels = findings.filter { $0.1.verdict == verdict }.map(\.0)
-      guard let last = labels.last else { return nil }
-      return labels.count == 1 ? last : labels.dropLast().joined(separator: "; ") + " and " + last
-    }
+    let findings = groups.map { (label: $0.label, finding: Finding($0)) }
+    let verdicts: [(Verdict, String)] = [
+      (.collapse, "the classes collapse"), (.partial, "the classes draw together, short of collapse,"),
+      (.none, "there is no collapse"), (.unknown, "there are too few layers to tell"),
+    ]
     var clauses: [String] = []
-    if let collapsed = names(.collapse) { clauses.append("The classes collapse with \(collapsed)") }
-    if let partial = names(.partial) { clauses.append("they draw together, short of collapse, with \(partial)") }
-    if let none = names(.none) { clauses.append("there is no collapse with \(none)") }
-    if let unknown = names(.unknown) { clauses.append("there are too few layers to tell with \(unknown)") }
-    let text = clauses.joined(separator: "; ")
-    return text.prefix(1).uppercased() + text.dropFirst() + "."
+    for (verdict, words) in verdicts {
+      let labels = findings.filter { $0.finding.verdict == verdict }.map(\.label)
+      if labels.count == groups.count && groups.count > 1 {
+        let falls = verdict == .collapse || verdict == .partial
+        return capitalised(words) + " in all \(groups.count) settings" + (falls ? range(findings) : ".")
+      }
+      if !labels.isEmpty { clauses.append("\(words) with \(list(labels))") }
+    }
+    return capitalised(clauses.joined(separator: "; ")) + "."
   }
+
+  /// ": from the first layer to the last NC1 falls most with A (÷ …) and least with B (÷ …)."
+  private static func range(_ findings: [(label: String, finding: Finding)]) -> String {
+    let falling = findings.filter { $0.finding.nc1Fall.isFinite && $0.finding.verdict != .unknown }
+    guard let most = falling.max(by: { $0.finding.nc1Fall < $1.finding.nc1Fall }),
+      let least = falling.min(by: { $0.finding.nc1Fall < $1.finding.nc1Fall }), most.label != least.label
+    else { return "." }
+    return
+      ": from the first layer to the last NC1 falls most with \(most.label) (÷ \(Figure.factor(most.finding.nc1Fall))) and "
+      + "least with \(least.label) (÷ \(Figure.factor(least.finding.nc1Fall)))."
+  }
+
+  private static func list(_ labels: [String]) -> String {
+    guard labels.count > 1 else { return labels.first ?? "" }
+    // Labels of several options have commas of their own.
+    return labels.dropLast().joined(separator: "; ") + " and " + labels[labels.count - 1]
+  }
+
+  private static func capitalised(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() }
 }

@@ -19,7 +19,8 @@ public struct RunGroup: Sendable {
 
   /// Options that do not change what a run computes, and the seed.
   private static let passedOver: Set<String> = [
-    "seed", "output", "data", "memory", "threads", "quiet", "resume", "checkpointEvery", "timeLimit", "allowUnconverged",
+    "seed", "output", "data", "memory", "threads", "quiet", "resume", "checkpointEvery", "timeLimit",
+    "allowUnconverged",
   ]
 
   /// Groups in the order of their first runs.

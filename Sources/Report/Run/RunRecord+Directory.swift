@@ -66,7 +66,8 @@ private final class PictureReader {
     let input = try file.tensor("gramInput").shape
     let projected = try file.tensor("gramProjected").shape
     guard 1...Self.largest ~= size, input == [size, size], projected == input else {
-      throw InputError("\(file.path): gramInput has the shape \(input) and gramProjected \(projected) for \(size) samples")
+      throw InputError(
+        "\(file.path): gramInput has the shape \(input) and gramProjected \(projected) for \(size) samples")
     }
     let shown: [Int] = try file.read("shown")
     let known = shown.allSatisfy(labels.indices.contains)
