@@ -3,11 +3,12 @@ import MPI
 
 extension Training {
   /// *Collective.* What the layer may take of the memory: the same on all ranks, that of the one with least. Told to the user
-  /// wherever tiles begin or cease to be made again.
-  func planMemory(_ layer: Int, _ samples: Samples<T>) throws -> MemoryPlan {
-    let resident = try world.maximum(Memory.resident)
+  /// wherever tiles begin or cease to be made again. A layer that is gone on with keeps its plan.
+  func planMemory(_ layer: Int, _ samples: Samples<T>, _ saved: LayerState<T>? = nil) throws -> MemoryPlan {
+    let resident = try saved?.memory.resident ?? world.maximum(Memory.resident)
     let free = Memory.available / 10 * 9 / host.ranksOnNode
-    let budget = try world.minimum(options.memory ?? (Memory.resident + free))
+    let budget = try saved?.memory.budget ?? world.minimum(options.memory ?? (Memory.resident + free))
+    memory = MemoryBasis(budget: budget, resident: resident)
     let plan = try MemoryPlan(
       workload(samples), budget: budget, resident: resident, agop: options.wantedRoute,
       wantedRank: options.wantedRank(

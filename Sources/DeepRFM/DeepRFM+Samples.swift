@@ -22,17 +22,27 @@ struct Samples<T: Real> {
 
 extension Training {
   /// *Collective.* Opens the data set and reads each rank's part.
-  func loadSamples() throws -> Samples<T> {
+  /// - Parameter isNew: the run's directory has still to be made.
+  func loadSamples(isNew: Bool = true) throws -> Samples<T> {
     progress.begin("reading \(options.dataset.rawValue)")
     defer { progress.endPhase() }
+    let copies = SampleCopies(hostName: host.name, node: try world.splitByNode(), world: world)
     let dataset = try world.together {
-      if world.rank == 0, let output = options.output { try RunDirectory.check(output) }
-      return try Dataset.open(
-        options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
-        testSamples: options.testSamples)
+      if isNew, world.rank == 0, let output = options.output { try RunDirectory.check(output) }
+      return try copies.reading {
+        try Dataset.open(
+          options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
+          testSamples: options.testSamples)
+      }
     }
-    let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
-    let test = try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) }
+    if let place = options.data {
+      let splits = [dataset.train, dataset.test].compactMap(\.self)
+      try copies.checkSame(splits, classes: dataset.classCount, in: place)
+    }
+    let (shard, test) = try copies.reading {
+      let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
+      return (shard, try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) })
+    }
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
     return Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,

@@ -6,10 +6,14 @@ import MPI
 /// Parse, start MPI, run the subcommand, map errors to the exit status.
 @main enum Main {
   static var subcommands: [any Subcommand.Type] {
-    [Train.self, Predict.self, Plan.self, Doctor.self, Bench.self, Debug.self]
+    [Train.self, Predict.self, ReportRuns.self, Plan.self, Doctor.self, Bench.self, Debug.self]
   }
 
+  /// When the program began, on the monotonic clock: --time-limit counts from here.
+  static let start = monotonicSeconds()
+
   static func main() {
+    _ = start
     Startup.useBestKernels()
     Allocator.returnFreedMemory()
     let arguments = Array(CommandLine.arguments.dropFirst())

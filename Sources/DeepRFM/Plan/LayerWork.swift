@@ -10,12 +10,19 @@ package struct LayerWork: Sendable, Equatable {
   package let testSamples: Int
   /// Whether the AGOP's root is taken; the ablations compute the AGOP and use another matrix.
   package let takesRoot: Bool
+  /// Whether the AGOP's weights come from the kernel's tiles, where this rank holds them.
+  package let takesTiles: Bool
 
   package init(
-    _ load: Workload, _ plan: MemoryPlan, iterations: Int, nodes: Int, testSamples: Int, takesRoot: Bool = true
+    _ load: Workload, _ plan: MemoryPlan, iterations: Int, nodes: Int, testSamples: Int, takesRoot: Bool = true,
+    takesTiles: Bool = false
   ) {
     (self.load, self.plan, self.iterations, self.nodes) = (load, plan, iterations, nodes)
-    (self.testSamples, self.takesRoot) = (testSamples, takesRoot)
+    (self.testSamples, self.takesRoot, self.takesTiles) = (testSamples, takesRoot, takesTiles)
+  }
+
+  var widthToProbe: WidthToProbe {
+    WidthToProbe(input: load.width, output: load.outputWidth, route: plan.route, takesTiles: takesTiles)
   }
 
   private var n: Double { Double(load.samples) }
@@ -96,12 +103,14 @@ package struct LayerWork: Sendable, Equatable {
 
   private func agop(_ rates: MachineRates, _ width: WidthRates) -> Double {
     let square = d * d * rates.product
+    // Of a pair of ranks one holds the tiles: the other makes its weights from the rows.
+    let untiled = takesTiles ? r * (n - r) / 2 * width.tilePair : 0
     switch plan.route {
     case .auto, .class:
-      return r * n * width.gradientPair + r * k * square + chunks * (p - 1) * r * width.arrivingRow
+      return r * n * width.gradientPair + untiled + r * k * square + chunks * (p - 1) * r * width.arrivingRow
     case .sketch: return r * n * width.gradientPair + 2 * r * square + chunks * (p - 1) * r * width.arrivingRow
     case .gram:
-      let panels = cost.weightBuilds * r * n / 2 * width.tilePair
+      let panels = takesTiles ? untiled : cost.weightBuilds * r * n / 2 * width.tilePair
       return r * n * n * rates.product + panels + r * n / 2 * width.gramPair + 2 * r * square
         + (p - 1) * r * width.arrivingRow
     }

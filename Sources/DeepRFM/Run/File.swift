@@ -60,6 +60,9 @@ final class File {
     return File(path: path, descriptor: descriptor)
   }
 
+  /// Whether there is one at `path` (access).
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
   /// Bytes in the file (fstat).
   var count: Int {
     var status = stat()
@@ -149,5 +152,13 @@ extension File {
       fsync(descriptor)
       _ = Glibc.close(descriptor)
     }
+  }
+}
+
+/// A text that is written whole.
+public enum TextFile {
+  /// *Local.* Puts a text at `path`: a reader sees the old file or the new one. Throws `FileError`.
+  public static func replace(_ path: String, with text: String) throws(FileError) {
+    try File.replace(path, with: Array(text.utf8))
   }
 }

@@ -56,6 +56,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var chunkBytes = 0
   /// Bytes for the AGOP's Gram route, all told.
   public private(set) var gramBytes = 0
+  /// Whether the kernel's tiles stay in memory while the AGOP is made, which takes its weights from them.
+  public private(set) var keepsTiles = false
   /// The route that the AGOP takes.
   public private(set) var route = AGOPRoute.class
   /// Residuals that the solver remembers.
@@ -108,6 +110,7 @@ public struct MemoryPlan: Sendable, Equatable {
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
     let repeated = storedShare < 1 ? travelling : 0
     let agopBytes = planAGOP(load, spare: left, travelling: travelling, agop)
+    keepsTiles = storedShare == 1 && route != .sketch && agopBytes + tileBudget <= left
     let root = Self.rootBytes(load)
     let mapping = Self.mappingBytes(load)
     items = [
@@ -122,7 +125,7 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "normalise", bytes: base + Self.normalisingBytes(load)),
       Item(name: "kernel", bytes: base + tileBudget + max(travelling, 0)),
       Item(name: "solve", bytes: base + tileBudget + solving + repeated),
-      Item(name: "agop", bytes: base + agopBytes),
+      Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0)),
       Item(name: "root", bytes: base + root),
       Item(name: "features", bytes: base + mapping),
       Item(name: "files", bytes: base + load.rowBytes(load.rows, width: load.width) * (load.ranks > 1 ? 2 : 1)),

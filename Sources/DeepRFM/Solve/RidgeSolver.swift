@@ -55,9 +55,13 @@ package struct RidgeSolver {
       of: k, ridge: ridge, limit: preconditionerRank, random: random, progress: progress)
   }
 
-  /// *Collective.* - Parameter progress: called with the finished share, by the residual's digits.
+  /// *Collective.*
+  /// - Parameters:
+  ///   - saved: an iteration to go on with.
+  ///   - progress: called with the finished share, by the residual's digits.
   package func solve<T: Real>(
     _ k: KernelOperator<T>, _ y: Matrix<Double>, preconditioner: NystromPreconditioner<T>?,
+    safePoints: SafePoints<ConjugateGradient.State> = .none, from saved: ConjugateGradient.State? = nil,
     progress: (Double) -> Void
   ) throws -> Solution {
     let system = system(k, preconditioner)
@@ -66,8 +70,11 @@ package struct RidgeSolver {
     }
     let solver = ConjugateGradient(
       system, rows: y.rows, classes: y.columns, tolerance: tolerance, maxIterations: maxIterations,
-      historyLimit: historyLimit, team: k.team)
-    return try solver.solve(y) { _, residual in
+      historyLimit: historyLimit, team: k.team, safePoints: safePoints)
+    // A product that nobody will use need not be finished.
+    k.stop = safePoints.stop
+    defer { k.stop = nil }
+    return try solver.solve(y, from: saved) { _, residual in
       progress(residual >= 1 ? 0 : min(1, log(residual) / log(tolerance)))
     }
   }
