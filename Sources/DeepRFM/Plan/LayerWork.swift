@@ -36,8 +36,22 @@ package struct LayerWork: Sendable, Equatable {
   private var rank: Double { Double(plan.preconditionerRank) }
   private var its: Double { Double(iterations) }
 
-  /// Pairs of rows whose kernel values this rank makes: half of its rows against all, and the tiles on the diagonal whole.
-  private var pairs: Double { r * (n + min(r, Double(load.tileRows))) / 2 }
+  /// Pairs of rows whose kernel values the busiest rank makes: half of its rows against all, the tiles on the diagonal whole, and
+  /// what it has more than half of the pair of blocks that it shares.
+  private var pairs: Double { r * (n + min(r, Double(load.tileRows))) / 2 + unevenPairs }
+
+  /// Where the ranks are even in number, the farthest two share a pair of blocks and cut it between two segments.
+  private var unevenPairs: Double {
+    guard load.ranks > 1, load.ranks % 2 == 0, load.rows > 0 else { return 0 }
+    // Classes as large as each other.
+    let counts = (0..<load.classes).map {
+      load.samples * ($0 + 1) / load.classes - load.samples * $0 / load.classes
+    }
+    let segments = Layout(classCounts: counts, ranks: load.ranks, tileRows: load.tileRows).segments(of: 0)
+    let first = Double(segments.halves.first.rowRange.count) / Double(max(1, segments.rowRange.count))
+    return (max(first, 1 - first) - 0.5) * r * r
+  }
+
   /// True residuals that a solve takes in double precision: nearly always the start of the last round and its end.
   private static let exactProducts = 1.5
 
@@ -111,7 +125,8 @@ package struct LayerWork: Sendable, Equatable {
     case .sketch: return r * n * width.gradientPair + 2 * r * square + chunks * (p - 1) * r * width.arrivingRow
     case .gram:
       let panels = takesTiles ? untiled : cost.weightBuilds * r * n / 2 * width.tilePair
-      return r * n * n * rates.product + panels + r * n / 2 * width.gramPair + 2 * r * square
+      let met = r * n / 2 + unevenPairs
+      return met * 2 * n * rates.product + panels + met * width.gramPair + 2 * r * square
         + (p - 1) * r * width.arrivingRow
     }
   }

@@ -107,10 +107,11 @@ final class RateProbe<T: Real & TensorElement> {
     rates.factorElement = both * share / Double(2 * rows * rank)
   }
 
-  /// Products with K: a matrix as large as the run's, or larger than any cache.
+  /// Products with K: a matrix as large as the run's, or where that may not stay in a cache beside the rest, larger than any.
   private func addTiles(_ rates: inout MachineRates, bytes: Int) throws {
-    let elements = Double(min(bytes, 96 << 20) / MemoryLayout<T>.stride)
-    let samples = max(64, min(shape.samples, Int((2 * elements).squareRoot())))
+    let size = bytes < 8 << 20 ? bytes : 96 << 20
+    let elements = Double(size / MemoryLayout<T>.stride)
+    let samples = max(64, Int((2 * elements).squareRoot()))
     let problem = try problem(samples: samples, width: 32)
     let matrix = try problem.kernelOperator()
     let x = problem.targets
