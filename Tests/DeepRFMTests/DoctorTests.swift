@@ -25,15 +25,15 @@ import Testing
   private func findings(
     _ facts: [RankFacts], _ options: DoctorOptions = DoctorOptions(),
     network: NetworkProbe = NetworkProbe(latency: 2e-6, bandwidth: 5e9)
-  ) -> [Finding] {
-    Diagnosis(facts, options, network: network, output: Finding("output", .ok, "runs")).findings
+  ) -> [HostFinding] {
+    Diagnosis(facts, options, network: network, output: HostFinding("output", .ok, "runs")).findings
   }
 
   /// All findings that are not ok.
   private func bad(
     _ change: (inout [RankFacts]) -> Void, _ options: DoctorOptions = DoctorOptions(),
     network: NetworkProbe = NetworkProbe(latency: 2e-6, bandwidth: 5e9)
-  ) -> [Finding] {
+  ) -> [HostFinding] {
     var facts = healthy()
     change(&facts)
     return findings(facts, options, network: network).filter { $0.verdict != .ok }
