@@ -10,7 +10,9 @@ import Testing
       facts.host = rank < 2 ? "a" : "b"
       facts.placeOnHost = rank % 2
       facts.ranksOnHost = 2
-      (facts.version, facts.programDigest, facts.mpiLibrary, facts.blasLibrary) = ("1.0", "ff", "Open MPI v4", "OpenBLAS 0.3")
+      (facts.version, facts.programDigest, facts.mpiLibrary, facts.blasLibrary) = (
+        "1.0", "ff", "Open MPI v4", "OpenBLAS 0.3"
+      )
       facts.kernels = "SkylakeX"
       facts.threads = 4
       facts.boundCores = Array((4 * (rank % 2))..<(4 * (rank % 2) + 4))
@@ -45,7 +47,9 @@ import Testing
     let all = findings(healthy(), options)
     #expect(all.allSatisfy { $0.verdict == .ok && $0.mend == nil })
     #expect(
-      all.map(\.check) == ["program", "MPI", "BLAS", "kernels", "threads", "memory", "data", "network", "clock", "output"])
+      all.map(\.check) == [
+        "program", "MPI", "BLAS", "kernels", "threads", "memory", "data", "network", "clock", "output",
+      ])
   }
 
   @Test func factsTravelWhole() {

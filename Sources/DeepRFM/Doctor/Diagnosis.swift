@@ -47,13 +47,18 @@ package struct Diagnosis {
     var findings: [HostFinding] = []
     if let text = difference(\.programDigest, "files of the program") {
       findings.append(
-        HostFinding("program", .warn, "one version, but \(text)", mend: "copy one build to every host, or build one commit on all"))
+        HostFinding(
+          "program", .warn, "one version, but \(text)", mend: "copy one build to every host, or build one commit on all"
+        ))
     } else {
       findings.append(HostFinding("program", .ok, "deeprfm \(facts[0].version)" + where_))
     }
     for (property, name, mend) in [
       (\RankFacts.mpiLibrary, "MPI", "install one version of Open MPI on every host"),
-      (\RankFacts.blasLibrary, "BLAS", "install one version of OpenBLAS on every host: results differ in their last digits"),
+      (
+        \RankFacts.blasLibrary, "BLAS",
+        "install one version of OpenBLAS on every host: results differ in their last digits"
+      ),
     ] {
       let text = difference(property, "versions")
       findings.append(
@@ -162,7 +167,8 @@ package struct Diagnosis {
     let (free, ranks) = (host[0].freeBytes, host.count)
     if let wanted = options.memory, wanted > free / ranks {
       return HostFinding(
-        "memory", .fail, "\(host[0].host): --memory \(Format.bytes(wanted)) for \(ranks) ranks, and \(Format.bytes(free)) is free",
+        "memory", .fail,
+        "\(host[0].host): --memory \(Format.bytes(wanted)) for \(ranks) ranks, and \(Format.bytes(free)) is free",
         mend: "--memory \(max(1, free / ranks / 10 * 9 >> 20))MiB, or fewer ranks on a host")
     }
     guard free / ranks < Self.least else { return nil }
@@ -194,7 +200,8 @@ package struct Diagnosis {
     let sizes = facts[0].dataDigest.split(separator: " ")
     let on = hosts.count > 1 ? ", the same on all \(hosts.count) hosts" : ""
     return [
-      HostFinding("data", .ok, "\(dataset.rawValue): \(sizes[0]) training and \(sizes[1]) test samples, width \(sizes[2])\(on)")
+      HostFinding(
+        "data", .ok, "\(dataset.rawValue): \(sizes[0]) training and \(sizes[1]) test samples, width \(sizes[2])\(on)")
     ]
   }
 
@@ -231,7 +238,11 @@ package struct Diagnosis {
     let clocks = facts.map(\.clock)
     let (early, late) = (clocks.min() ?? 0, clocks.max() ?? 0)
     if early < 1_704_067_200 {
-      return [HostFinding("clock", .warn, "a host's clock was never set (\(places { $0.clock == early }))", mend: "start chronyd or ntpd")]
+      return [
+        HostFinding(
+          "clock", .warn, "a host's clock was never set (\(places { $0.clock == early }))",
+          mend: "start chronyd or ntpd")
+      ]
     }
     // Ranks read it after a barrier, which they leave some milliseconds apart.
     guard late - early < 1 else {
@@ -242,7 +253,10 @@ package struct Diagnosis {
           mend: "start chronyd or ntpd: files' times and time limits depend on it")
       ]
     }
-    return [HostFinding("clock", .ok, facts.count == 1 ? "is set" : "all within \(Format.fixed((late - early) * 1e3, digits: 0)) ms")]
+    return [
+      HostFinding(
+        "clock", .ok, facts.count == 1 ? "is set" : "all within \(Format.fixed((late - early) * 1e3, digits: 0)) ms")
+    ]
   }
 
   // MARK: Who

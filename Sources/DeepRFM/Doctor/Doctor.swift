@@ -85,6 +85,7 @@ private enum OutputCheck {
     let free = Int(status.f_bavail) * Int(status.f_frsize)
     let text = "\(folder) can be written, \(Format.bytes(free)) free"
     return free < room
-      ? HostFinding("output", .warn, text, mend: "make room, or --output DIR on another disk") : HostFinding("output", .ok, text)
+      ? HostFinding("output", .warn, text, mend: "make room, or --output DIR on another disk")
+      : HostFinding("output", .ok, text)
   }
 }
