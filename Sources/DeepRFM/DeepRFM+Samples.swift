@@ -35,8 +35,12 @@ extension Training {
           testSamples: options.testSamples)
       }
     }
+    let splits = [dataset.train, dataset.test].compactMap(\.self)
+    let room = options.memory ?? Memory.available / 10 * 9 / host.ranksOnNode
+    try world.together {
+      try Memory.checkSamples(splits, ranks: world.size, elementBytes: MemoryLayout<T>.stride, budget: room)
+    }
     if let place = options.data {
-      let splits = [dataset.train, dataset.test].compactMap(\.self)
       try copies.checkSame(splits, classes: dataset.classCount, in: place)
     }
     let (shard, test) = try copies.reading {

@@ -27,15 +27,15 @@ import Testing
   private func findings(
     _ facts: [RankFacts], _ options: DoctorOptions = DoctorOptions(),
     network: NetworkProbe = NetworkProbe(latency: 2e-6, bandwidth: 5e9)
-  ) -> [Remark] {
-    Diagnosis(facts, options, network: network, output: Remark("output", .ok, "runs")).findings
+  ) -> [HostFinding] {
+    Diagnosis(facts, options, network: network, output: HostFinding("output", .ok, "runs")).findings
   }
 
   /// All findings that are not ok.
   private func bad(
     _ change: (inout [RankFacts]) -> Void, _ options: DoctorOptions = DoctorOptions(),
     network: NetworkProbe = NetworkProbe(latency: 2e-6, bandwidth: 5e9)
-  ) -> [Remark] {
+  ) -> [HostFinding] {
     var facts = healthy()
     change(&facts)
     return findings(facts, options, network: network).filter { $0.verdict != .ok }

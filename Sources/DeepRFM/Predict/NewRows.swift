@@ -31,6 +31,9 @@ struct NewRows {
         throw InputError(
           "--samples \(count) is more than the \(reader.sampleCount) rows that are there")
       }
+      try Memory.checkSamples(
+        [reader], ranks: world.size, elementBytes: MemoryLayout<Double>.stride,
+        budget: Memory.available / 10 * 9 / host.ranksOnNode)
       let share = Self.share(count, of: world.rank, in: world)
       let labels = options.input == nil ? Array(try reader.labels(first: count)[share]) : nil
       guard labels?.allSatisfy({ model.classCounts.indices.contains($0) }) ?? true else {

@@ -107,9 +107,31 @@ public struct RunDirectory: Sendable, Equatable {
   /// A layer's line, with its end.
   package static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
 
+  /// *Local.* The path of a file of this run, to be read. Throws `InputError` if it is no regular file, or a link leads out of the
+  /// directory: somebody else may have made it, to have other files read or a pipe waited for (realpath, stat).
+  func own(_ file: String) throws(InputError) -> String {
+    guard let root = realpath(path, nil) else {
+      throw InputError("cannot read \(path): \(FileError.reason(errno))")
+    }
+    defer { free(root) }
+    guard let real = realpath(file, nil) else {
+      throw InputError("cannot read \(file): \(FileError.reason(errno))")
+    }
+    defer { free(real) }
+    let length = strlen(root)
+    guard strncmp(root, real, length) == 0, real[length] == CChar(UInt8(ascii: "/")) || length == 1 else {
+      throw InputError("\(file) is a link to a file outside of the run directory")
+    }
+    var status = stat()
+    guard stat(real, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw InputError("\(file) is not a regular file")
+    }
+    return file
+  }
+
   /// Throws `InputError` if there is no config.json or it is malformed.
   public func readConfiguration() throws(InputError) -> RunConfiguration {
-    let bytes = try File.contents(configuration, limit: 1 << 20)
+    let bytes = try File.contents(own(configuration), limit: 1 << 20)
     return try RunConfiguration(json: try Self.parse(bytes, configuration), source: configuration)
   }
 
@@ -124,7 +146,7 @@ public struct RunDirectory: Sendable, Equatable {
 
   /// The lines before the first malformed one, and what is wrong with it. Throws `InputError` if there is no such file.
   public func readMetricsUpToFault() throws(InputError) -> (lines: [LayerMetrics], fault: InputError?) {
-    let bytes = try File.contents(metrics, limit: 1 << 28)
+    let bytes = try File.contents(own(metrics), limit: 1 << 28)
     var lines: [LayerMetrics] = []
     let newline = UInt8(ascii: "\n")
     let whole = bytes[...(bytes.lastIndex(of: newline) ?? -1)]
