@@ -160,7 +160,8 @@ extension FuzzReader {
   private static func npy(
     _ descr: String, _ shape: String, _ data: [UInt8], fortran: Bool = false, version: UInt8 = 1
   ) -> [UInt8] {
-    let text = Array("{'descr': '\(descr)', 'fortran_order': \(fortran ? "True" : "False"), 'shape': \(shape), }\n".utf8)
+    let text = Array(
+      "{'descr': '\(descr)', 'fortran_order': \(fortran ? "True" : "False"), 'shape': \(shape), }\n".utf8)
     let length = littleEndian32(text.count)
     return [0x93] + Array("NUMPY".utf8) + [version, 0] + (version == 1 ? Array(length[..<2]) : length) + text + data
   }
@@ -213,7 +214,7 @@ extension FuzzReader {
         let file = try SafetensorsFile("\(folder)/layers/02.safetensors")
         for tensor in file.tensors {
           let values = try file.read(tensor.name, as: Double.self)
-            guard values.count == tensor.shape.reduce(1, *) else {
+          guard values.count == tensor.shape.reduce(1, *) else {
             throw FuzzFinding("\(values.count) values of \(tensor)")
           }
           if tensor.type == .int64 { _ = try file.read(tensor.name, rows: 0..<tensor.rows, as: Int.self) }
