@@ -8,19 +8,24 @@ struct RunRecorder<T: Real & TensorElement> {
   let layout: Layout
 
   /// *Collective.* layers/NN.safetensors.
-  func save(_ layer: Int, _ agop: Matrix<Double>, _ map: FeatureMap<T>, _ coefficients: Matrix<Double>) throws {
+  func save(
+    _ layer: Int, _ agop: Matrix<Double>, _ map: FeatureMap<T>, _ coefficients: Matrix<Double>,
+    _ pictures: LayerPictures? = nil
+  ) throws {
     var tensors: [TensorInfo] = [
       TensorInfo("agop", .float64, [agop.rows, agop.columns]),
       TensorInfo("projection", T.tensorType, [map.projection.rows, map.projection.columns]),
       TensorInfo("weights", T.tensorType, [map.weights.rows, map.weights.columns]),
-      TensorInfo("coefficients", .float64, [layout.sampleCount, coefficients.columns]),
     ]
-    if let phases = map.phases { tensors.insert(TensorInfo("phases", T.tensorType, [phases.columns]), at: 3) }
+    if let phases = map.phases { tensors.append(TensorInfo("phases", T.tensorType, [phases.columns])) }
+    tensors += pictures?.tensors ?? []
+    tensors.append(TensorInfo("coefficients", .float64, [layout.sampleCount, coefficients.columns]))
     try write(directory.layer(layer), tensors, coefficients.view) { writer in
       try writer.append(UnsafeBufferPointer(agop.buffer))
       try writer.append(UnsafeBufferPointer(map.projection.buffer))
       try writer.append(UnsafeBufferPointer(map.weights.buffer))
       if let phases = map.phases { try writer.append(UnsafeBufferPointer(phases.buffer)) }
+      try pictures?.write(to: writer)
     }
   }
 
@@ -43,6 +48,10 @@ struct RunRecorder<T: Real & TensorElement> {
       try writer.append(standardisation.mean)
       try writer.append(standardisation.scale)
       try writer.finish()
+      let folder = CheckpointFolder(directory)
+      var ledger = Ledger(folder)
+      try ledger.note(RunDirectory.dataName, in: directory)
+      try ledger.write(folder)
     }
   }
 
@@ -61,9 +70,19 @@ struct RunRecorder<T: Real & TensorElement> {
     ) { _ in }
   }
 
-  /// *Collective.* A line of metrics.jsonl, by rank 0.
-  func append(_ metrics: LayerMetrics) throws {
-    try world.together { if world.rank == 0 { try directory.append(metrics) } }
+  /// *Collective.* A line of metrics.jsonl, by rank 0: the layer is finished when it is on the disk, after the checksums of all that
+  /// the layer has written.
+  func append(_ metrics: LayerMetrics, isLast: Bool) throws {
+    try world.together {
+      guard world.rank == 0 else { return }
+      let folder = CheckpointFolder(directory)
+      var ledger = Ledger(folder)
+      try ledger.note(RunDirectory.layerName(metrics.layer), in: directory)
+      if isLast { try ledger.note(RunDirectory.modelName, in: directory) }
+      ledger.note(line: RunDirectory.line(metrics), of: metrics.layer)
+      try ledger.write(folder)
+      try directory.append(metrics)
+    }
   }
 
   /// *Collective.* A file whose last tensor is spread over the ranks by rows: the blocks come to rank 0 one by one.
@@ -88,7 +107,40 @@ struct RunRecorder<T: Real & TensorElement> {
   }
 }
 
+/// What a layer file holds for the report alone. Rank 0 has it whole.
+struct LayerPictures {
+  let gram: GramPictures
+  /// Eigenvalues of the AGOP, largest first; empty for an ablation.
+  let spectrum: [Double]
+
+  /// Rank 0's; the names are those of docs/files.md.
+  var tensors: [TensorInfo] {
+    let shown = gram.sample.positions.count
+    let pictures: [TensorInfo] = [
+      TensorInfo("shown", .int64, [shown]),
+      TensorInfo("gramInput", .float32, [shown, shown]),
+      TensorInfo("gramProjected", .float32, [shown, shown]),
+    ]
+    return (spectrum.isEmpty ? [] : [TensorInfo("spectrum", .float64, [spectrum.count])]) + pictures
+  }
+
+  /// *Local: rank 0 alone.*
+  func write(to writer: SafetensorsWriter) throws {
+    try writer.append(spectrum)
+    try writer.append(gram.sample.positions)
+    try writer.append(UnsafeBufferPointer(gram.input.buffer))
+    try writer.append(UnsafeBufferPointer(gram.projected.buffer))
+  }
+}
+
 extension Training {
+  /// *Collective.* What the report shows of a layer beside its metrics.
+  func drawPictures(_ samples: Samples<T>, _ projection: Projection<T>) throws -> LayerPictures {
+    let gram = try GramPictures(
+      samples.rows, projection: projection.matrix, layout: samples.layout, world: world, team: team, timer: timer)
+    return LayerPictures(gram: gram, spectrum: projection.spectrum)
+  }
+
   /// *Collective.* Makes the run directory, once all input was found good.
   func openRun(_ samples: Samples<T>) throws -> RunRecorder<T> {
     let path = try world.broadcast(options.output ?? RunDirectory.defaultPath(for: options.dataset), from: 0)
@@ -99,6 +151,7 @@ extension Training {
       options: used, ranks: world.size, threads: host.threads, hosts: Set(names).sorted(), blasKernels: host.coreName)
     try world.together { if world.rank == 0 { _ = try RunDirectory.create(path, configuration) } }
     let run = RunRecorder<T>(directory: RunDirectory(path), world: world, layout: samples.layout)
+    try hold(run)
     try run.saveData(samples)
     return run
   }

@@ -22,12 +22,13 @@ struct Samples<T: Real> {
 
 extension Training {
   /// *Collective.* Opens the data set and reads each rank's part.
-  func loadSamples() throws -> Samples<T> {
+  /// - Parameter isNew: the run's directory has still to be made.
+  func loadSamples(isNew: Bool = true) throws -> Samples<T> {
     progress.begin("reading \(options.dataset.rawValue)")
     defer { progress.endPhase() }
     let copies = SampleCopies(hostName: host.name, node: try world.splitByNode(), world: world)
     let dataset = try world.together {
-      if world.rank == 0, let output = options.output { try RunDirectory.check(output) }
+      if isNew, world.rank == 0, let output = options.output { try RunDirectory.check(output) }
       return try copies.reading {
         try Dataset.open(
           options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,

@@ -2,13 +2,19 @@ import LinearAlgebra
 import MPI
 
 /// Trains a Deep Recursive Feature Machine (arXiv 2402.13728, Algorithm 1) on the samples that the ranks hold together,
-/// layer after layer, and writes the run directory. *Collective.*
+/// layer after layer, and writes the run directory; with --resume goes on with a run that was stopped. *Collective.*
 ///
-/// Throws `InputError` before anything is written, `SolveError` where a layer's system was not solved.
-public func train(_ options: TrainOptions, host: Host, world: Communicator) throws {
+/// Returns `stoppedEarly` if `stop` was set on some rank, or the time limit is near: then there is a checkpoint. Throws
+/// `InputError` before anything is written, `SolveError` where a layer's system was not solved.
+public func train(
+  _ options: TrainOptions, host: Host, world: Communicator, stop: StopSwitch = StopSwitch(),
+  start: Double = monotonicSeconds()
+) throws -> ExitStatus {
+  let monitor = RunMonitor(stop: stop, timeLimit: options.timeLimit, start: start, rank: world.rank)
+  defer { monitor.end() }
   switch options.precision {
-  case .float32: try Training<Float>(options, host, world).train()
-  case .float64: try Training<Double>(options, host, world).train()
+  case .float32: return try Training<Float>(options, host, world, stop: stop, monitor: monitor).trainOrStop()
+  case .float64: return try Training<Double>(options, host, world, stop: stop, monitor: monitor).trainOrStop()
   }
 }
 
@@ -20,38 +26,63 @@ final class Training<T: Real & TensorElement> {
   let team: ThreadTeam
   let timer = PhaseTimer()
   let progress: Progress
+  let pace: Pace
+  let monitor: RunMonitor?
   /// Whether the last layer's plan left tiles out.
   var tilesMadeAgain = false
+  /// K between the layer's solve and its AGOP, where the plan keeps its tiles.
+  var keptMatrix: KernelOperator<T>?
+  /// What the layer's memory plan was made from.
+  var memory = MemoryBasis(budget: 0, resident: 0)
 
-  init(_ options: TrainOptions, _ host: Host, _ world: Communicator) {
+  init(
+    _ options: TrainOptions, _ host: Host, _ world: Communicator, stop: StopSwitch = StopSwitch(),
+    monitor: RunMonitor? = nil
+  ) {
     self.options = options
     self.host = host
     self.world = world
+    self.monitor = monitor
     team = ThreadTeam(count: host.threads)
     progress = Progress(enabled: world.rank == 0, quiet: options.quiet)
+    pace = Pace(stop: stop, interval: options.checkpointEvery)
   }
 
   func train() throws {
-    var samples = try loadSamples()
+    let earlier = try findRun()
+    let done = earlier?.finishedLayers ?? 0
+    if done == options.layers { return progress.message("the run in \(options.output ?? "") is finished") }
+    var samples = try loadSamples(isNew: earlier == nil)
     // Before anything is written: a budget that is too small is bad input.
-    progress.message(try planMemory(1, samples).summary)
-    let run = try openRun(samples)
-    for layer in 1...options.layers {
+    progress.message(try planMemory(1, samples, nil).summary)
+    let run = try earlier.map { try reopenRun($0, samples) } ?? openRun(samples)
+    let checkpoints = LayerCheckpoints(run, self)
+    try replay(done, &samples, run)
+    for layer in (done + 1)...options.layers {
+      try checkpoints.stopHere()
       timer.restart()
       try phase(layer, .features) { _ in try normalise(&samples) }
-      let plan = try planMemory(layer, samples)
-      let fit = try fit(layer, samples, plan)
-      let agop = try phase(layer, .agop) { try computeAGOP(layer, samples, fit, plan, advance: $0) }
+      let saved = layer == done + 1 && earlier != nil ? try load(layer, samples, checkpoints) : nil
+      let plan = try planMemory(layer, samples, saved)
+      let safe = checkpoints.place(layer, memory, plan)
+      let fit = try saved?.fit ?? fit(layer, samples, plan, safe, saved?.solve)
+      let agop =
+        try saved?.result ?? phase(layer, .agop) { try computeAGOP(layer, samples, fit, plan, safe, saved?.agop, advance: $0) }
+      try safe.reached(fit, agop)
       let projection = try phase(layer, .root) { _ in try project(layer, agop.matrix) }
       let map = FeatureMap<T>(
-        drawing: options.features, projection: projection, width: options.width,
+        drawing: options.features, projection: projection.matrix, width: options.width,
         scale: options.featureScale, seed: options.seed, layer: layer)
+      try safe.reached(fit, agop)
       var metrics = try phase(layer, .metrics) { _ in try measure(layer, samples, fit) }
       metrics.agop = agop.metrics
+      let pictures = try phase(layer, .metrics) { _ in try drawPictures(samples, projection) }
+      try safe.reached(fit, agop)
       if layer == options.layers { try run.saveModel(samples) }
       try phase(layer, .features) { _ in try apply(map, to: &samples, &metrics) }
-      try run.save(layer, agop.matrix, map, fit.coefficients)
-      try run.append(finished(metrics))
+      try run.save(layer, agop.matrix, map, fit.coefficients, pictures)
+      try run.append(finished(metrics), isLast: layer == options.layers)
+      try checkpoints.layerEnded()
     }
     progress.message("run directory: \(run.directory.path)")
   }

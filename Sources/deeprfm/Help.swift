@@ -26,7 +26,7 @@ extension Main {
         deeprfm COMMAND --help        the command's options
         deeprfm --version             \(version)
 
-      exit status: 0 done, 1 failed, 2 bad usage or bad input
+      exit status: 0 done, 1 failed, 2 bad usage or bad input, 75 stopped early with a checkpoint
       """
   }
 

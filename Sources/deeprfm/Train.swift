@@ -17,8 +17,12 @@ struct Train: Subcommand {
   func check(ranks: Int) throws { try options.validate(ranks: ranks) }
 
   func run(_ world: Communicator) throws -> ExitStatus {
+    StopSwitch.catchSignals()
     let host = try Host(surveying: world, threads: options.threads)
-    try train(options, host: host, world: world)
-    return .done
+    var options = options
+    options.output = try world.broadcast(options.output ?? RunDirectory.defaultPath(for: options.dataset), from: 0)
+    let status = try train(options, host: host, world: world, stop: .process, start: Main.start)
+    if world.rank == 0, status == .done, let path = options.output { FinalReport.write(path) }
+    return status
   }
 }

@@ -13,6 +13,8 @@ struct AGOPComputation<T: Real> {
   let random: RandomStream
   /// Bytes for a chunk of gradients, and for all of the Gram route.
   let chunkBytes, gramBytes: Int
+  /// The rows' kernel matrix, if its tiles are still there.
+  let matrix: KernelOperator<T>?
 
   struct Result {
     /// Unnormalised; (width x width), whole on every rank.
@@ -35,24 +37,30 @@ struct AGOPComputation<T: Real> {
   /// *Collective.*
   /// - Parameters:
   ///   - a: coefficients (own rows x outputs).
+  ///   - saved: a computation to go on with, by the route that was taken then.
   ///   - progress: called with the finished share.
-  func compute(_ wanted: AGOPRoute, _ a: Matrix<Double>, progress: (Double) -> Void) throws -> Result {
-    let route = cost(outputs: a.columns).route(wanted)
+  func compute(
+    _ wanted: AGOPRoute, _ a: Matrix<Double>, safePoints: SafePoints<AGOPState> = .none, from saved: AGOPState? = nil,
+    progress: (Double) -> Void
+  ) throws -> Result {
+    let route = saved?.route ?? cost(outputs: a.columns).route(wanted)
     let builder = TileBuilder<T>(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
     switch route {
     case .auto, .class:
       let gradients = ClassGradients(
-        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, chunkBytes: chunkBytes)
-      return Result(matrix: try gradients.agop(a, progress: progress), route: .class, error: nil)
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+        kernel: matrix, chunkBytes: chunkBytes)
+      return Result(matrix: try gradients.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .class, error: nil)
     case .gram:
       let gram = GramProduct(
-        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, memoryBytes: gramBytes)
-      return Result(matrix: try gram.agop(a, progress: progress), route: .gram, error: nil)
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, kernel: matrix,
+        memoryBytes: gramBytes)
+      return Result(matrix: try gram.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .gram, error: nil)
     case .sketch:
       let sketch = GradientSketch(
         builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, random: random,
         chunkBytes: chunkBytes)
-      let (matrix, error) = try sketch.estimate(a, progress: progress)
+      let (matrix, error) = try sketch.estimate(a, safePoints: safePoints, from: saved, progress: progress)
       return Result(matrix: matrix, route: .sketch, error: error)
     }
   }

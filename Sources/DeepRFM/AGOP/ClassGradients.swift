@@ -9,6 +9,7 @@ import MPI
 /// the class sums of the weights, so that nothing large cancels.
 package struct ClassGradients<T: Real> {
   let builder: TileBuilder<T>
+  let weights: GradientWeights<T>
   let rows: CentredRows<T>
   let layout: Layout
   let world: Communicator
@@ -20,11 +21,13 @@ package struct ClassGradients<T: Real> {
   /// Rows of X that are taken at a time: the depth of the products.
   let runRows: Int
 
+  /// - Parameter kernel: the same rows' kernel matrix, if its tiles are still there.
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
+    timer: PhaseTimer, kernel: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
+    weights = GradientWeights(builder: builder, rows: rows, kernel: kernel)
     self.rows = rows
     self.layout = layout
     self.world = world
@@ -38,8 +41,12 @@ package struct ClassGradients<T: Real> {
   /// on every rank.
   /// - Parameters:
   ///   - a: coefficients (own rows x classes).
+  ///   - saved: a computation to go on with.
   ///   - progress: called with the finished share.
-  package func agop(_ a: Matrix<Double>, progress: (Double) -> Void) throws -> Matrix<Double> {
+  package func agop(
+    _ a: Matrix<Double>, safePoints: SafePoints<AGOPState> = .none, from saved: AGOPState? = nil,
+    progress: (Double) -> Void
+  ) throws -> Matrix<Double> {
     let coefficients: Matrix<T> = a.converted()
     let width = rows.width
     let total = Matrix<Double>(rows: width, columns: width)
@@ -47,10 +54,22 @@ package struct ClassGradients<T: Real> {
     let rowBytes = (a.columns * width + runRows) * MemoryLayout<T>.stride
     let chunks = rows.segments.runs(ofAtMost: max(layout.tileRows, chunkBytes / max(1, rowBytes)))
     let passes = try world.maximum(chunks.count)
-    for pass in 0..<passes {
+    let start = try saved?.position(loops: 3) ?? [0, 0, 0]
+    try saved?.tensors.restore("total", into: total)
+    for pass in start[0]..<max(start[0], passes) {
       let chunk = pass < chunks.count ? chunks[pass] : []
       let gradients = GradientChunk<T>(self, segments: chunk, classes: a.columns)
-      try circulate(coefficients, gradients) { progress((Double(pass) + $0) / Double(passes)) }
+      var way = InterruptibleRing(rows: rows, ring: ring, runRows: runRows)
+      if let saved, pass == start[0] {
+        way.done = (start[1], start[2])
+        try gradients.stack.restore(saved.tensors)
+      }
+      try circulate(&way, coefficients, gradients, safePoints) {
+        progress((Double(pass) + $0) / Double(passes))
+      } state: { done in
+        AGOPState(
+          .class, position: [pass, done.blocks, done.runs], [SavedTensor("total", total)] + gradients.stack.saved)
+      }
       gradients.stack.finish(rows, team)
       // All classes one below the other: their Gram matrix is the AGOP.
       team.withThreadedBLAS { addGram(of: gradients.stack.gradients.view, beta: 0, intoLower: part.view) }
@@ -63,19 +82,19 @@ package struct ClassGradients<T: Real> {
     return total
   }
 
+  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, team: team, timer: timer) }
+
   /// *Collective.* Takes one chunk past all blocks of X, with their coefficients.
   private func circulate(
-    _ coefficients: Matrix<T>, _ gradients: GradientChunk<T>, progress: (Double) -> Void
+    _ way: inout InterruptibleRing<T>, _ coefficients: Matrix<T>, _ gradients: GradientChunk<T>,
+    _ safePoints: SafePoints<AGOPState>, progress: (Double) -> Void,
+    state: (_ done: (blocks: Int, runs: Int)) -> AGOPState
   ) throws {
-    let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
     let all = try CoefficientBlocks(coefficients, layout, world, timer)
-    var finished = 0
-    try ring.forEachBlock(startingWith: rows, steps: world.size) { owner, block, poke in
-      for run in block.segments.runs(ofAtMost: runRows) {
-        gradients.add(self, block, run, all.block(of: owner), poke)
-        progress((Double(finished) + Double(run.rowRange.upperBound) / Double(block.rowCount)) / Double(world.size))
-      }
-      finished += 1
+    try way.walk(safePoints, progress: progress) { agreed, done in
+      try safePoints.reached(agreed, state(done))
+    } _: { owner, block, run, poke in
+      gradients.add(self, block, of: owner, run, all.block(of: owner), poke)
     }
   }
 }

@@ -42,9 +42,11 @@ package struct GradientSketch<T: Real> {
   /// *Collective.* The estimate of the unnormalised AGOP, (width x width), and of its relative error in the Frobenius norm.
   /// - Parameters:
   ///   - a: coefficients (own rows x outputs).
+  ///   - saved: a computation to go on with.
   ///   - progress: called with the finished share.
   package func estimate(
-    _ a: Matrix<Double>, progress: (Double) -> Void
+    _ a: Matrix<Double>, safePoints: SafePoints<AGOPState> = .none, from saved: AGOPState? = nil,
+    progress: (Double) -> Void
   ) throws -> (agop: Matrix<Double>, relativeError: Double) {
     let probes = (0..<Self.probes).map { _ in Matrix<Double>(rows: rows.width, columns: rows.width) }
     let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
@@ -52,9 +54,21 @@ package struct GradientSketch<T: Real> {
     let chunks = rows.segments.runs(ofAtMost: max(layout.tileRows, chunkBytes / max(1, rowBytes)))
     let passes = try world.maximum(chunks.count)
     let part = Matrix<T>(uninitialisedRows: rows.width, columns: rows.width)
-    for pass in 0..<passes {
+    let start = try saved?.position(loops: 3) ?? [0, 0, 0]
+    for (index, sum) in probes.enumerated() { try saved?.tensors.restore("probe\(index)", into: sum) }
+    for pass in start[0]..<max(start[0], passes) {
       let chunk = SketchChunk(self, pass < chunks.count ? chunks[pass] : [], outputs: a.columns)
-      try circulate(all, chunk) { progress((Double(pass) + $0) / Double(passes)) }
+      var way = InterruptibleRing(rows: rows, ring: ring, runRows: runRows)
+      if let saved, pass == start[0] {
+        way.done = (start[1], start[2])
+        try chunk.stack.restore(saved.tensors)
+      }
+      try circulate(&way, all, chunk, safePoints) {
+        progress((Double(pass) + $0) / Double(passes))
+      } state: { done in
+        let sums = probes.enumerated().map { SavedTensor("probe\($0)", $1) }
+        return AGOPState(.sketch, position: [pass, done.blocks, done.runs], sums + chunk.stack.saved)
+      }
       chunk.stack.finish(rows, team)
       for (probe, sum) in probes.enumerated() {
         team.withThreadedBLAS {
@@ -67,18 +81,18 @@ package struct GradientSketch<T: Real> {
     return mean(probes[0], probes[1])
   }
 
-  /// Takes one chunk past all blocks of X, with their coefficients.
+  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, team: team, timer: timer) }
+
+  /// *Collective.* Takes one chunk past all blocks of X, with their coefficients.
   private func circulate(
-    _ all: CoefficientBlocks<T>, _ chunk: SketchChunk<T>, progress: (Double) -> Void
+    _ way: inout InterruptibleRing<T>, _ all: CoefficientBlocks<T>, _ chunk: SketchChunk<T>,
+    _ safePoints: SafePoints<AGOPState>, progress: (Double) -> Void,
+    state: (_ done: (blocks: Int, runs: Int)) -> AGOPState
   ) throws {
-    let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
-    var finished = 0
-    try ring.forEachBlock(startingWith: rows, steps: world.size) { owner, block, poke in
-      for run in block.segments.runs(ofAtMost: runRows) {
-        chunk.add(self, block, run, all.block(of: owner), poke)
-        progress((Double(finished) + Double(run.rowRange.upperBound) / Double(block.rowCount)) / Double(world.size))
-      }
-      finished += 1
+    try way.walk(safePoints, progress: progress) { agreed, done in
+      try safePoints.reached(agreed, state(done))
+    } _: { owner, block, run, poke in
+      chunk.add(self, block, run, all.block(of: owner), poke)
     }
   }
 

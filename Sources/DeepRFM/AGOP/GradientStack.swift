@@ -31,6 +31,15 @@ final class GradientStack<T: Real>: @unchecked Sendable {
   /// A segment's rows of the stack.
   func rows(of segment: Int) -> Range<Int> { starts[segment]..<starts[segment + 1] }
 
+  /// What has been added up so far.
+  var saved: [SavedTensor] { [SavedTensor("gradients", gradients), SavedTensor("weightSums", weightSums)] }
+
+  /// Throws `CheckpointError`.
+  func restore(_ saved: [SavedTensor]) throws {
+    try saved.restore("gradients", into: gradients)
+    try saved.restore("weightSums", into: weightSums)
+  }
+
   /// After all terms: with m the class means and a the row's class, G_c += sum over b of S_bc (m_b - m_a) - (sum over b of
   /// S_bc) (x_i - m_a). *Local.*
   func finish(_ rows: CentredRows<T>, _ team: ThreadTeam) {

@@ -16,6 +16,14 @@ final class GramTarget<T: Real>: @unchecked Sendable {
     product = Matrix(rows: range.count, columns: width)
     classSums = Matrix(rows: centres, columns: range.count)
   }
+
+  var saved: [SavedTensor] { [SavedTensor("product", product), SavedTensor("classSums", classSums)] }
+
+  /// Throws `CheckpointError`.
+  func restore(_ saved: [SavedTensor]) throws {
+    try saved.restore("product", into: product)
+    try saved.restore("classSums", into: classSums)
+  }
 }
 
 /// A chunk of own rows, I, and the pieces J that come by.
@@ -45,7 +53,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
 
   init(_ gram: GramProduct<T>, _ panel: GramPanel<T>, _ terms: GramTerms<T>, _ target: GramTarget<T>, pieceRows: Int) {
     team = gram.team
-    stripRows = gram.world.size > 1 ? 2048 : Int(Int32.max)
+    stripRows = gram.world.size > 1 ? 2048 : 8192
     self.panel = panel
     self.terms = terms
     self.target = target
@@ -54,16 +62,19 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
     scratch = (0..<gram.team.count).map { _ in Scratch(tileRows: tileRows) }
   }
 
-  /// *Local.* T_I += Q_IJ D_J and the class sums of Q_IJ's rows and columns.
+  /// *Local.* T_I += Q_IJ D_J and the class sums of Q_IJ's rows and columns; false, and nothing has been added, if `stop` was set
+  /// in the long product that comes first.
   /// - Parameters:
   ///   - own: the chunk's segments to use, one after another.
   ///   - isOwn: the piece is the beginning of `own`: each pair of its rows counts once, the diagonal by half.
-  func add(_ piece: GramPiece<T>, _ own: [Segment], isOwn: Bool, _ poke: @escaping () -> Void) {
+  func add(
+    _ piece: GramPiece<T>, _ own: [Segment], isOwn: Bool, stop: StopSwitch? = nil, _ poke: @escaping () -> Void
+  ) -> Bool {
     let centres = target.classSums.rows
     pieceSums = (0..<team.count).map { _ in Matrix(rows: centres, columns: piece.rowRange.count) }
     let range = own.rowRange
     let q = pairs.reshaped(rows: range.count, columns: piece.rowRange.count)
-    multiplyWeights(panel.weights(range), piece.weights, isOwn, into: q, poke)
+    guard multiplyWeights(panel.weights(range), piece.weights, isOwn, stop, into: q, poke) else { return false }
     let pokeFromMain = MainLane(poke)
     team.forEach(0..<own.count) { index, lane in
       let segment = own[index]
@@ -80,19 +91,23 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
       pokeFromMain(lane)
     }
     multiplyRows(q, piece, range, isOwn, poke)
+    return true
   }
 
-  /// (H^2)_IJ = H_I H_J^T; of the square of an own piece the lower triangle.
+  /// (H^2)_IJ = H_I H_J^T; of the square of an own piece the lower triangle. False if it was broken off.
   private func multiplyWeights(
-    _ h: MatrixView<T>, _ other: MatrixView<T>, _ isOwn: Bool, into out: MatrixView<T>, _ poke: () -> Void
-  ) {
+    _ h: MatrixView<T>, _ other: MatrixView<T>, _ isOwn: Bool, _ stop: StopSwitch?, into out: MatrixView<T>,
+    _ poke: () -> Void
+  ) -> Bool {
     team.withThreadedBLAS {
       let square = isOwn ? other.rows : 0
       if isOwn { addOuterGram(of: other, beta: 0, intoLower: out.rows(0..<square)) }
       for rows in (square..<h.rows).pieces(ofAtMost: stripRows) {
+        if stop?.isRequested == true { return false }
         poke()
         multiply(h.rows(rows), other, transposeB: true, into: out.rows(rows))
       }
+      return true
     }
   }
 

@@ -24,6 +24,7 @@ import MPI
 /// a collapsed class Q is huge and nearly cancels, but only ever meets deviations on both sides, or is left out.
 package struct GramProduct<T: Real> {
   let builder: TileBuilder<T>
+  let weights: GradientWeights<T>
   let rows: CentredRows<T>
   let layout: Layout
   let world: Communicator
@@ -34,11 +35,13 @@ package struct GramProduct<T: Real> {
   /// Rows of a piece: tall enough for the product's best speed.
   let pieceRows: Int
 
+  /// - Parameter kernel: the same rows' kernel matrix, if its tiles are still there.
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, memoryBytes: Int = 8 << 30, pieceRows: Int = AGOPCost.runRows
+    timer: PhaseTimer, kernel: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, pieceRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
+    weights = GradientWeights(builder: builder, rows: rows, kernel: kernel)
     self.rows = rows
     self.layout = layout
     self.world = world
@@ -52,8 +55,12 @@ package struct GramProduct<T: Real> {
   /// on every rank.
   /// - Parameters:
   ///   - a: coefficients (own rows x outputs).
+  ///   - saved: a computation to go on with.
   ///   - progress: called with the finished share.
-  package func agop(_ a: Matrix<Double>, progress: (Double) -> Void) throws -> Matrix<Double> {
+  package func agop(
+    _ a: Matrix<Double>, safePoints: SafePoints<AGOPState> = .none, from saved: AGOPState? = nil,
+    progress: (Double) -> Void
+  ) throws -> Matrix<Double> {
     let cost = AGOPCost(
       samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputs: a.columns,
       ranks: layout.ranks,
@@ -61,8 +68,8 @@ package struct GramProduct<T: Real> {
     let plan = GramPlan(layout: layout, chunkRows: cost.gramChunkRows, pieceRows: pieceRows)
     let terms = try GramTerms<T>(a, layout, world, timer)
     let total = try withoutActuallyEscaping(progress) { progress in
-      let run = GramRun(self, plan, terms, progress)
-      try run.meetAll()
+      let run = GramRun(self, plan, terms, safePoints, progress)
+      try run.meetAll(from: saved)
       return run.total
     }
     try timer.measure(.communication) { try total.sum(over: world) }

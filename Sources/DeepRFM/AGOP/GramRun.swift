@@ -9,12 +9,17 @@ final class GramRun<T: Real> {
   private let terms: GramTerms<T>
   private let ring: PieceRing<T>
   private var share: FinishedShare
+  private let safePoints: SafePoints<AGOPState>
   private let report: (Double) -> Void
 
-  init(_ gram: GramProduct<T>, _ plan: GramPlan, _ terms: GramTerms<T>, _ report: @escaping (Double) -> Void) {
+  init(
+    _ gram: GramProduct<T>, _ plan: GramPlan, _ terms: GramTerms<T>, _ safePoints: SafePoints<AGOPState>,
+    _ report: @escaping (Double) -> Void
+  ) {
     self.gram = gram
     self.plan = plan
     self.terms = terms
+    self.safePoints = safePoints
     self.report = report
     total = GramTotal(rows: gram.rows)
     ring = PieceRing(plan: plan, rows: gram.rows, world: gram.world, timer: gram.timer)
@@ -31,19 +36,52 @@ final class GramRun<T: Real> {
     return own * n * (n + d) / 2 + own * n * d * (c + (c - 1) * (c - 2) / 2) / c
   }
 
-  /// *Collective.* Each chunk meets itself and all later ones.
-  func meetAll() throws {
+  /// What comes next: the chunk, its partner (its own number, then the last chunk and so on downwards), the partner's piece, the
+  /// ring's step; and whether the partner's panel has been made before, so that its H A is known.
+  private struct Place {
+    var chunk = 0, partner = 0, piece = 0, step = 0
+    var isKnown = false
+
+    var numbers: [Int] { [chunk, partner, piece, step, isKnown ? 1 : 0] }
+
+    init() {}
+
+    init(_ numbers: [Int]) {
+      (chunk, partner, piece, step, isKnown) = (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4] != 0)
+    }
+  }
+
+  /// *Collective.* Each chunk meets itself and all later ones, from where a saved run was.
+  func meetAll(from saved: AGOPState? = nil) throws {
     guard plan.chunks > 0 else { return }
-    var panel = try makePanel(0, isFirst: true)
-    for chunk in 0..<plan.chunks {
+    var start = Place(try saved?.position(loops: 5) ?? Place().numbers)
+    try saved.map { try terms.restore($0.tensors) }
+    try saved.map { try total.restore($0.tensors) }
+    // A chunk's own panel comes first and is then known.
+    var place = start
+    if start.partner != start.chunk { place.isKnown = true }
+    var panel = try makePanel(start.chunk, &place) { saved ?? state($0, nil) }
+    for chunk in start.chunk..<max(start.chunk, plan.chunks) {
       let target = GramTarget(panel, width: gram.rows.width, centres: gram.rows.centres.rows)
-      try meet(panel, panel, target)
+      if let saved, chunk == start.chunk, hasTarget(saved) { try target.restore(saved.tensors) }
+      if start.partner == start.chunk || chunk > start.chunk {
+        place = Place([chunk, chunk, 0, 0, 1])
+        if chunk == start.chunk { (place.piece, place.step) = (start.piece, start.step) }
+        try meet(panel, panel, target, &place)
+        start.partner = plan.chunks - 1
+        (start.piece, start.step, start.isKnown) = (0, 0, false)
+      }
       // Downwards, so that the last one is the next chunk of the outer loop; never three panels in memory.
       var partner: GramPanel<T>?
-      for other in stride(from: plan.chunks - 1, to: chunk, by: -1) {
+      for other in stride(from: chunk == start.chunk ? start.partner : plan.chunks - 1, to: chunk, by: -1) {
         partner = nil
-        let next = try makePanel(other, isFirst: chunk == 0)
-        try meet(panel, next, target)
+        place = Place([chunk, other, 0, 0, chunk > 0 ? 1 : 0])
+        if chunk == start.chunk && other == start.partner {
+          (place.piece, place.step) = (start.piece, start.step)
+          place.isKnown = place.isKnown || start.isKnown
+        }
+        let next = try makePanel(other, &place) { state($0, target) }
+        try meet(panel, next, target, &place)
         partner = next
       }
       total.add(target, gram.rows, gram.team)
@@ -51,33 +89,74 @@ final class GramRun<T: Real> {
     }
   }
 
+  private func hasTarget(_ saved: AGOPState) -> Bool { saved.tensors.contains { $0.name == "product" } }
+
+  private func state(_ place: Place, _ target: GramTarget<T>?) -> AGOPState {
+    AGOPState(.gram, position: place.numbers, terms.saved + total.saved + (target?.saved ?? []))
+  }
+
   /// *Collective.* Builds the panel of each rank's chunk; the first time also H A and the class sums of it.
-  private func makePanel(_ chunk: Int, isFirst: Bool) throws -> GramPanel<T> {
+  private func makePanel(
+    _ chunk: Int, _ place: inout Place, state: (Place) -> AGOPState
+  ) throws -> GramPanel<T> {
     let panel = GramPanel<T>(
       chunk: chunk, segments: plan.chunk(chunk, of: rank), shard: gram.layout.shard(of: rank),
       columns: gram.layout.sampleCount)
-    try panel.build(gram) { report(share.adding(panel.range.count * $0 * gram.rows.width)) }
-    guard isFirst else { return panel }
+    try panel.build(gram, stop: safePoints.stop) { report(share.adding(panel.range.count * $0 * gram.rows.width)) }
+    // Nothing has come of it yet that would be worth a checkpoint.
+    let wish = try gram.world.agree(safePoints.stop.isRequested ? .stop : .nothing).wish
+    try safePoints.reached(wish, state(place))
+    guard !place.isKnown else { return panel }
     let products = panel.classSums(gram, terms, into: total)
     try terms.learn(products, at: panel.place, gram.world, gram.timer)
+    place.isKnown = true
     return panel
   }
 
   /// *Collective.* Every rank's panel of one chunk meets all ranks' panels of another, or of the same, each pair of rows once.
-  private func meet(_ panel: GramPanel<T>, _ moving: GramPanel<T>, _ target: GramTarget<T>) throws {
+  private func meet(
+    _ panel: GramPanel<T>, _ moving: GramPanel<T>, _ target: GramTarget<T>, _ place: inout Place
+  ) throws {
+    let meeting = GramMeeting(gram, panel, terms, target, pieceRows: plan.largestPiece)
+    let pieces = plan.pieces(ofChunk: moving.chunk)
+    while try !round(meeting, panel, moving, target, &place, pieces) {}
+  }
+
+  /// *Collective.* The pieces from `place` on; false if a safe point came where some rank had left out work: then from there again.
+  private func round(
+    _ meeting: GramMeeting<T>, _ panel: GramPanel<T>, _ moving: GramPanel<T>, _ target: GramTarget<T>,
+    _ place: inout Place, _ pieces: Int
+  ) throws -> Bool {
     let isSame = panel.chunk == moving.chunk
     let steps = isSame ? PairSchedule(rank: rank, ranks: ranks).steps : ranks
-    let meeting = GramMeeting(gram, panel, terms, target, pieceRows: plan.largestPiece)
-    for index in 0..<plan.pieces(ofChunk: moving.chunk) {
+    for index in place.piece..<max(place.piece, pieces) {
+      var (step, done, isPausing) = (0, place.step, false)
       try ring.forEachPiece(index, of: moving, steps: steps) { owner, piece, poke in
+        defer { step += 1 }
+        guard step == done else { return }
         let (own, other) = isSame ? pair(panel, piece, owner) : (panel.segments, piece)
+        isPausing = isPausing || safePoints.wish > .nothing
+        guard !isPausing else { return }
+        done = step + 1
         guard !own.isEmpty && !other.segments.isEmpty else { return }
-        meeting.add(other, own, isOwn: isSame && owner == rank, poke)
+        let isOwn = isSame && owner == rank
+        guard meeting.add(other, own, isOwn: isOwn, stop: safePoints.stop, poke) else {
+          (done, isPausing) = (step, true)
+          return
+        }
         total.add(meeting.pieceSums, other.segments, other.deviations, gram.team)
         let pairs = own.rowRange.count * other.rowRange.count
         report(share.adding(pairs * (gram.layout.sampleCount + gram.rows.width)))
       }
+      (place.piece, place.step) = (index, done)
+      // Steps differ between ranks: of the farthest pair one may have none.
+      let isFinished = done == steps
+      let agreed = try gram.world.agree(max(safePoints.wish, isFinished ? .nothing : .checkpoint), unfinished: !isFinished)
+      try safePoints.reached(agreed.wish, state(place, target))
+      if agreed.unfinished { return false }
+      place.step = 0
     }
+    return true
   }
 
   /// What meets of a chunk and a piece of the same chunk of a rank. Own pieces meet themselves and the rows behind them; of the

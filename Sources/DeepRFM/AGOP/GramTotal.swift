@@ -16,6 +16,17 @@ final class GramTotal<T: Real> {
     means = Matrix(rows: rows.centres.rows, columns: rows.centres.rows)
   }
 
+  var saved: [SavedTensor] {
+    [SavedTensor("deviations", deviations), SavedTensor("cross", cross), SavedTensor("means", means)]
+  }
+
+  /// Throws `CheckpointError`.
+  func restore(_ saved: [SavedTensor]) throws {
+    for (name, matrix) in [("deviations", deviations), ("cross", cross), ("means", means)] {
+      try saved.restore(name, into: matrix)
+    }
+  }
+
   /// *Local.* What a chunk has gathered: D_I^T T_I + T_I^T D_I and its rows' part of Y.
   func add(_ target: GramTarget<T>, _ rows: CentredRows<T>, _ team: ThreadTeam) {
     let x = rows.deviations.rows(target.range)

@@ -17,6 +17,7 @@ extension DebugProblem {
     let directory = try RunDirectory.create(scratch.directory.path, configuration)
     let recorder = RunRecorder<Double>(
       directory: directory, world: training.world, layout: samples.layout)
+    try CheckpointFolder(directory).make()
     try recorder.saveData(samples)
     try recorder.save(1, agop, map, a)
     try recorder.saveModel(samples)
@@ -73,7 +74,8 @@ private final class ScratchRun {
   }
 
   deinit {
-    let files = [directory.layer(1), directory.configuration, directory.data, directory.model]
-    for path in files + [directory.layers, directory.path, folder] { remove(path) }
+    let checkpoint = CheckpointFolder(directory)
+    let files = [directory.layer(1), directory.configuration, directory.data, directory.model, checkpoint.ledger]
+    for path in files + [directory.layers, checkpoint.path, directory.path, folder] { remove(path) }
   }
 }

@@ -17,19 +17,25 @@ public final class KernelOperator<T: Real> {
   let schedule: PairSchedule
   /// In the order in which the blocks come round the ring, this rank's own first.
   private var blocks: [PairBlock<T>] = []
+  /// Stored tiles by their place.
+  private var stored: [TilePlace: MatrixView<T>] = [:]
   /// Blocks of X that have to come by in each product, since some rank makes tiles of them again.
   private var circulating = 0
+  /// Breaks tiles off, being made or multiplied: the caller then asks the ranks whether it was set, and uses no result.
+  var stop: StopSwitch?
   private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, team: team, timer: timer) }
 
   /// *Collective.* Sends the blocks of X round the ring and builds this rank's tiles.
   /// - Parameters:
   ///   - tileBudget: bytes for stored tiles on this rank.
+  ///   - stop: breaks the building off; the operator must not be used then.
   ///   - progress: called with the finished share, 0 to 1.
   public init(
     _ kernel: Kernel, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, tileBudget: Int = .max, progress: (Double) -> Void = { _ in }
+    timer: PhaseTimer, tileBudget: Int = .max, stop: StopSwitch? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
     self.rows = rows
+    self.stop = stop
     self.layout = layout
     self.world = world
     self.team = team
@@ -37,6 +43,9 @@ public final class KernelOperator<T: Real> {
     schedule = PairSchedule(rank: world.rank, ranks: world.size)
     builder = TileBuilder(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
     blocks = makeBlocks(tileBudget)
+    for block in blocks {
+      for tile in block.tiles { stored[TilePlace(tile.rows, of: block.other, tile.columns)] = tile.stored }
+    }
     let incomplete = blocks.lastIndex { !$0.storesAll }
     circulating = try timer.measure(.communication) { try world.maximum(incomplete.map { $0 + 1 } ?? 0) }
     var step = 0
@@ -68,13 +77,27 @@ public final class KernelOperator<T: Real> {
   }
 
   private func build(_ pair: PairBlock<T>, _ block: CentredRows<T>, _ poke: @escaping () -> Void) {
-    let (rows, builder, tiles) = (self.rows, self.builder, pair.tiles)
+    let (rows, builder, tiles, stop) = (self.rows, self.builder, pair.tiles, self.stop)
     let pokeFromMain = MainLane(poke)
     team.forEach(0..<tiles.count) { index, lane in
-      guard let memory = tiles[index].stored else { return }
+      guard let memory = tiles[index].stored, stop?.isRequested != true else { return }
       tiles[index].build(in: memory, builder, rows, block, lane: lane)
       pokeFromMain(lane)
     }
+  }
+
+  /// *Local.* The gradient's weights between an own segment and one of a rank's, from the stored tile of the kernel; false, and `out` is
+  /// as it was, if this rank stores none. For kernels that keep their digits as deviations.
+  func fillWeights(
+    _ row: Segment, _ block: CentredRows<T>, of other: Int, _ column: Segment, into out: MatrixView<T>, lane: Int
+  ) -> Bool {
+    if let tile = stored[TilePlace(row, of: other, column)] {
+      builder.weights(fromDeviations: tile, rows, row, block, column, into: out)
+      return true
+    }
+    guard other == world.rank, let tile = stored[TilePlace(column, of: other, row)] else { return false }
+    builder.weights(fromTransposed: tile, rows, row, block, column, into: out, lane: lane)
+    return true
   }
 
   /// *Local.* All tiles that this rank works on, each once, and the rank of their columns. For checks on one rank: a tile
@@ -100,6 +123,17 @@ public final class KernelOperator<T: Real> {
   public var storedShare: Double {
     let elements = blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.elements } }
     return elements == 0 ? 1 : Double(storedBytes / MemoryLayout<T>.stride) / Double(elements)
+  }
+}
+
+/// Where a tile lies: the first rows of an own segment and of another rank's.
+private struct TilePlace: Hashable {
+  let row, other, column: Int
+
+  init(_ row: Segment, of other: Int, _ column: Segment) {
+    self.row = row.rows.lowerBound
+    self.other = other
+    self.column = column.rows.lowerBound
   }
 }
 
@@ -174,13 +208,14 @@ extension KernelOperator {
     let otherSums = (0..<team.count).map { _ in Matrix<Double>(uninitialisedRows: columns, columns: pair.otherRows) }
     let pokeFromMain = MainLane(poke)
     let (lanes, tiles, tileRows) = (team.count, pair.tiles, layout.tileRows)
-    let (rows, builder) = (self.rows, self.builder)
+    let (rows, builder, stop) = (self.rows, self.builder, self.stop)
     team.run { lane in
       ownSums[lane].view.fill(0)
       otherSums[lane].view.fill(0)
       let product = TileProduct<T, V>(tileRows: tileRows, vectors: columns)
       var scratch: Matrix<T>?
       for index in stride(from: lane, to: tiles.count, by: lanes) {
+        if stop?.isRequested == true { break }
         let tile = tiles[index]
         if let deviation = tile.stored {
           product.add(tile, deviation, own, other, ownSums[lane], otherSums[lane])

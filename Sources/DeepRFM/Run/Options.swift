@@ -113,7 +113,7 @@ extension TrainOptions {
       "output", \.output, .path("DIR"), "the run directory (default: runs/<dataset>-<time>)"),
     CommandOption(
       "checkpoint-every", \.checkpointEvery, .time, "inside a layer; a layer's end is one anyway"),
-    CommandOption(flag: "resume", \.resume, "go on from the output directory's last checkpoint"),
+    CommandOption(flag: "resume", \.resume, "go on with the run in --output, or begin it; nothing to do if it is finished"),
     CommandOption("time-limit", \.timeLimit, .time, "checkpoint and exit with 75 before it"),
     CommandOption(
       directive: "config", "FILE", "options from a run's config.json; those on the command line win"
@@ -140,7 +140,7 @@ extension TrainOptions {
   ///
   /// Of a run's config.json the output directory is left out: it is that run's own, and a new run has another.
   mutating func read(configuration file: String) throws(InputError) {
-    let bytes = try File.contents(file, limit: 1 << 20)
+    let bytes = try File.contents(file, limit: 1 << 20, pipes: true)
     let json: JSON
     do throws(JSON.SyntaxError) {
       json = try JSON(parsing: bytes)
@@ -157,8 +157,8 @@ extension TrainOptions {
   /// Checks what no option can check alone. Throws `InputError`.
   public func validate() throws(InputError) {
     try requireData(dataset, data)
-    if let name = Self.notInThisVersion.first(where: { $0.asked(self) })?.name {
-      throw InputError("\(name) is not in this version (\(version))")
+    if resume && output == nil {
+      throw InputError("--resume needs --output DIR, the run directory to go on with")
     }
   }
 
@@ -168,12 +168,6 @@ extension TrainOptions {
       throw InputError("--solver cholesky runs on one rank, not on \(ranks)")
     }
   }
-
-  /// What the contract names and this version does not do yet.
-  private static let notInThisVersion: [(name: String, asked: @Sendable (TrainOptions) -> Bool)] = [
-    ("--resume", { $0.resume }),
-    ("--time-limit", { $0.timeLimit != nil }),
-  ]
 }
 
 extension DatasetName {

@@ -38,13 +38,14 @@ public struct RunDirectory: Sendable, Equatable {
   public var layers: String { path + "/layers" }
   public var data: String { path + "/data.safetensors" }
   public var model: String { path + "/model.safetensors" }
+  public var report: String { path + "/report.html" }
 
   /// In the metadata of data.safetensors: the classes' names as a JSON array, where the data set names them.
   static let classNamesKey = "classNames"
 
   /// layers/01.safetensors; `layer` counts from 1.
   public func layer(_ layer: Int) -> String {
-    "\(layers)/\(layer < 10 ? "0" : "")\(layer).safetensors"
+    path + "/" + Self.layerName(layer)
   }
 
   /// runs/<dataset>-<yyyyMMdd-HHmmss>, local time.
@@ -99,13 +100,13 @@ public struct RunDirectory: Sendable, Equatable {
   /// *Local: rank 0 alone.* Adds a layer's line to metrics.jsonl; it is on the disk when this returns.
   public func append(_ metrics: LayerMetrics) throws(FileError) {
     let file = try File.appending(self.metrics)
-    try file.write(Array((metrics.json.line + "\n").utf8))
+    try file.write(Self.line(metrics))
     try file.finish()
   }
 
   /// *Local.* The path of a file of this run, to be read. Throws `InputError` if it is no regular file, or a link leads out of the
   /// directory: somebody else may have made it, to have other files read or a pipe waited for (realpath, stat).
-  func own(_ file: String) throws(InputError) -> String {
+  package func own(_ file: String) throws(InputError) -> String {
     guard let root = realpath(path, nil) else {
       throw InputError("cannot read \(path): \(FileError.reason(errno))")
     }
@@ -125,6 +126,9 @@ public struct RunDirectory: Sendable, Equatable {
     return file
   }
 
+  /// A layer's line, with its end.
+  package static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
+
   /// Throws `InputError` if there is no config.json or it is malformed.
   public func readConfiguration() throws(InputError) -> RunConfiguration {
     let bytes = try File.contents(own(configuration), limit: 1 << 20)
@@ -135,15 +139,26 @@ public struct RunDirectory: Sendable, Equatable {
   ///
   /// Throws `InputError` if there is no such file or a whole line is malformed.
   public func readMetrics() throws(InputError) -> [LayerMetrics] {
+    let (lines, fault) = try readMetricsUpToFault()
+    if let fault { throw fault }
+    return lines
+  }
+
+  /// The lines before the first malformed one, and what is wrong with it. Throws `InputError` if there is no such file.
+  public func readMetricsUpToFault() throws(InputError) -> (lines: [LayerMetrics], fault: InputError?) {
     let bytes = try File.contents(own(metrics), limit: 1 << 28)
     var lines: [LayerMetrics] = []
     let newline = UInt8(ascii: "\n")
     let whole = bytes[...(bytes.lastIndex(of: newline) ?? -1)]
     for (index, line) in whole.split(separator: newline).enumerated() {
       let source = "\(metrics), line \(index + 1)"
-      lines.append(try LayerMetrics(json: try Self.parse(line, source), source: source))
+      do throws(InputError) {
+        lines.append(try LayerMetrics(json: try Self.parse(line, source), source: source))
+      } catch {
+        return (lines, error)
+      }
     }
-    return lines
+    return (lines, nil)
   }
 
   private static func parse(_ text: some Sequence<UInt8>, _ source: String) throws(InputError)
@@ -177,7 +192,7 @@ extension RunDirectory {
   }
 
   /// `path`, or the nearest directory above it that exists.
-  private static func nearestExisting(_ path: String) -> String {
+  static func nearestExisting(_ path: String) -> String {
     var path = path[...]
     while access(String(path), F_OK) != 0 {
       guard let slash = path.lastIndex(of: "/") else { return "." }

@@ -58,6 +58,12 @@ public final class PhaseTimer {
     mark = began
   }
 
+  /// Adds what an earlier run of the same layer took, as `values` gave it.
+  func add(_ earlier: [Double]) {
+    for (phase, seconds) in zip(elapsed.indices, earlier) { elapsed[phase] += seconds }
+    if earlier.count > elapsed.count { began -= earlier[elapsed.count] }
+  }
+
   private func charge() {
     let now = clock()
     if let phase = running.last { elapsed[phase.rawValue] += now - mark }

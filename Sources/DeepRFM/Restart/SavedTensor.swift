@@ -1,0 +1,71 @@
+import LinearAlgebra
+
+/// A matrix of any precision under a name, as a checkpoint keeps it: the elements' bytes, row-major.
+package struct SavedTensor: @unchecked Sendable {
+  package let name: String
+  package let rows, columns: Int
+  /// Bytes of an element: 4, float32, or 8, float64.
+  package let scalarBytes: Int
+  package let bytes: UnsafeMutableRawBufferPointer
+  /// Keeps the memory.
+  private let owner: AnyObject
+
+  package init<T: Scalar>(_ name: String, _ matrix: Matrix<T>) {
+    self.name = name
+    rows = matrix.rows
+    columns = matrix.columns
+    scalarBytes = MemoryLayout<T>.stride
+    bytes = UnsafeMutableRawBufferPointer(matrix.buffer)
+    owner = matrix
+  }
+
+  /// One row.
+  package init(_ name: String, _ values: [Double]) {
+    self.init(name, Matrix<Double>(rows: 1, columns: values.count, values))
+  }
+
+  /// Memory to be filled.
+  package init(_ name: String, rows: Int, columns: Int, scalarBytes: Int) {
+    if scalarBytes == 4 {
+      self.init(name, Matrix<Float>(uninitialisedRows: rows, columns: columns))
+    } else {
+      self.init(name, Matrix<Double>(uninitialisedRows: rows, columns: columns))
+    }
+  }
+}
+
+extension [SavedTensor] {
+  /// The tensor of that name and precision.
+  package func matrix<T: Scalar>(_ name: String, as type: T.Type = T.self) throws -> Matrix<T> {
+    guard let tensor = first(where: { $0.name == name }), tensor.scalarBytes == MemoryLayout<T>.stride else {
+      throw CheckpointError("it has no \(name)")
+    }
+    let matrix = Matrix<T>(uninitialisedRows: tensor.rows, columns: tensor.columns)
+    withExtendedLifetime(tensor) {
+      UnsafeMutableRawBufferPointer(matrix.buffer).copyMemory(from: UnsafeRawBufferPointer(tensor.bytes))
+    }
+    return matrix
+  }
+
+  package func values(_ name: String) throws -> [Double] {
+    let matrix: Matrix<Double> = try matrix(name)
+    return withExtendedLifetime(matrix) { [Double](matrix.buffer) }
+  }
+
+  /// Copies into a matrix that must have the saved one's shape.
+  package func restore<T: Scalar>(_ name: String, into matrix: Matrix<T>) throws {
+    let saved = try self.matrix(name, as: T.self)
+    guard saved.rows == matrix.rows && saved.columns == matrix.columns else {
+      throw CheckpointError(
+        "its \(name) is \(saved.rows) x \(saved.columns), and \(matrix.rows) x \(matrix.columns) is needed")
+    }
+    withExtendedLifetime(saved) { matrix.pointer.update(from: saved.pointer, count: matrix.count) }
+  }
+}
+
+/// A checkpoint that cannot be used. Nobody's fault that would have to end the run: an older one is taken.
+package struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,108 @@
+import Glibc
+
+/// What is left of a run in its directory, proven as far as checksums go. For rank 0.
+package struct EarlierRun: Sendable {
+  package let directory: RunDirectory
+  package let configuration: RunConfiguration
+  /// Layers whose files and line are whole, from the first on.
+  package private(set) var finishedLayers = 0
+  /// Sentences on what was damaged and has to be made again.
+  package private(set) var damages: [String] = []
+  /// Their lines of metrics.jsonl, with their ends.
+  private var lines: [[UInt8]] = []
+
+  package var isFinished: Bool { finishedLayers == configuration.options.layers }
+
+  /// *Local.* nil: no run has begun there; what a run that ended before it had a configuration left is taken away.
+  ///
+  /// Throws `InputError` if the directory holds something else, or a configuration that is damaged.
+  package init?(_ path: String) throws {
+    directory = RunDirectory(path)
+    guard access(directory.configuration, F_OK) == 0 else {
+      directory.removeBeginnings()
+      return nil
+    }
+    configuration = try directory.readConfiguration()
+    let ledger = Ledger(CheckpointFolder(directory))
+    let written = try wholeLines()
+    while finishedLayers < min(written.count, configuration.options.layers) {
+      let layer = finishedLayers + 1
+      let name = RunDirectory.layerName(layer)
+      guard ledger.holds(line: written[layer - 1], of: layer) else {
+        damages.append("\(directory.metrics), line \(layer), is damaged")
+        break
+      }
+      guard ledger.holds(name, in: directory) else {
+        damages.append("\(directory.path)/\(name) is missing or damaged")
+        break
+      }
+      finishedLayers = layer
+    }
+    lines = Array(written[..<finishedLayers])
+    if isFinished && !ledger.holds(RunDirectory.modelName, in: directory) {
+      damages.append("\(directory.model) is missing or damaged")
+      finishedLayers -= 1
+      lines.removeLast()
+    }
+  }
+
+  /// The lines of metrics.jsonl that have an end, with it.
+  private func wholeLines() throws -> [[UInt8]] {
+    guard access(directory.metrics, F_OK) == 0 else { return [] }
+    var lines: [[UInt8]] = [[]]
+    for byte in try File.contents(directory.metrics, limit: 1 << 28) {
+      lines[lines.count - 1].append(byte)
+      if byte == UInt8(ascii: "\n") { lines.append([]) }
+    }
+    return lines.dropLast()
+  }
+
+  /// *Local.* Whether data.safetensors is as it was written.
+  var hasData: Bool { Ledger(CheckpointFolder(directory)).holds(RunDirectory.dataName, in: directory) }
+
+  /// *Local.* Leaves only the finished layers' lines in metrics.jsonl: a line that was cut off, or that will be written again, goes.
+  package func keepFinishedLines() throws {
+    guard access(directory.metrics, F_OK) == 0 else { return }
+    let good = lines.flatMap { $0 }
+    guard try File.contents(directory.metrics, limit: 1 << 28) != good else { return }
+    try File.replace(directory.metrics, with: good)
+  }
+
+  /// Throws `InputError` naming the options that would make other results than those that are there.
+  package func checkOptions(_ options: TrainOptions) throws(InputError) {
+    let differences = TrainOptions.table.options.filter { option in
+      guard !Self.free.contains(option.name), let json = option.json else { return false }
+      return json(options) != json(configuration.options)
+    }
+    guard let first = differences.first, let json = first.json else { return }
+    func words(_ options: TrainOptions) -> String {
+      switch json(options) {
+      case .null: "without --\(first.name)"
+      case let value: "with --\(first.name) \(value.line.filter { $0 != "\"" })"
+      }
+    }
+    throw InputError(
+      "--resume: the run in \(directory.path) was begun \(words(configuration.options)) and goes on with the same "
+        + "options only, not \(words(options))")
+  }
+
+  /// What may change between two parts of a run: where and how fast, not what.
+  private static let free: Set<String> = [
+    "data", "allow-unconverged", "memory", "threads", "output", "checkpoint-every", "resume", "time-limit", "quiet",
+  ]
+}
+
+extension RunDirectory {
+  package static func layerName(_ layer: Int) -> String {
+    "layers/\(layer < 10 ? "0" : "")\(layer).safetensors"
+  }
+
+  package static var dataName: String { "data.safetensors" }
+  package static var modelName: String { "model.safetensors" }
+
+  /// *Local.* Takes away what `create` makes before the configuration, if nothing has been put there.
+  fileprivate func removeBeginnings() {
+    unlink(configuration + ".partial")
+    rmdir(layers)
+  }
+}
