@@ -117,7 +117,7 @@ extension Training {
       guard world.rank == 0 else { return }
       let folder = CheckpointFolder(run.directory)
       try folder.make()
-      try folder.hold { progress.message("waiting for another job to leave \(run.directory.path)") }
+      lock = try folder.hold { progress.message("waiting for another job to leave \(run.directory.path)") }
     }
   }
 

@@ -6,6 +6,7 @@ import MPI
 ///
 /// Returns `stoppedEarly` if `stop` was set on some rank, or the time limit is near: then there is a checkpoint. Throws
 /// `InputError` before anything is written, `SolveError` where a layer's system was not solved.
+@discardableResult
 public func train(
   _ options: TrainOptions, host: Host, world: Communicator, stop: StopSwitch = StopSwitch(),
   start: Double = monotonicSeconds()
@@ -32,6 +33,8 @@ final class Training<T: Real & TensorElement> {
   var tilesMadeAgain = false
   /// K between the layer's solve and its AGOP, where the plan keeps its tiles.
   var keptMatrix: KernelOperator<T>?
+  /// Keeps other jobs out of the run directory.
+  var lock: FolderLock?
   /// What the layer's memory plan was made from.
   var memory = MemoryBasis(budget: 0, resident: 0)
 

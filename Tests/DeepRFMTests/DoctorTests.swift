@@ -10,7 +10,9 @@ import Testing
       facts.host = rank < 2 ? "a" : "b"
       facts.placeOnHost = rank % 2
       facts.ranksOnHost = 2
-      (facts.version, facts.programDigest, facts.mpiLibrary, facts.blasLibrary) = ("1.0", "ff", "Open MPI v4", "OpenBLAS 0.3")
+      (facts.version, facts.programDigest, facts.mpiLibrary, facts.blasLibrary) = (
+        "1.0", "ff", "Open MPI v4", "OpenBLAS 0.3"
+      )
       facts.kernels = "SkylakeX"
       facts.threads = 4
       facts.boundCores = Array((4 * (rank % 2))..<(4 * (rank % 2) + 4))
@@ -25,15 +27,15 @@ import Testing
   private func findings(
     _ facts: [RankFacts], _ options: DoctorOptions = DoctorOptions(),
     network: NetworkProbe = NetworkProbe(latency: 2e-6, bandwidth: 5e9)
-  ) -> [Finding] {
-    Diagnosis(facts, options, network: network, output: Finding("output", .ok, "runs")).findings
+  ) -> [HostFinding] {
+    Diagnosis(facts, options, network: network, output: HostFinding("output", .ok, "runs")).findings
   }
 
   /// All findings that are not ok.
   private func bad(
     _ change: (inout [RankFacts]) -> Void, _ options: DoctorOptions = DoctorOptions(),
     network: NetworkProbe = NetworkProbe(latency: 2e-6, bandwidth: 5e9)
-  ) -> [Finding] {
+  ) -> [HostFinding] {
     var facts = healthy()
     change(&facts)
     return findings(facts, options, network: network).filter { $0.verdict != .ok }
@@ -45,7 +47,9 @@ import Testing
     let all = findings(healthy(), options)
     #expect(all.allSatisfy { $0.verdict == .ok && $0.mend == nil })
     #expect(
-      all.map(\.check) == ["program", "MPI", "BLAS", "kernels", "threads", "memory", "data", "network", "clock", "output"])
+      all.map(\.check) == [
+        "program", "MPI", "BLAS", "kernels", "threads", "memory", "data", "network", "clock", "output",
+      ])
   }
 
   @Test func factsTravelWhole() {

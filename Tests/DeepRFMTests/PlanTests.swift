@@ -51,7 +51,9 @@ import Testing
   @Test func sizesWithoutFiles() throws {
     let cases: [(String, ProblemShape)] = [
       ("mnist", ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, classes: 10)),
-      ("cifar10 --samples 8000 --test-samples 0", ProblemShape(samples: 8000, testSamples: 0, width: 3072, classes: 10)),
+      (
+        "cifar10 --samples 8000 --test-samples 0", ProblemShape(samples: 8000, testSamples: 0, width: 3072, classes: 10)
+      ),
       ("svhn", ProblemShape(samples: 73_257, testSamples: 26_032, width: 3072, classes: 10)),
       ("digits --samples 1500", ProblemShape(samples: 1500, testSamples: 297, width: 64, classes: 10)),
       ("synthetic --samples 70", ProblemShape(samples: 70, testSamples: 500, width: 32, classes: 4)),
@@ -105,7 +107,9 @@ import Testing
   /// train itself refuses what the plan does.
   @Test func trainRefusesTheSame() throws {
     let dense = try run("--dataset cifar10 --memory 1GiB --solver cholesky").layers[0].load
-    let error = #expect(throws: InputError.self) { try MemoryPlan(dense, budget: 1 << 30, resident: 1 << 28, wantedRank: 0) }
+    let error = #expect(throws: InputError.self) {
+      try MemoryPlan(dense, budget: 1 << 30, resident: 1 << 28, wantedRank: 0)
+    }
     #expect(error?.description.contains("--solver cg") == true)
   }
 

@@ -96,9 +96,9 @@ import Testing
     _ = try train("--dataset \(dataset) --data d")
   }
 
-  @Test(arguments: ["--resume", "--time-limit 1:00:00"])
-  func whatIsNotBuiltSaysSo(line: String) throws {
-    #expect(try refusal(line).contains("not in this version"))
+  @Test func resumeNeedsItsDirectory() throws {
+    #expect(try refusal("--resume").contains("--output"))
+    #expect(try train("--resume --output d --time-limit 1:00:00").timeLimit == 3600)
   }
 
   @Test func choleskyIsForOneRank() throws {

@@ -5,7 +5,7 @@ import MPI
 import Testing
 
 /// A folder that all ranks of this host share, removed by rank 0 when the last reference goes.
-private final class SharedFolder {
+final class SharedFolder {
   let path: String
   private let owns: Bool
 

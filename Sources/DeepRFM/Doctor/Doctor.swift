@@ -17,7 +17,7 @@ public func doctor(_ options: DoctorOptions, kernelsForced: Bool, world: Communi
 }
 
 /// A line a finding, its mend below it.
-private func table(_ findings: [Finding]) -> String {
+private func table(_ findings: [HostFinding]) -> String {
   findings.map { finding in
     let head = padded(finding.verdict.rawValue, 6) + padded(finding.check, 9)
     return head + finding.text + "\n" + (finding.mend.map { padded("", 15) + "-> \($0)\n" } ?? "")
@@ -28,7 +28,7 @@ private func padded(_ text: String, _ width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - text.count))
 }
 
-private func report(_ findings: [Finding], _ facts: [RankFacts], _ network: NetworkProbe?) -> JSON {
+private func report(_ findings: [HostFinding], _ facts: [RankFacts], _ network: NetworkProbe?) -> JSON {
   let verdicts = findings.map(\.verdict)
   let worst = verdicts.contains(.fail) ? "fail" : verdicts.contains(.warn) ? "warn" : "ok"
   var members = [
@@ -62,7 +62,7 @@ private enum OutputCheck {
   private static let room = 1 << 30
 
   /// *Local.* Writes a small file where the run directory would be made, and removes it.
-  static func finding(_ output: String?) -> Finding {
+  static func finding(_ output: String?) -> HostFinding {
     let path = output ?? "runs"
     do {
       if let output { try RunDirectory.check(output) }
@@ -75,16 +75,17 @@ private enum OutputCheck {
       return judged(parent)
     } catch {
       let sentence = (error as? any RankError)?.sentence ?? "\(error)"
-      return Finding("output", .fail, sentence, mend: "--output DIR where you may write")
+      return HostFinding("output", .fail, sentence, mend: "--output DIR where you may write")
     }
   }
 
-  private static func judged(_ folder: String) -> Finding {
+  private static func judged(_ folder: String) -> HostFinding {
     var status = statvfs()
-    guard statvfs(folder, &status) == 0 else { return Finding("output", .ok, "\(folder) can be written") }
+    guard statvfs(folder, &status) == 0 else { return HostFinding("output", .ok, "\(folder) can be written") }
     let free = Int(status.f_bavail) * Int(status.f_frsize)
     let text = "\(folder) can be written, \(Format.bytes(free)) free"
     return free < room
-      ? Finding("output", .warn, text, mend: "make room, or --output DIR on another disk") : Finding("output", .ok, text)
+      ? HostFinding("output", .warn, text, mend: "make room, or --output DIR on another disk")
+      : HostFinding("output", .ok, text)
   }
 }

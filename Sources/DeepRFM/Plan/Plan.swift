@@ -7,8 +7,8 @@ import MPI
 /// Throws `InputError` where the problem's sizes cannot be known.
 public func plan(_ options: PlanOptions, host: Host, world: Communicator) throws -> ExitStatus {
   switch options.train.precision {
-  case .float32: try Planner<Float>(options, host, world).plan()
-  case .float64: try Planner<Double>(options, host, world).plan()
+  case .float32: try Planner<Float>(options, host, world).run()
+  case .float64: try Planner<Double>(options, host, world).run()
   }
 }
 
@@ -33,7 +33,42 @@ private struct Planner<T: Real & TensorElement> {
     threads = options.train.threads ?? (asItIs ? host.threads : max(1, cores * nodes / ranks))
   }
 
-  func plan() throws -> ExitStatus {
+  func run() throws -> ExitStatus {
+    if let kind = options.scaling, let path = options.calibration { return try scale(kind, from: RunDirectory(path)) }
+    return try plan()
+  }
+
+  /// *Local, one rank.* Extends what a run's last layer took to more ranks.
+  private func scale(_ kind: ScalingKind, from run: RunDirectory) throws -> ExitStatus {
+    let configuration = try run.readConfiguration()
+    guard let measured = try run.readMetrics().last else { throw InputError("\(run.metrics) has no whole layer") }
+    let (ranks, threads) = (configuration.ranks, configuration.threads)
+    let perNode = options.ranksPerNode ?? max(1, host.boundCores.count / threads)
+    let base = RunPlan(
+      configuration.options, try ProblemShape(of: configuration.options), ranks: ranks,
+      nodes: (ranks + perNode - 1) / perNode,
+      threads: threads, budget: configuration.options.memory ?? .max / 2, program: 0,
+      iterations: measured.solver.iterations)
+    guard measured.layer <= base.layers.count else {
+      throw InputError("\(run.metrics) has more layers than its options")
+    }
+    func rates(_ beside: Int) throws -> MachineRates {
+      let probe = try RateProbe<T>(
+        configuration.options, base.shape, host: host, world: world, threads: threads, standsFor: beside)
+      let work = base.layers[measured.layer - 1]
+      return try probe.rates(
+        [(work.load.width, work.load.outputWidth, work.plan.route)], tileBytes: base.nodeTileBytes * beside / perNode)
+    }
+    let alone = try rates(min(ranks, perNode))
+    let model = ScalingModel(
+      kind, base: base, layer: measured.layer, measured: measured, ranksPerNode: perNode, alone: alone,
+      full: perNode > ranks ? try rates(perNode) : alone, network: try network())
+    let report = ScalingReport(model: model, points: model.points(upTo: max(ranks, options.ranks ?? 1024)))
+    standardOutput(options.json ? report.json.line + "\n" : report.text)
+    return .done
+  }
+
+  private func plan() throws -> ExitStatus {
     let shape = try world.together { try ProblemShape(of: options.train) }
     let program = try world.maximum(Self.programBytes(threads))
     let free = try world.minimum(Memory.available) / 10 * 9 / max(1, ranks / nodes)

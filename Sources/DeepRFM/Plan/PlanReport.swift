@@ -7,7 +7,9 @@ struct PlanReport {
   /// What was assumed rather than measured.
   let assumptions: [String]
 
-  private static let phases = ["kernel", "preconditioner", "solve", "agop", "root", "features", "metrics", "communication"]
+  private static let phases = [
+    "kernel", "preconditioner", "solve", "agop", "root", "features", "metrics", "communication",
+  ]
 
   private var whole: LayerMetrics.Seconds { Self.sum(seconds) }
   private var total: Double { plan.loadingSeconds + whole.total }
@@ -98,27 +100,35 @@ struct PlanReport {
 
   private var memory: [String] {
     let largest = plan.largest.plan
-    let items = largest.items.filter { $0.bytes >> 20 > 0 }.map { "  " + Self.padded($0.name, 22) + Format.bytes($0.bytes) }
+    let items = largest.items.filter { $0.bytes >> 20 > 0 }.map {
+      "  " + Self.padded($0.name, 22) + Format.bytes($0.bytes)
+    }
     let stage = largest.stages.max { $0.bytes < $1.bytes }?.name ?? ""
     return [largest.summary] + items + ["not all at once: most is held in the stage '\(stage)'"]
   }
 
-  private static let columns = ["layer", "width", "route", "CG", "kernel", "precond", "solve", "agop", "root", "features", "metrics", "messages", "seconds"]
+  private static let columns = [
+    "layer", "width", "route", "CG", "kernel", "precond", "solve", "agop", "root", "features", "metrics", "messages",
+    "seconds",
+  ]
 
   /// Layers that are alike in all but the iterations are one line only if these are the same too.
   private var table: [String] {
     let header = Self.columns.map { Self.right($0, 9) }.joined()
-    return [header] + plan.layers.indices.map { index in
-      let layer = plan.layers[index]
-      let cells = ["\(index + 1)", "\(layer.load.width)", layer.plan.route.rawValue, "\(layer.iterations)"]
-      return (cells + seconds[index].values.map { Format.fixed($0, digits: $0 < 9.995 ? 2 : 1) })
-        .map { Self.right($0, 9) }.joined()
-    }
+    return [header]
+      + plan.layers.indices.map { index in
+        let layer = plan.layers[index]
+        let cells = ["\(index + 1)", "\(layer.load.width)", layer.plan.route.rawValue, "\(layer.iterations)"]
+        return (cells + seconds[index].values.map { Format.fixed($0, digits: $0 < 9.995 ? 2 : 1) })
+          .map { Self.right($0, 9) }.joined()
+      }
   }
 
   private var summary: [String] {
     let operations = Self.sum(plan.layers.map(\.operations))
-    let share = zip(Self.phases, operations.values).filter { $0.1 > 0 }.map { "\($0.0) \(Format.fixed($0.1 * 1e-12, digits: 2))" }
+    let share = zip(Self.phases, operations.values).filter { $0.1 > 0 }.map {
+      "\($0.0) \(Format.fixed($0.1 * 1e-12, digits: 2))"
+    }
     return [
       "whole run: \(Format.clock(total)) (\(Format.fixed(total, digits: 1)) s), \(Format.fixed(plan.loadingSeconds, digits: 1)) s of it to"
         + " start and read, \(Format.percent(whole.communication / total)) messages",

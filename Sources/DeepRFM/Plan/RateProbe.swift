@@ -141,7 +141,11 @@ final class RateProbe<T: Real & TensorElement> {
     let pairs = rows * (rows + min(rows, Double(problem.layout.tileRows))) / 2
     width.tilePair = try seconds { matrix = try problem.kernelOperator() } * share / pairs
     if let matrix, options.solver == .cg { width.pivotPair = try pivotPair(matrix, problem, rates) }
-    let arriving = { CentredRows(problem.rows.storage, rowCount: n, centres: problem.rows.centres, segments: problem.rows.segments, team: self.team) }
+    let arriving = {
+      CentredRows(
+        problem.rows.storage, rowCount: n, centres: problem.rows.centres, segments: problem.rows.segments,
+        team: self.team)
+    }
     width.arrivingRow = try seconds { _ = arriving() } * share / rows
     try addGradients(&width, problem, route, rates)
     width.normalisedRow = try seconds { try normalise(problem) } * share / rows
@@ -198,10 +202,12 @@ final class RateProbe<T: Real & TensorElement> {
     width.regroupedRow =
       try seconds {
         grouped = test.regrouped(
-          to: problem.rows.centres, choices: problem.layout.presentClasses, tileRows: problem.layout.tileRows, team: team)
+          to: problem.rows.centres, choices: problem.layout.presentClasses, tileRows: problem.layout.tileRows,
+          team: team)
       } * share / rows
     let predictor = Predictor(
-      kernel: problem.kernel, rows: problem.rows, layout: problem.layout, world: single, team: team, timer: problem.timer)
+      kernel: problem.kernel, rows: problem.rows, layout: problem.layout, world: single, team: team,
+      timer: problem.timer)
     let a = problem.randomCoefficients()
     width.predictorPair = try seconds { _ = try predictor.outputs(at: grouped, a) } * share / size
   }

@@ -31,7 +31,8 @@ package struct RunPlan: Sendable, Equatable {
         estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute,
         wantedRank: options.wantedRank(samples: shape.samples, width: width, classes: shape.classes, layer: layer))
       return LayerWork(
-        load, plan, iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
+        load, plan,
+        iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
         nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop)
     }
   }
@@ -46,7 +47,8 @@ package struct RunPlan: Sendable, Equatable {
     var options = options
     options.solver = solver ?? options.solver
     return RunPlan(
-      options, shape, ranks: ranks ?? self.ranks, nodes: ranks ?? nodes, threads: threads, budget: budget, program: program)
+      options, shape, ranks: ranks ?? self.ranks, nodes: ranks ?? nodes, threads: threads, budget: budget,
+      program: program)
   }
 
   /// Why it cannot run, and what would help; nil: it can.

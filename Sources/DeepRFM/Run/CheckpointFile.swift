@@ -31,7 +31,7 @@ package struct CheckpointFile {
   package init(_ path: String) { self.path = path }
 
   /// Version of this format, in the facts.
-  static let format = 1
+  package static let format = 1
   private static let tag: Int32 = 7
   /// Bytes of a message.
   private static let pieceBytes = 16 << 20
@@ -59,10 +59,10 @@ package struct CheckpointFile {
   // MARK: Writing
 
   /// *Collective.* Puts the checkpoint at `path`, or throws the error of rank 0 and leaves what was there. Returns its bytes.
-  package func write(_ checkpoint: Checkpoint, _ world: Communicator) throws -> Int {
+  package func write(_ checkpoint: Checkpoint, _ world: Communicator, format: Int = format) throws -> Int {
     let parts = try plan(checkpoint, world)
     var facts = checkpoint.facts
-    facts.set(JSON(Self.format), at: ["format"])
+    facts.set(JSON(format), at: ["format"])
     facts.set(JSON(world.size), at: ["ranks"])
     let names = [checkpoint.spread, checkpoint.shared, checkpoint.own].map { $0.map(\.name) }
     let sink = try world.together { world.rank == 0 ? try Sink(path, tensors(parts, names), facts) : nil }

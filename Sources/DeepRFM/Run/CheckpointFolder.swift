@@ -33,17 +33,18 @@ package struct CheckpointFolder: Sendable {
     for path in states { unlink(path) }
   }
 
-  /// *Local.* Keeps another job from working in this run directory at the same time, until this process ends. Waits for one that
-  /// is about to end. Throws `InputError` if it does not.
+  /// *Local.* Keeps another job from working in this run directory as long as the result lives, or the process. Waits for one that is
+  /// about to end. Throws `InputError` if it does not.
   ///
   /// The corresponding C function is `flock`. A file system that knows no locks gives none.
-  func hold(patience: Double = 60, waiting: () -> Void = {}) throws {
+  func hold(patience: Double = 60, waiting: () -> Void = {}) throws -> FolderLock {
     let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw FileError("write", lock, code: errno) }
+    let held = FolderLock(descriptor)
     let end = monotonicSeconds() + patience
     var told = false
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      guard errno == EWOULDBLOCK || errno == EINTR else { return }
+      guard errno == EWOULDBLOCK || errno == EINTR else { return held }
       guard monotonicSeconds() < end else {
         throw InputError("\(run.path) is in use: another job is working in it")
       }
@@ -51,7 +52,17 @@ package struct CheckpointFolder: Sendable {
       told = true
       usleep(100_000)
     }
+    return held
   }
+}
+
+/// A lock on a run directory: let go with the last reference.
+package final class FolderLock {
+  private let descriptor: Int32
+
+  fileprivate init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { _ = Glibc.close(descriptor) }
 }
 
 /// Bytes and checksum of each file that a finished layer left, by name within the run directory; and of its line of

@@ -23,7 +23,9 @@ public enum Memory {
   /// The most address space that this process may have; nil: no limit. (getrlimit, RLIMIT_AS)
   public static var processLimit: Int? {
     var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur < UInt(Int.max) else { return nil }
+    guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur < UInt(Int.max) else {
+      return nil
+    }
     return Int(limit.rlim_cur)
   }
 

@@ -118,7 +118,8 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "vectors", bytes: vectors),
       Item(name: "preconditioner", bytes: Self.preconditionerBytes(load, preconditionerRank)),
       Item(name: "tiles", bytes: tileBudget), Item(name: "dense matrix", bytes: dense),
-      Item(name: "gradients", bytes: agopBytes), Item(name: "root", bytes: root), Item(name: "features", bytes: mapping),
+      Item(name: "gradients", bytes: agopBytes), Item(name: "root", bytes: root),
+      Item(name: "features", bytes: mapping),
     ]
     stages = [
       Item(name: "normalise", bytes: base + Self.normalisingBytes(load)),
@@ -150,7 +151,8 @@ public struct MemoryPlan: Sendable, Equatable {
     guard !fits else { return nil }
     let need = "--memory \(Format.bytes(budget)) is too little: this layer needs \(Format.bytes(peak)) a rank"
     guard load.isDense else { return need + " even with every tile made again (more ranks need less each)" }
-    return need + ", \(Format.bytes(8 * load.samples * load.samples)) of it the kernel matrix that --solver cholesky factors"
+    return need
+      + ", \(Format.bytes(8 * load.samples * load.samples)) of it the kernel matrix that --solver cholesky factors"
       + " whole (--solver cg needs no such matrix)"
   }
 

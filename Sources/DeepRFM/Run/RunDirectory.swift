@@ -104,6 +104,9 @@ public struct RunDirectory: Sendable, Equatable {
     try file.finish()
   }
 
+  /// A layer's line, with its end.
+  package static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
+
   /// *Local.* The path of a file of this run, to be read. Throws `InputError` if it is no regular file, or a link leads out of the
   /// directory: somebody else may have made it, to have other files read or a pipe waited for (realpath, stat).
   package func own(_ file: String) throws(InputError) -> String {
@@ -125,9 +128,6 @@ public struct RunDirectory: Sendable, Equatable {
     }
     return file
   }
-
-  /// A layer's line, with its end.
-  package static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
 
   /// Throws `InputError` if there is no config.json or it is malformed.
   public func readConfiguration() throws(InputError) -> RunConfiguration {

@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# Nothing is lost: a run that is killed at random moments, or stopped by signals and the time limit, goes on and ends with the very
+# bytes of an undisturbed one. KILLS sets how many runs are killed (default 5), SEED their moments.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
+kills=${KILLS:-5}
+RANDOM=${SEED:-$$}
+echo "SEED=${SEED:-$$}"
+export OPENBLAS_NUM_THREADS=1
+program=$root/.build/release/deeprfm
+# Long solves and AGOPs for so small a set, and a checkpoint at nearly every safe point.
+options=(--dataset digits --samples 1200 --layers 2 --width 512 --preconditioner none --tolerance 1e-7 --agop class
+  --threads 1 --checkpoint-every 0.02s)
+
+# Starts a run in the background, in a process group of its own; its pid goes to $job.
+start() { # DIR RANKS OPTION...
+  local dir=$1 ranks=$2
+  shift 2
+  set -m
+  timeout -k 5 120 mpirun --quiet --bind-to none -n "$ranks" "$program" train --output "$dir" "${options[@]}" "$@" \
+    >"$dir.out" 2>&1 </dev/null &
+  job=$!
+  set +m
+}
+
+# Waits for $job; what it ended with goes to $status.
+ended() {
+  status=0
+  wait "$job" 2>/dev/null || status=$?
+}
+
+# Processes below one, the nearest first.
+below() { # PID
+  local child
+  for child in $(pgrep -P "$1"); do
+    echo "$child"
+    below "$child"
+  done
+}
+
+ranks_of() { for process in $(below "$1"); do grep -qx deeprfm "/proc/$process/comm" 2>/dev/null && echo "$process"; done; }
+mpirun_of() { for process in $(below "$1"); do grep -qx mpirun "/proc/$process/comm" 2>/dev/null && echo "$process"; done; }
+
+# Sleeps a random part of so many milliseconds.
+nap() { sleep "$(awk -v part="$RANDOM" -v all="$1" 'BEGIN { printf "%.3f", part / 32768 * all / 1000 }')"; }
+
+# All of metrics.jsonl but times and memory.
+untimed() { sed 's/, "seconds".*//' "$1/metrics.jsonl"; }
+
+same() { # NAME DIR: as the undisturbed run, byte for byte
+  if diff -r "$work/whole/layers" "$2/layers" >"$work/diff" 2>&1 &&
+    cmp "$work/whole/model.safetensors" "$2/model.safetensors" >"$work/diff" 2>&1 &&
+    cmp "$work/whole/data.safetensors" "$2/data.safetensors" >"$work/diff" 2>&1 &&
+    diff <(untimed "$work/whole") <(untimed "$2") >"$work/diff" 2>&1 && [ "$(wc -l <"$2/metrics.jsonl")" = 2 ]; then
+    ok "$1"
+  else
+    bad "$1" "$(head -c 300 "$work/diff")"
+  fi
+}
+
+# Goes on until the run ends.
+finish_run() { # DIR RANKS
+  local tries=0
+  status=75
+  while [ "$status" != 0 ] && [ "$tries" -lt 5 ]; do
+    start "$1" "$2" --resume
+    ended
+    tries=$((tries + 1))
+  done
+}
+
+# --- undisturbed, and how long that takes ---
+began=$(date +%s%N)
+start "$work/whole" 2
+ended
+length=$((($(date +%s%N) - began) / 1000000))
+if [ "$status" = 0 ]; then ok "undisturbed: $length ms"; else bad "undisturbed" "$(tail -n 1 "$work/whole.out")"; fi
+start "$work/whole" 2 --resume
+ended
+if [ "$status" = 0 ] && grep -q "is finished" "$work/whole.out"; then ok "a finished run is finished"; else
+  bad "a finished run is finished" "exit status $status: $(tail -n 1 "$work/whole.out")"
+fi
+
+# --- killed: a rank, mpirun, all; half of the runs a second time while they go on ---
+for ((kill = 1; kill <= kills; kill++)); do
+  dir=$work/killed what='' moments=''
+  rm -rf "$dir"
+  for ((again = 0; again <= kill % 2; again++)); do
+    start "$dir" 2 --resume
+    before=$(date +%s%N)
+    nap "$length"
+    case $((RANDOM % 3)) in
+      0) victims=$(ranks_of "$job" | shuf -n 1) what+=" rank" ;;
+      1) victims=$(mpirun_of "$job") what+=" mpirun" ;;
+      2) victims="$(mpirun_of "$job") $(ranks_of "$job")" what+=" all" ;;
+    esac
+    moments+=" $((($(date +%s%N) - before) / 1000000))"
+    kill -KILL $victims 2>/dev/null
+    ended
+  done
+  finish_run "$dir" 2
+  if [ "$status" = 0 ]; then same "killed:$what at$moments ms" "$dir"; else
+    bad "killed:$what at$moments ms" "going on ended with $status: $(tail -n 1 "$dir.out")"
+  fi
+done
+
+# --- signals. Where a run was stopped is in the checkpoint's facts. ---
+stage() { # DIR
+  head -c 20000 "$1/checkpoint/layer.safetensors" 2>/dev/null | grep -aoE 'stage\\": \\"[a-z]+' | head -n 1 | sed 's/.*"//'
+}
+
+# Stops runs with the signal until one was in that stage.
+stopped_in() { # NAME STAGE SIGNAL LAUNCHER
+  local dir=$work/stopped tries=0 took launcher=$4
+  while [ "$tries" -lt 30 ]; do
+    tries=$((tries + 1))
+    rm -rf "$dir"
+    if [ "$4" = run ]; then
+      timeout -k 5 120 "$root/launch/run" -n 2 --threads 1 train --output "$dir" "${options[@]}" --resume \
+        --checkpoint-every 10m >"$dir.out" 2>&1 </dev/null &
+      job=$!
+      target() { pgrep -P "$job" | head -n 1; }
+    else
+      start "$dir" 2 --resume --checkpoint-every 10m
+      target() { if [ "$launcher" = ranks ]; then ranks_of "$job"; else mpirun_of "$job"; fi; }
+    fi
+    nap "$length"
+    began=$(date +%s%N)
+    kill "-$3" $(target) 2>/dev/null
+    ended
+    took=$((($(date +%s%N) - began) / 1000000))
+    [ "$(stage "$dir")" = "$2" ] && break
+  done
+  if [ "$(stage "$dir")" != "$2" ]; then
+    bad "$1" "never stopped in mid-$2: exit status $status"
+    return
+  fi
+  # mpirun that is told to end says 1, whatever its ranks say.
+  local wanted=75
+  if [ "$4$3" = mpirunTERM ] || [ "$4$3" = mpirunINT ]; then wanted=1; fi
+  if [ "$status" != "$wanted" ]; then bad "$1" "exit status $status after $took ms, not $wanted"; elif [ "$took" -gt 30000 ]; then
+    bad "$1" "$took ms"
+  else
+    finish_run "$dir" 2
+    same "$1: exit status $wanted after $took ms" "$dir"
+  fi
+}
+
+stopped_in "TERM to launch/run in mid-solve" solve TERM run
+stopped_in "TERM to launch/run in mid-AGOP" agop TERM run
+stopped_in "INT to launch/run" solve INT run
+stopped_in "TERM to mpirun in mid-solve" solve TERM mpirun
+stopped_in "TERM to mpirun in mid-AGOP" agop TERM mpirun
+stopped_in "USR1 to mpirun in mid-solve" solve USR1 mpirun
+stopped_in "TERM to every rank, as srun does, in mid-solve" solve TERM ranks
+
+# --- twice: at once. The first is not answered meanwhile: the rank waits for one that is stopped. ---
+dir=$work/twice
+start "$dir" 2 --resume --layers 50
+sleep 1
+nap "$length"
+mapfile -t both < <(ranks_of "$job")
+kill -STOP "${both[1]}"
+kill -USR1 "${both[0]}"
+sleep 1.5
+began=$(date +%s%N)
+kill -USR1 "${both[0]}"
+ended
+took=$((($(date +%s%N) - began) / 1000000))
+if [ "$status" = $((128 + 10)) ] && [ "$took" -lt 5000 ]; then ok "a second signal: at once, after $took ms"; else
+  bad "a second signal" "exit status $status after $took ms"
+fi
+
+# --- the time limit ---
+dir=$work/limit
+start "$dir" 2 --resume --layers 500 --time-limit 0:00:05
+began=$(date +%s)
+ended
+if [ "$status" = 75 ] && [ $(($(date +%s) - began)) -le 8 ]; then ok "--time-limit 0:00:05: exit status 75"; else
+  bad "--time-limit" "exit status $status after $(($(date +%s) - began)) s: $(tail -n 1 "$dir.out")"
+fi
+
+# --- on other ranks ---
+figures "$work/whole" >"$work/whole.figures"
+for ranks in 1 3 4; do
+  dir=$work/ranks-$ranks
+  start "$dir" 2 --resume --checkpoint-every 10m
+  sleep "$(awk -v all="$length" 'BEGIN { print all / 1600 }')" # into the second layer, or nearly
+  kill -USR1 "$(mpirun_of "$job")"
+  ended
+  first=$status
+  start "$dir" "$ranks" --resume
+  ended
+  figures "$dir" >"$dir.figures"
+  error=$(difference '[.]nc[12][.]' "$work/whole.figures" "$dir.figures")
+  if [ "$first $status" = "75 0" ] && grep -q "on $ranks ranks, begun on 2" "$dir.out" &&
+    awk -v error="${error#* }" 'BEGIN { exit !(error <= 1e-3) }' && [ "${error% *}" != none ]; then
+    ok "begun on 2 ranks, ended on $ranks: $error"
+  else
+    bad "begun on 2 ranks, ended on $ranks" "exit status $first, $status: $error: $(tail -n 1 "$dir.out")"
+  fi
+done
+
+# --- other options ---
+start "$work/whole" 2 --resume --ridge 0.5
+ended
+if [ "$status" = 2 ] && grep -q -e '--ridge' "$work/whole.out"; then ok "another ridge is refused"; else
+  bad "another ridge is refused" "exit status $status: $(tail -n 1 "$work/whole.out")"
+fi
+finish
