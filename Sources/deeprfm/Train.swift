@@ -19,7 +19,10 @@ struct Train: Subcommand {
   func run(_ world: Communicator) throws -> ExitStatus {
     let host = try Host(surveying: world, threads: options.threads)
     var options = options
-    options.output = try world.broadcast(options.output ?? RunDirectory.defaultPath(for: options.dataset), from: 0)
+    // Here, so that the report below knows where the run is.
+    if options.output == nil && !options.resume {
+      options.output = try world.broadcast(RunDirectory.defaultPath(for: options.dataset), from: 0)
+    }
     try train(options, host: host, world: world)
     if world.rank == 0, let path = options.output { FinalReport.write(path) }
     return .done
