@@ -32,6 +32,7 @@ extension Training {
         options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
         testSamples: options.testSamples)
     }
+    try dataset.agree(options, host, world)
     let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
     let test = try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) }
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
