@@ -125,9 +125,16 @@ stopped_in() { # NAME STAGE SIGNAL LAUNCHER
       target() { pgrep -P "$job" | head -n 1; }
     else
       start "$dir" 2 --resume --checkpoint-every 10m
-      target() { if [ "$launcher" = ranks ]; then ranks_of "$job"; else mpirun_of "$job"; fi; }
+      target() {
+        case $launcher in
+          ranks) ranks_of "$job" ;;
+          one) ranks_of "$job" | tail -n 1 ;;
+          mpirun) mpirun_of "$job" ;;
+        esac
+      }
     fi
-    nap "$length"
+    for ((wait = 0; wait < 200; wait++)); do [ -e "$dir/config.json" ] && break || sleep 0.02; done
+    nap "$((length * 2 / 3))"
     began=$(date +%s%N)
     kill "-$3" $(target) 2>/dev/null
     ended
@@ -156,6 +163,7 @@ stopped_in "TERM to mpirun in mid-solve" solve TERM mpirun
 stopped_in "TERM to mpirun in mid-AGOP" agop TERM mpirun
 stopped_in "USR1 to mpirun in mid-solve" solve USR1 mpirun
 stopped_in "TERM to every rank, as srun does, in mid-solve" solve TERM ranks
+stopped_in "TERM to one rank alone in mid-AGOP" agop TERM one
 
 # --- twice: at once. The first is not answered meanwhile: the rank waits for one that is stopped. ---
 dir=$work/twice
