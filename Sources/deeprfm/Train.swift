@@ -12,12 +12,13 @@ struct Train: Subcommand {
 
   init(arguments: [String]) throws {
     options = try TrainOptions.parse(arguments)
+    // Before MPI starts, which takes a while: a signal is to find its handler.
+    StopSwitch.catchSignals()
   }
 
   func check(ranks: Int) throws { try options.validate(ranks: ranks) }
 
   func run(_ world: Communicator) throws -> ExitStatus {
-    StopSwitch.catchSignals()
     let host = try Host(surveying: world, threads: options.threads)
     var options = options
     // Here, so that the report below knows where the run is.
