@@ -149,4 +149,76 @@ import Testing
     #expect(try run("--dataset mnist --max-iterations 7").layers.allSatisfy { $0.iterations <= 7 })
     #expect(try run("--dataset cifar10 --samples 2000 --solver cholesky").layers[0].iterations == 0)
   }
+
+  // MARK: Scaling
+
+  private func scaling(
+    _ kind: ScalingKind, _ change: (inout LayerMetrics.Seconds) -> Void = { _ in }, network: Network? = nil
+  ) throws -> ScalingModel {
+    let base = try run("--dataset cifar10 --samples 8000 --layers 2", threads: 1)
+    var rates = unitRates(base)
+    // Seconds of the size that a machine takes.
+    (rates.product, rates.doubleProduct, rates.eigen) = (1e-11, 2e-11, 1e-9)
+    (rates.tileElement, rates.exactTileElement, rates.factorElement) = (1e-9, 2e-9, 1e-9)
+    rates.vectorByte = 1e-10
+    for width in rates.widths.keys { rates.widths[width] = secondsOfAMachine }
+    var measured = LayerMetrics()
+    measured.layer = 2
+    measured.solver.iterations = 20
+    measured.seconds = base.layers[1].seconds(rates, network ?? fast)
+    change(&measured.seconds)
+    return ScalingModel(
+      kind, base: base, layer: 2, measured: measured, ranksPerNode: 2, alone: rates, full: rates,
+      network: network ?? fast)
+  }
+
+  private var secondsOfAMachine: WidthRates {
+    var width = WidthRates()
+    (width.tilePair, width.predictorPair, width.pivotPair) = (6e-9, 6e-9, 1e-8)
+    (width.gradientPair, width.gramPair) = (1e-7, 1e-8)
+    (width.normalisedRow, width.regroupedRow, width.mappedRow) = (1e-6, 1e-6, 1e-5)
+    return width
+  }
+
+  @Test func theModelMeetsTheMeasuredRun() throws {
+    let model = try scaling(.strong) {
+      $0.kernel *= 1.5
+      $0.agop *= 0.7
+      $0.total = $0.values.dropLast().reduce(0, +) + 0.25
+    }
+    for (found, measured) in zip(model.seconds(1).values, model.measured.seconds.values) {
+      #expect(abs(found - measured) <= 1e-9 * measured)
+    }
+    // The factor stays, and what no phase counts does not shrink.
+    let plain = try scaling(.strong)
+    #expect(abs(model.seconds(16).kernel / plain.seconds(16).kernel - 1.5) < 1e-9)
+    #expect(model.seconds(1024).total > 0.25)
+  }
+
+  @Test func strongScalingEnds() throws {
+    let model = try scaling(.strong)
+    let points = model.points(upTo: 1024)
+    #expect(points.map(\.ranks) == (0...10).map { 1 << $0 } && points.last?.nodes == 512)
+    #expect(points[0].efficiency == 1 && points[1].efficiency > 0.9)
+    #expect(zip(points, points.dropFirst()).allSatisfy { $0.efficiency > $1.efficiency })
+    let limit = try #require(model.limit(points))
+    #expect([.root, .preconditioner, .features].contains(limit.phase) && limit.ranks > 2)
+    // A slow network is what stops it where there is one.
+    var slow = Network()
+    (slow.latency, slow.bandwidth) = (5e-3, 1e7)
+    let waiting = try scaling(.strong, network: slow)
+    #expect(waiting.limit(waiting.points(upTo: 1024))?.phase == .communication)
+  }
+
+  @Test func weakScalingKeepsThePairs() throws {
+    let model = try scaling(.weak)
+    let points = model.points(upTo: 64)
+    #expect(points.map(\.samples) == [8000, 11314, 16000, 22627, 32000, 45255, 64000])
+    for point in points { #expect(abs(point.seconds.kernel / points[0].seconds.kernel - 1) < 0.1) }
+  }
+
+  @Test func scalingOptions() throws {
+    #expect(throws: InputError.self) { try self.options("--scaling strong") }
+    #expect(throws: InputError.self) { try self.options("--calibrate nowhere --scaling weak") }
+  }
 }

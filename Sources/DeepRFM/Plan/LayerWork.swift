@@ -10,12 +10,19 @@ package struct LayerWork: Sendable, Equatable {
   package let testSamples: Int
   /// Whether the AGOP's root is taken; the ablations compute the AGOP and use another matrix.
   package let takesRoot: Bool
+  /// Whether the AGOP's weights come from the kernel's tiles, where this rank holds them.
+  package let takesTiles: Bool
 
   package init(
-    _ load: Workload, _ plan: MemoryPlan, iterations: Int, nodes: Int, testSamples: Int, takesRoot: Bool = true
+    _ load: Workload, _ plan: MemoryPlan, iterations: Int, nodes: Int, testSamples: Int, takesRoot: Bool = true,
+    takesTiles: Bool = false
   ) {
     (self.load, self.plan, self.iterations, self.nodes) = (load, plan, iterations, nodes)
-    (self.testSamples, self.takesRoot) = (testSamples, takesRoot)
+    (self.testSamples, self.takesRoot, self.takesTiles) = (testSamples, takesRoot, takesTiles)
+  }
+
+  var widthToProbe: WidthToProbe {
+    WidthToProbe(input: load.width, output: load.outputWidth, route: plan.route, takesTiles: takesTiles)
   }
 
   private var n: Double { Double(load.samples) }
@@ -29,8 +36,22 @@ package struct LayerWork: Sendable, Equatable {
   private var rank: Double { Double(plan.preconditionerRank) }
   private var its: Double { Double(iterations) }
 
-  /// Pairs of rows whose kernel values this rank makes: half of its rows against all, and the tiles on the diagonal whole.
-  private var pairs: Double { r * (n + min(r, Double(load.tileRows))) / 2 }
+  /// Pairs of rows whose kernel values the busiest rank makes: half of its rows against all, the tiles on the diagonal whole, and
+  /// what it has more than half of the pair of blocks that it shares.
+  private var pairs: Double { r * (n + min(r, Double(load.tileRows))) / 2 + unevenPairs }
+
+  /// Where the ranks are even in number, the farthest two share a pair of blocks and cut it between two segments.
+  private var unevenPairs: Double {
+    guard load.ranks > 1, load.ranks % 2 == 0, load.rows > 0 else { return 0 }
+    // Classes as large as each other.
+    let counts = (0..<load.classes).map {
+      load.samples * ($0 + 1) / load.classes - load.samples * $0 / load.classes
+    }
+    let segments = Layout(classCounts: counts, ranks: load.ranks, tileRows: load.tileRows).segments(of: 0)
+    let first = Double(segments.halves.first.rowRange.count) / Double(max(1, segments.rowRange.count))
+    return (max(first, 1 - first) - 0.5) * r * r
+  }
+
   /// True residuals that a solve takes in double precision: nearly always the start of the last round and its end.
   private static let exactProducts = 1.5
 
@@ -96,13 +117,16 @@ package struct LayerWork: Sendable, Equatable {
 
   private func agop(_ rates: MachineRates, _ width: WidthRates) -> Double {
     let square = d * d * rates.product
+    // Of a pair of ranks one holds the tiles: the other makes its weights from the rows.
+    let untiled = takesTiles ? r * (n - r) / 2 * width.tilePair : 0
     switch plan.route {
     case .auto, .class:
-      return r * n * width.gradientPair + r * k * square + chunks * (p - 1) * r * width.arrivingRow
+      return r * n * width.gradientPair + untiled + r * k * square + chunks * (p - 1) * r * width.arrivingRow
     case .sketch: return r * n * width.gradientPair + 2 * r * square + chunks * (p - 1) * r * width.arrivingRow
     case .gram:
-      let panels = cost.weightBuilds * r * n / 2 * width.tilePair
-      return r * n * n * rates.product + panels + r * n / 2 * width.gramPair + 2 * r * square
+      let panels = takesTiles ? untiled : cost.weightBuilds * r * n / 2 * width.tilePair
+      let met = r * n / 2 + unevenPairs
+      return met * 2 * n * rates.product + panels + met * width.gramPair + 2 * r * square
         + (p - 1) * r * width.arrivingRow
     }
   }

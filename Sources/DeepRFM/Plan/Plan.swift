@@ -57,7 +57,7 @@ private struct Planner<T: Real & TensorElement> {
         configuration.options, base.shape, host: host, world: world, threads: threads, standsFor: beside)
       let work = base.layers[measured.layer - 1]
       return try probe.rates(
-        [(work.load.width, work.load.outputWidth, work.plan.route)], tileBytes: base.nodeTileBytes * beside / perNode)
+        [work.widthToProbe], tileBytes: base.nodeTileBytes * beside / perNode)
     }
     let alone = try rates(min(ranks, perNode))
     let model = ScalingModel(

@@ -2,6 +2,14 @@ import Glibc
 import LinearAlgebra
 import MPI
 
+/// A layer's widths and the AGOP's way there.
+struct WidthToProbe: Equatable {
+  let input, output: Int
+  let route: AGOPRoute
+  /// Its weights come from the kernel's tiles.
+  let takesTiles: Bool
+}
+
 /// Takes the rates of `MachineRates` with the program's own code on small random problems: a few seconds. Every rank works
 /// alone, all at once, so that they share the node's memory as in a run.
 final class RateProbe<T: Real & TensorElement> {
@@ -38,14 +46,14 @@ final class RateProbe<T: Real & TensorElement> {
   /// - Parameters:
   ///   - widths: of the layers' inputs and outputs, with the AGOP's route there.
   ///   - tileBytes: what a node's ranks store of the kernel: memory is slower than the cache.
-  func rates(_ widths: [(input: Int, output: Int, route: AGOPRoute)], tileBytes: Int) throws -> MachineRates {
+  func rates(_ widths: [WidthToProbe], tileBytes: Int) throws -> MachineRates {
     var rates = MachineRates()
     rates.product = try product(T.self)
     rates.doubleProduct = try product(Double.self)
     rates.eigen = try eigen()
     try addVectors(&rates)
     try addTiles(&rates, bytes: tileBytes)
-    for (input, output, route) in widths { rates.widths[input] = try width(input, output, route, rates) }
+    for width in widths { rates.widths[width.input] = try rate(width, rates) }
     return rates
   }
 
@@ -99,10 +107,11 @@ final class RateProbe<T: Real & TensorElement> {
     rates.factorElement = both * share / Double(2 * rows * rank)
   }
 
-  /// Products with K: a matrix as large as the run's, or larger than any cache.
+  /// Products with K: a matrix as large as the run's, or where that may not stay in a cache beside the rest, larger than any.
   private func addTiles(_ rates: inout MachineRates, bytes: Int) throws {
-    let elements = Double(min(bytes, 96 << 20) / MemoryLayout<T>.stride)
-    let samples = max(64, min(shape.samples, Int((2 * elements).squareRoot())))
+    let size = bytes < 8 << 20 ? bytes : 96 << 20
+    let elements = Double(size / MemoryLayout<T>.stride)
+    let samples = max(64, Int((2 * elements).squareRoot()))
     let problem = try problem(samples: samples, width: 32)
     let matrix = try problem.kernelOperator()
     let x = problem.targets
@@ -132,9 +141,9 @@ final class RateProbe<T: Real & TensorElement> {
     return max(min(shape.samples, 64), min(shape.samples, 3200, Int(pairs.squareRoot())))
   }
 
-  private func width(_ d: Int, _ output: Int, _ route: AGOPRoute, _ rates: MachineRates) throws -> WidthRates {
-    let n = rows(at: d)
-    let problem = try problem(samples: n, width: d)
+  private func rate(_ wanted: WidthToProbe, _ rates: MachineRates) throws -> WidthRates {
+    let n = rows(at: wanted.input)
+    let problem = try problem(samples: n, width: wanted.input)
     let (rows, size) = (Double(n), Double(n) * Double(n))
     var width = WidthRates()
     var matrix: KernelOperator<T>?
@@ -147,10 +156,10 @@ final class RateProbe<T: Real & TensorElement> {
         team: self.team)
     }
     width.arrivingRow = try seconds { _ = arriving() } * share / rows
-    try addGradients(&width, problem, route, rates)
+    try addGradients(&width, problem, wanted, matrix, rates)
     width.normalisedRow = try seconds { try normalise(problem) } * share / rows
     try addTest(&width, problem, rows, size)
-    try addMap(&width, problem, output)
+    try addMap(&width, problem, wanted.output)
     return width
   }
 
@@ -172,10 +181,12 @@ final class RateProbe<T: Real & TensorElement> {
   }
 
   private func addGradients(
-    _ width: inout WidthRates, _ problem: BenchProblem<T>, _ route: AGOPRoute, _ rates: MachineRates
+    _ width: inout WidthRates, _ problem: BenchProblem<T>, _ wanted: WidthToProbe, _ matrix: KernelOperator<T>?,
+    _ rates: MachineRates
   ) throws {
     let (n, d, k) = (problem.n, problem.d, problem.k)
-    let computation = problem.agop(nil)
+    let (route, tiles) = (wanted.route, wanted.takesTiles ? matrix : nil)
+    let computation = problem.agop(tiles)
     let a = problem.randomCoefficients()
     let taken = try seconds { _ = try computation.compute(route, a) { _ in } } * share
     let square = n * d * d * rates.product
@@ -183,7 +194,7 @@ final class RateProbe<T: Real & TensorElement> {
     case .auto, .class: width.gradientPair = max(0, taken - k * square) / (n * n)
     case .sketch: width.gradientPair = max(0, taken - 2 * square) / (n * n)
     case .gram:
-      let panel = n * n / 2 * width.tilePair
+      let panel = wanted.takesTiles ? 0 : n * n / 2 * width.tilePair
       let rest = taken - n * n * n * rates.product - panel - 2 * square
       width.gramPair = max(rest / (n * n / 2), 2 * d * rates.product)
     }

@@ -33,7 +33,8 @@ package struct RunPlan: Sendable, Equatable {
       return LayerWork(
         load, plan,
         iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
-        nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop)
+        nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop,
+        takesTiles: plan.keepsTiles && Kernel(options.kernel, bandwidth: options.bandwidth).keepsDigits)
     }
   }
 
@@ -83,12 +84,10 @@ package struct RunPlan: Sendable, Equatable {
   }
 
   /// Different widths with what their layers do, in order.
-  var widths: [(input: Int, output: Int, route: AGOPRoute)] {
-    var seen: [(input: Int, output: Int, route: AGOPRoute)] = []
-    for layer in layers where !seen.contains(where: { $0.input == layer.load.width }) {
-      seen.append((layer.load.width, layer.load.outputWidth, layer.plan.route))
+  var widths: [WidthToProbe] {
+    layers.map(\.widthToProbe).reduce(into: []) { seen, next in
+      if !seen.contains(where: { $0.input == next.input }) { seen.append(next) }
     }
-    return seen
   }
 
   /// Bytes of kernel tiles that the ranks of a node store.
