@@ -86,21 +86,21 @@ DISPATCHED int NAME(deeprfm_gradient_weight)(const T *g, T *out, ptrdiff_t rows,
 
 DISPATCHED int NAME(deeprfm_weight_of_deviation)(const T *e, T *out, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t e_stride,
                                                  ptrdiff_t out_stride, double nearest, deeprfm_tile_form form) {
-  const T distance = (T)form.distance, constant = (T)form.constant, inverse = (T)(1 / form.constant);
-  const T scale = (T)(1 / form.rate), near = (T)nearest;
+  // In double: roundings that a whole tile shares do not cancel in a gradient's sum.
+  const double distance = form.distance, constant = form.constant, inverse = 1 / form.constant, scale = 1 / form.rate;
   int any = 0;
   for (ptrdiff_t i = 0; i < rows; i++) {
     const T *restrict ei = e + i * e_stride;
     T *restrict oi = out + i * out_stride;
     int close = 0;
     if (form.gaussian) {
-      for (ptrdiff_t j = 0; j < columns; j++) oi[j] = constant + ei[j];
+      for (ptrdiff_t j = 0; j < columns; j++) oi[j] = (T)(constant + ei[j]);
     } else {
       for (ptrdiff_t j = 0; j < columns; j++) {
-        T d = distance - scale * LOG1P(inverse * ei[j]);
-        close |= d < near;
+        double d = distance - scale * LOG1P(inverse * ei[j]);
+        close |= d < nearest;
         // Inside a class E = 0 is D = 0.
-        oi[j] = d > 0 ? (constant + ei[j]) / d : 0;
+        oi[j] = d > 0 ? (T)((constant + ei[j]) / d) : 0;
       }
     }
     any |= close;

@@ -11,7 +11,8 @@ public func train(
   _ options: TrainOptions, host: Host, world: Communicator, stop: StopSwitch = StopSwitch(),
   start: Double = monotonicSeconds()
 ) throws -> ExitStatus {
-  let monitor = RunMonitor(stop: stop, timeLimit: options.timeLimit, start: start, rank: world.rank)
+  try agreeOnStart(options, host, world)
+  let monitor = try RunMonitor(stop: stop, timeLimit: options.timeLimit, start: start, world, hostName: host.name)
   defer { monitor.end() }
   switch options.precision {
   case .float32: return try Training<Float>(options, host, world, stop: stop, monitor: monitor).trainOrStop()

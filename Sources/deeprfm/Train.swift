@@ -12,15 +12,19 @@ struct Train: Subcommand {
 
   init(arguments: [String]) throws {
     options = try TrainOptions.parse(arguments)
+    // Before MPI starts, which takes a while: a signal is to find its handler.
+    StopSwitch.catchSignals()
   }
 
   func check(ranks: Int) throws { try options.validate(ranks: ranks) }
 
   func run(_ world: Communicator) throws -> ExitStatus {
-    StopSwitch.catchSignals()
     let host = try Host(surveying: world, threads: options.threads)
     var options = options
-    options.output = try world.broadcast(options.output ?? RunDirectory.defaultPath(for: options.dataset), from: 0)
+    // Here, so that the report below knows where the run is.
+    if options.output == nil && !options.resume {
+      options.output = try world.broadcast(RunDirectory.defaultPath(for: options.dataset), from: 0)
+    }
     let status = try train(options, host: host, world: world, stop: .process, start: Main.start)
     if world.rank == 0, status == .done, let path = options.output { FinalReport.write(path) }
     return status

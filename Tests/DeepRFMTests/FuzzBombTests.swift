@@ -55,7 +55,8 @@ import Testing
     let count = 160 << 10
     let images = bigEndian32(0x0803) + bigEndian32(count) + bigEndian32(1) + bigEndian32(1)
     try folder.write("train-images-idx3-ubyte", gzip(images + [UInt8](repeating: 0, count: count)))
-    try folder.write("train-labels-idx1-ubyte", gzip(bigEndian32(0x0801) + bigEndian32(count) + [UInt8](repeating: 0, count: count)))
+    try folder.write(
+      "train-labels-idx1-ubyte", gzip(bigEndian32(0x0801) + bigEndian32(count) + [UInt8](repeating: 0, count: count)))
     try expectRefusal(.mnist, "train-images-idx3-ubyte", "unpacks to more than 4 samples a byte")
   }
 

@@ -1,5 +1,9 @@
+import CZlib
 import DeepRFM
 import Foundation
+import LinearAlgebra
+import MPI
+import Report
 import Testing
 
 /// A reader, valid files for it, and where a mutant of them goes.
@@ -35,7 +39,7 @@ struct FuzzReader: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
-  static let all: [FuzzReader] = mnist + cifar10 + svhn + npy + libsvm + run
+  static let all: [FuzzReader] = mnist + cifar10 + svhn + npy + libsvm + run + report + checkpoint
 }
 
 /// What was read is not what a reader promises.
@@ -160,7 +164,8 @@ extension FuzzReader {
   private static func npy(
     _ descr: String, _ shape: String, _ data: [UInt8], fortran: Bool = false, version: UInt8 = 1
   ) -> [UInt8] {
-    let text = Array("{'descr': '\(descr)', 'fortran_order': \(fortran ? "True" : "False"), 'shape': \(shape), }\n".utf8)
+    let text = Array(
+      "{'descr': '\(descr)', 'fortran_order': \(fortran ? "True" : "False"), 'shape': \(shape), }\n".utf8)
     let length = littleEndian32(text.count)
     return [0x93] + Array("NUMPY".utf8) + [version, 0] + (version == 1 ? Array(length[..<2]) : length) + text + data
   }
@@ -198,8 +203,7 @@ extension FuzzReader {
 
 extension FuzzReader {
   fileprivate static var run: [FuzzReader] {
-    let files: [String: [UInt8]]
-    do { files = try FuzzRun.files() } catch { fatalError("the run of the tests cannot be written: \(error)") }
+    let files = FuzzRun.files
     func reader(_ name: String, _ file: String, read: @escaping @Sendable (String) throws -> Void) -> FuzzReader {
       FuzzReader(name, file, [files[file] ?? []], others: files, read: read)
     }
@@ -213,7 +217,7 @@ extension FuzzReader {
         let file = try SafetensorsFile("\(folder)/layers/02.safetensors")
         for tensor in file.tensors {
           let values = try file.read(tensor.name, as: Double.self)
-            guard values.count == tensor.shape.reduce(1, *) else {
+          guard values.count == tensor.shape.reduce(1, *) else {
             throw FuzzFinding("\(values.count) values of \(tensor)")
           }
           if tensor.type == .int64 { _ = try file.read(tensor.name, rows: 0..<tensor.rows, as: Int.self) }
@@ -223,18 +227,80 @@ extension FuzzReader {
   }
 }
 
+// MARK: - The report
+
+extension FuzzReader {
+  /// The page too: it draws whatever numbers it is given.
+  fileprivate static var report: [FuzzReader] {
+    let files = FuzzRun.files
+    return ["config.json", "metrics.jsonl", "data.safetensors", "layers/01.safetensors"].map { file in
+      FuzzReader("report: \(file)", file, [files[file] ?? []], others: files, refuses: file.hasPrefix("config")) {
+        folder in
+        let page = Page.html(of: [try RunRecord(reading: folder)])
+        guard page.hasSuffix("</html>\n") || page.hasSuffix("</html>") else { throw FuzzFinding("the page has no end") }
+      }
+    }
+  }
+}
+
+// MARK: - Checkpoints
+
+extension FuzzReader {
+  private static let world = Result {
+    let world = try startMPI()
+    atexit { try? endMPI() }
+    return world
+  }
+
+  fileprivate static var checkpoint: [FuzzReader] {
+    let name = "layer.safetensors"
+    let whole: [UInt8]
+    do {
+      let scratch = try ScratchDirectory()
+      let state = Checkpoint(
+        facts: .object([JSON.Member("layer", JSON(2))]),
+        spread: [SavedTensor("x", Matrix<Double>(rows: 4, columns: 2))],
+        shared: [SavedTensor("m", [1, 2, 3])], own: [SavedTensor("o", Matrix<Float>(rows: 2, columns: 2))])
+      _ = try CheckpointFile(scratch.file(name)).write(state, world.get())
+      whole = try scratch.bytes(name)
+    } catch { fatalError("the tests' checkpoint cannot be written: \(error)") }
+    let read: @Sendable (String) throws -> Void = { folder in
+      do {
+        let file = CheckpointFile("\(folder)/\(name)")
+        let state = try file.read(try world.get(), rows: 0..<4) { _ in true }
+        guard state.spread.allSatisfy({ $0.rows == 4 }) else { throw FuzzFinding("a spread matrix has other rows") }
+      } catch let error as CheckpointError {
+        throw InputError("\(error)")
+      }
+    }
+    return [
+      FuzzReader("checkpoint", name, [whole], read: read),
+      // An enemy makes the checksum right again: safetensors from here on.
+      FuzzReader("checkpoint, checksum right", name, [whole], pack: { resummed($0) }, read: read),
+    ]
+  }
+
+  private static func resummed(_ bytes: [UInt8]) -> [UInt8] {
+    let body = bytes.dropLast(8)
+    let sum = body.withUnsafeBytes { crc32_z(0, $0.bindMemory(to: UInt8.self).baseAddress, body.count) }
+    return body + (0..<8).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) }
+  }
+}
+
 /// A small run directory, all of it valid.
 enum FuzzRun {
+  private static let names = [
+    "config.json", "metrics.jsonl", "data.safetensors", "layers/01.safetensors", "layers/02.safetensors",
+  ]
+
   /// Its files by name.
-  static func files() throws -> [String: [UInt8]] {
-    let scratch = try ScratchDirectory()
-    try write(scratch.file("run"))
-    var files: [String: [UInt8]] = [:]
-    for name in ["config.json", "metrics.jsonl", "data.safetensors", "layers/01.safetensors", "layers/02.safetensors"] {
-      files[name] = try scratch.bytes("run/\(name)")
-    }
-    return files
-  }
+  static let files: [String: [UInt8]] = {
+    do {
+      let scratch = try ScratchDirectory()
+      try write(scratch.file("run"))
+      return Dictionary(uniqueKeysWithValues: try names.map { ($0, try scratch.bytes("run/\($0)")) })
+    } catch { fatalError("the run of the tests cannot be written: \(error)") }
+  }()
 
   /// 4 samples of 3 features and 2 classes, 2 layers.
   static func write(_ path: String) throws {
@@ -263,12 +329,17 @@ enum FuzzRun {
         directory.layer(layer + 1),
         [
           TensorInfo("projection", .float32, [width, width]), TensorInfo("weights", .float32, [next, width]),
-          TensorInfo("coefficients", .float64, [4, 2]), TensorInfo("more", .int64, [2]),
+          TensorInfo("coefficients", .float64, [4, 2]), TensorInfo("shown", .int64, [2]),
+          TensorInfo("spectrum", .float64, [3]), TensorInfo("gramInput", .float32, [2, 2]),
+          TensorInfo("gramProjected", .float32, [2, 2]),
         ])
       try writer.append([Float](repeating: 1, count: width * width))
       try writer.append([Float](repeating: 1, count: next * width))
       try writer.append([Double](repeating: 0.5, count: 8))
-      try writer.append([-7, 1 << 40])
+      try writer.append([0, 3])
+      try writer.append([1, 0.5, 0.1])
+      try writer.append([1, 0.5, 0.5, 1] as [Float])
+      try writer.append([1, -0.5, -0.5, 1] as [Float])
       try writer.finish()
     }
   }

@@ -47,10 +47,12 @@ import Testing
     #expect(slowest.seconds < 5, "\(reader.name):\(slowest.iteration) took \(slowest.seconds) s")
     #expect(memory < FuzzMemory.limit, "\(reader.name): \(memory >> 20) MiB more at its peak")
     if range.count > 1 {
-      #expect(refused > range.count / 10 || !reader.refuses, "\(reader.name): only \(refused) of \(range.count) were refused")
+      #expect(
+        refused > range.count / 10 || !reader.refuses, "\(reader.name): only \(refused) of \(range.count) were refused")
       let seconds = (ContinuousClock.now - begin) / .seconds(1)
-      print("fuzz: \(reader.name): \(range.count) mutants, \(refused) refused, \((seconds * 10).rounded() / 10) s, "
-        + "\(memory >> 20) MiB, slowest \((slowest.seconds * 1000).rounded()) ms (\(slowest.iteration))")
+      print(
+        "fuzz: \(reader.name): \(range.count) mutants, \(refused) refused, \((seconds * 10).rounded() / 10) s, "
+          + "\(memory >> 20) MiB, slowest \((slowest.seconds * 1000).rounded()) ms (\(slowest.iteration))")
     }
   }
 
@@ -66,7 +68,9 @@ import Testing
   /// Without Foundation, which takes longer than the reader.
   private func overwrite(_ path: String, _ bytes: [UInt8]) throws {
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-    guard file >= 0, Glibc.write(file, bytes, bytes.count) == bytes.count else { throw FuzzFinding("cannot write \(path)") }
+    guard file >= 0, Glibc.write(file, bytes, bytes.count) == bytes.count else {
+      throw FuzzFinding("cannot write \(path)")
+    }
     close(file)
   }
 }

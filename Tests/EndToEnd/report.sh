@@ -75,7 +75,7 @@ experiment() { timeout -k 5 200 "$root/launch/experiment" "$@" >out 2>&1 </dev/n
 small=(ablation --dataset digits --samples 200 --layers 3 --output exp)
 timeout -k 5 200 "$root/launch/experiment" "${small[@]}" >out 2>&1 </dev/null &
 pid=$! # timeout hands the signal on
-for _ in $(seq 100); do [ -f exp/agop-seed0/model.safetensors ] && break; sleep 0.1; done
+for _ in $(seq 300); do [ "$(cat exp/agop-seed0/metrics.jsonl 2>/dev/null | wc -l)" = 3 ] && break; sleep 0.1; done
 kill -TERM "$pid"
 wait "$pid"
 status=$?

@@ -8,7 +8,7 @@ echo "SEED=${SEED:-$$}"
 export OPENBLAS_NUM_THREADS=1
 program=$root/.build/release/deeprfm
 # Long solves and AGOPs for so small a set, and a checkpoint at nearly every safe point.
-options=(--dataset digits --samples 1200 --layers 2 --width 512 --preconditioner none --tolerance 1e-7 --agop class
+options=(--dataset digits --samples 1500 --layers 3 --width 512 --preconditioner none --tolerance 1e-7 --agop class
   --threads 1 --checkpoint-every 0.02s)
 
 # Starts a run in the background, in a process group of its own; its pid goes to $job.
@@ -50,7 +50,7 @@ same() { # NAME DIR: as the undisturbed run, byte for byte
   if diff -r "$work/whole/layers" "$2/layers" >"$work/diff" 2>&1 &&
     cmp "$work/whole/model.safetensors" "$2/model.safetensors" >"$work/diff" 2>&1 &&
     cmp "$work/whole/data.safetensors" "$2/data.safetensors" >"$work/diff" 2>&1 &&
-    diff <(untimed "$work/whole") <(untimed "$2") >"$work/diff" 2>&1 && [ "$(wc -l <"$2/metrics.jsonl")" = 2 ]; then
+    diff <(untimed "$work/whole") <(untimed "$2") >"$work/diff" 2>&1 && [ "$(wc -l <"$2/metrics.jsonl")" = 3 ]; then
     ok "$1"
   else
     bad "$1" "$(head -c 300 "$work/diff")"
@@ -81,6 +81,7 @@ if [ "$status" = 0 ] && grep -q "is finished" "$work/whole.out"; then ok "a fini
 fi
 
 # --- killed: a rank, mpirun, all; half of the runs a second time while they go on ---
+killed=0
 for ((kill = 1; kill <= kills; kill++)); do
   dir=$work/killed what='' moments=''
   rm -rf "$dir"
@@ -94,7 +95,7 @@ for ((kill = 1; kill <= kills; kill++)); do
       2) victims="$(mpirun_of "$job") $(ranks_of "$job")" what+=" all" ;;
     esac
     moments+=" $((($(date +%s%N) - before) / 1000000))"
-    kill -KILL $victims 2>/dev/null
+    if kill -KILL $victims 2>/dev/null; then killed=$((killed + 1)); fi
     ended
   done
   finish_run "$dir" 2
@@ -102,6 +103,9 @@ for ((kill = 1; kill <= kills; kill++)); do
     bad "killed:$what at$moments ms" "going on ended with $status: $(tail -n 1 "$dir.out")"
   fi
 done
+
+# A kill may come when a run has just ended, but not often.
+if [ $((killed * 2)) -ge "$kills" ]; then ok "$kills runs killed $killed times"; else bad "kills" "$killed in $kills runs"; fi
 
 # --- signals. Where a run was stopped is in the checkpoint's facts. ---
 stage() { # DIR
@@ -121,9 +125,16 @@ stopped_in() { # NAME STAGE SIGNAL LAUNCHER
       target() { pgrep -P "$job" | head -n 1; }
     else
       start "$dir" 2 --resume --checkpoint-every 10m
-      target() { if [ "$launcher" = ranks ]; then ranks_of "$job"; else mpirun_of "$job"; fi; }
+      target() {
+        case $launcher in
+          ranks) ranks_of "$job" ;;
+          one) ranks_of "$job" | tail -n 1 ;;
+          mpirun) mpirun_of "$job" ;;
+        esac
+      }
     fi
-    nap "$length"
+    for ((wait = 0; wait < 200; wait++)); do [ -e "$dir/config.json" ] && break || sleep 0.02; done
+    nap "$((length * 2 / 3))"
     began=$(date +%s%N)
     kill "-$3" $(target) 2>/dev/null
     ended
@@ -152,6 +163,7 @@ stopped_in "TERM to mpirun in mid-solve" solve TERM mpirun
 stopped_in "TERM to mpirun in mid-AGOP" agop TERM mpirun
 stopped_in "USR1 to mpirun in mid-solve" solve USR1 mpirun
 stopped_in "TERM to every rank, as srun does, in mid-solve" solve TERM ranks
+stopped_in "TERM to one rank alone in mid-AGOP" agop TERM one
 
 # --- twice: at once. The first is not answered meanwhile: the rank waits for one that is stopped. ---
 dir=$work/twice
@@ -177,6 +189,31 @@ began=$(date +%s)
 ended
 if [ "$status" = 75 ] && [ $(($(date +%s) - began)) -le 8 ]; then ok "--time-limit 0:00:05: exit status 75"; else
   bad "--time-limit" "exit status $status after $(($(date +%s) - began)) s: $(tail -n 1 "$dir.out")"
+fi
+
+# --- launch/slurm.sbatch, with a scontrol of ours and mpirun kept from looking for Slurm ---
+dir=$work/slurm
+mkdir "$work/bin"
+printf '#!/bin/sh\necho "$@" >>"%s"\n' "$work/requeued" >"$work/bin/scontrol"
+chmod +x "$work/bin/scontrol"
+batch() {
+  PATH=$work/bin:$PATH SLURM_JOB_ID=7 SLURM_CPUS_PER_TASK=1 DEEPRFM_ROOT=$root OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm \
+    timeout -k 5 120 bash "$root/launch/slurm.sbatch" --output "$dir" \
+    "${options[@]}" >"$dir.out" 2>&1 </dev/null &
+  job=$!
+}
+batch
+sleep "$(awk -v all="$length" 'BEGIN { print all / 1600 }')"
+kill -USR1 "$(pgrep -P "$job" | head -n 1)"
+ended
+if [ "$status" = 75 ] && [ "$(cat "$work/requeued" 2>/dev/null)" = "requeue 7" ]; then
+  batch
+  ended
+  if [ "$status" = 0 ]; then same "slurm.sbatch: stopped, in line again, and gone on with" "$dir"; else
+    bad "slurm.sbatch" "going on ended with $status: $(tail -n 1 "$dir.out")"
+  fi
+else
+  bad "slurm.sbatch" "exit status $status, $(cat "$work/requeued" 2>&1): $(tail -n 1 "$dir.out")"
 fi
 
 # --- on other ranks ---

@@ -21,8 +21,8 @@ import Testing
     ])
     #expect(
       groups.map(\.label) == [
-        "test samples default, kernel laplace, ridge 0", "test samples default, kernel gaussian, ridge 0.001",
-        "test samples 10, kernel laplace, ridge 0.001",
+        "test samples default + kernel laplace + ridge 0", "test samples default + kernel gaussian + ridge 0.001",
+        "test samples 10 + kernel laplace + ridge 0.001",
       ])
   }
 
@@ -107,6 +107,24 @@ import Testing
     #expect(group.runs.count == 2)
     #expect(group.statistics(layer: 20) { $0.nc1.input }.count == 1)
     #expect(Page.html(of: [long, short]).contains("at layer 5:"))
+  }
+
+  @Test func whatWasNotSolvedIsTold() {
+    var unsolved = Made.run("runs/b", layers: 4, seed: 1)
+    unsolved.layers[1].metrics.solver.converged = false
+    unsolved.layers[3].metrics.solver.converged = false
+    let html = Page.html(of: [Made.run(layers: 4), unsolved])
+    #expect(html.contains("runs/b: not solved to the tolerance: layers 2, 4."))
+    #expect(Page.html(of: [unsolved]).contains("Not solved to the tolerance: layers 2, 4."))
+    #expect(!Page.html(of: [Made.run(layers: 4), Made.run(layers: 4, seed: 1)]).contains("not solved"))
+  }
+
+  @Test func withoutTestSamplesThereIsNoTestChart() {
+    var runs = [Made.run("a", layers: 4), Made.run("b", layers: 4, seed: 1)]
+    #expect(Page.html(of: runs).contains("test-accuracy"))
+    for run in runs.indices { for layer in 0..<4 { runs[run].layers[layer].metrics.accuracy.test = nil } }
+    #expect(!Page.html(of: runs).contains("test-accuracy"))
+    #expect(Parsed(Page.html(of: runs)).fault == nil)
   }
 
   @Test func manySettingsKeepTheirOwnLooks() {

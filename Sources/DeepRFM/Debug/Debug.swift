@@ -28,6 +28,7 @@ package func debugChecks(
     checks += try run("kernel, \(kind)") { try problem.checkKernel() }
     checks += try run("solve, \(kind)") { try problem.checkSolve() }
     checks += try run("CG, iterations, \(kind)") { try problem.checkIterations() }
+    checks += try run("checkpoint round trip, \(kind)") { try problem.checkCheckpoint() }
     checks += try run("predictor, \(kind)") { try problem.checkPredictor() }
     checks += try run("gradients, \(kind)") { try problem.checkGradients() }
     checks += try run("AGOP, \(kind)") { try problem.checkAGOP() }

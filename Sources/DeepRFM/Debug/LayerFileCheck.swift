@@ -60,7 +60,7 @@ struct BitComparison {
 }
 
 /// A place under TMPDIR for the files of a run of one layer; they go with this object (mkdtemp, remove).
-private final class ScratchRun {
+final class ScratchRun {
   let directory: RunDirectory
   private let folder: String
 
@@ -75,7 +75,7 @@ private final class ScratchRun {
 
   deinit {
     let checkpoint = CheckpointFolder(directory)
-    let files = [directory.layer(1), directory.configuration, directory.data, directory.model, checkpoint.ledger]
+    let files = [directory.layer(1), directory.configuration, directory.data, directory.model, checkpoint.ledger, checkpoint.latest]
     for path in files + [directory.layers, checkpoint.path, directory.path, folder] { remove(path) }
   }
 }

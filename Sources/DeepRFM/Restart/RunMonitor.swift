@@ -1,13 +1,15 @@
 import Glibc
+import MPI
 import Synchronization
 
-/// A thread of a training rank that sees to it that a stop comes in time: it asks for one before the time limit, and ends a rank
-/// that has not come to a safe point soon enough. The last checkpoint stands then.
+/// A thread of a training rank that sees to it that nothing is waited for in vain: it asks for a stop before the time limit, ends a
+/// rank that has not come to a safe point soon enough, and ends all where a rank no longer answers. The last checkpoint stands then.
 public final class RunMonitor: Sendable {
   private let stop: StopSwitch
   /// Seconds on the monotonic clock; infinite: none.
   private let limit: Double
   private let rank: Int
+  private let heartbeat: Heartbeat?
   private let saving = Atomic<Bool>(false)
   private let isOver = Atomic<Bool>(false)
 
@@ -16,12 +18,17 @@ public final class RunMonitor: Sendable {
   /// Before the time limit this is left for the way to a safe point and the checkpoint, or a fifth of a short limit.
   private static let margin = 30.0
 
-  /// *Local.* Starts to watch.
+  /// *Collective.* Starts to watch.
   /// - Parameters:
   ///   - timeLimit: seconds from `start`, on the monotonic clock; nil: none.
-  public init(stop: StopSwitch, timeLimit: Double?, start: Double, rank: Int) {
+  ///   - patience: seconds that a rank may be silent; 0: for ever.
+  init(
+    stop: StopSwitch, timeLimit: Double?, start: Double, _ world: Communicator, hostName: String,
+    patience: Int = RunMonitor.patience
+  ) throws {
     self.stop = stop
-    self.rank = rank
+    rank = world.rank
+    heartbeat = try Heartbeat(world, hostName: hostName, stop: stop, patience: patience)
     limit = timeLimit.map { start + $0 - min(Self.margin, $0 / 5) } ?? .infinity
     var thread = pthread_t()
     let code = pthread_create(
@@ -43,9 +50,22 @@ public final class RunMonitor: Sendable {
   /// *Local.* The run has ended by itself.
   public func end() { isOver.store(true, ordering: .relaxed) }
 
+  /// DEEPRFM_PATIENCE in the environment, or a minute.
+  private static var patience: Int {
+    getenv("DEEPRFM_PATIENCE").flatMap { Int(String(cString: $0)) }.map { max(0, min($0, 86_400)) } ?? 60
+  }
+
   private func watch() {
+    heartbeat?.connect()
+    defer { heartbeat?.leave() }
+    var ticks = 0
     while !isOver.load(ordering: .relaxed) {
       usleep(200_000)
+      ticks += 1
+      if ticks % 5 == 0, let sentence = heartbeat?.beat() {
+        standardError("deeprfm: \(sentence)\n")
+        _exit(1)
+      }
       if monotonicSeconds() >= limit { stop.request(.timeLimit) }
       guard let age = stop.age, !isSaving, !isOver.load(ordering: .relaxed) else { continue }
       // One rank speaks, and before the launcher ends it for the others' sake.

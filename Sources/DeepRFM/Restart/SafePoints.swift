@@ -15,7 +15,7 @@ package enum Wish: Int, Sendable, Comparable {
   package static func < (a: Wish, b: Wish) -> Bool { a.rawValue < b.rawValue }
 
   /// As a term of a sum over ranks that is made anyway; fewer than 2^20 ranks.
-  var term: Double {
+  package var term: Double {
     switch self {
     case .nothing: 0
     case .checkpoint: 1
@@ -24,7 +24,7 @@ package enum Wish: Int, Sendable, Comparable {
   }
 
   /// The largest wish in a sum of terms.
-  init(sum: Double) { self = sum >= 0x1p20 ? .stop : sum > 0 ? .checkpoint : .nothing }
+  package init(sum: Double) { self = sum >= 0x1p20 ? .stop : sum > 0 ? .checkpoint : .nothing }
 }
 
 /// When a checkpoint is due, by time, and whether the run is to stop. One for a run.

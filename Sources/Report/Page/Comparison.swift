@@ -11,7 +11,8 @@ struct Comparison {
   }
 
   var html: String {
-    let notes = runs.flatMap { run in run.notes.map { "\(run.name): \($0)" } }
+    let notes = runs.flatMap { run in (run.notes + [run.unsolved].compactMap { $0 }).map { "\(run.name): \($0)" } }
+    let hasTest = runs.contains { $0.layers.contains { $0.metrics.accuracy.test != nil } }
     let lead: Markup = """
       <p class="lead">\(leadSentence)</p>
       \(sentences)
@@ -34,7 +35,8 @@ struct Comparison {
         Page.Section(id: "collapse", title: "Collapse", body: collapse),
       ] + pictures + [
         Page.Section(
-          id: "accuracy", title: "Accuracy", body: Page.pair([figure(.testAccuracy), figure(.trainAccuracy)])),
+          id: "accuracy", title: "Accuracy",
+          body: Page.pair((hasTest ? [figure(.testAccuracy)] : []) + [figure(.trainAccuracy)])),
         Page.Section(id: "solver", title: "Solver", body: Page.pair([figure(.iterations), figure(.residual)])),
       ] + agop + [
         Page.Section(id: "time", title: "Time", body: time),

@@ -36,8 +36,7 @@ enum Gallery {
 
   private static func image(_ values: [Float], _ gram: GramRecord, _ alternative: String) -> Markup {
     """
-    <img src="\(Heatmap.url(values, size: gram.size))" alt="\(alternative)" width="\(gram.size)" height="\(gram.size)" \
-    loading="lazy" decoding="async">
+    <img src="\(Heatmap.url(values, size: gram.size))" alt="\(alternative)" width="\(gram.size)" height="\(gram.size)">
     """
   }
 

@@ -120,11 +120,8 @@ struct SingleRun {
   }
 
   private var solver: Markup {
-    let unsolved = run.layers.filter { !$0.metrics.solver.converged }.map { "\($0.metrics.layer)" }
     let note: Markup =
-      unsolved.isEmpty
-      ? "Every layer was solved to the tolerance."
-      : "Not solved to the tolerance: \(unsolved.count == 1 ? "layer" : "layers") \(unsolved.joined(separator: ", "))."
+      run.unsolved.map { "\(Finding.capitalised($0))" } ?? "Every layer was solved to the tolerance."
     return Page.pair([
       Page.figure(
         Charts.chart("iterations", "Iterations", of: run, [(run.options.solver.rawValue, Quantity.iterations)]),

@@ -94,7 +94,7 @@ enum Style {
     @page{margin:13mm}
     body{font-size:10.5pt;-webkit-print-color-adjust:exact}
     header{padding-top:0}main,header,footer{max-width:none;padding:0}nav{display:none}
-    h2{margin-top:22px;break-after:avoid}figure,.tiles li,tr{break-inside:avoid}
+    h2{margin-top:22px;break-after:avoid}h3{break-after:avoid}.strip{break-inside:avoid}figure,.tiles li,tr{break-inside:avoid}
     .pair{grid-template-columns:1fr 1fr;gap:12px}figure{padding:10px}
     .gallery{grid-template-columns:repeat(10,1fr);gap:8px 6px}.gallery li{break-inside:avoid}.wide{min-width:0}
     .scroll{overflow:visible;border:0}table{font-size:7.6pt}th,td{padding:2px 4px}

@@ -116,5 +116,5 @@ public struct Finding: Sendable, Equatable {
     return labels.dropLast().joined(separator: "; ") + " and " + labels[labels.count - 1]
   }
 
-  private static func capitalised(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() }
+  static func capitalised(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() }
 }

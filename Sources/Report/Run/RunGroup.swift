@@ -2,7 +2,7 @@ import DeepRFM
 
 /// Runs of one setting: they differ in the seed alone, or in what does not change the result.
 public struct RunGroup: Sendable {
-  /// What sets it apart from the other groups of its comparison: "projection identity".
+  /// What sets it apart from the other groups of its comparison: "projection identity", "kernel laplace + features relu".
   public let label: String
   public let runs: [RunRecord]
 
@@ -39,7 +39,7 @@ public struct RunGroup: Sendable {
     }
     return groups.map { group in
       let words = differing.map { group.settings[$0] }.map { "\($0.words) \($0.value)" }
-      return RunGroup(label: words.isEmpty ? "all runs" : words.joined(separator: ", "), runs: group.runs)
+      return RunGroup(label: words.isEmpty ? "all runs" : words.joined(separator: " + "), runs: group.runs)
     }
   }
 

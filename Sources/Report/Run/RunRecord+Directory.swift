@@ -45,12 +45,12 @@ private final class PictureReader {
 
   init(_ directory: RunDirectory) {
     self.directory = directory
-    labels = (try? SafetensorsFile(directory.data).read("labels")) ?? []
+    labels = (try? SafetensorsFile(directory.own(directory.data)).read("labels")) ?? []
   }
 
   func layer(_ metrics: LayerMetrics) -> LayerRecord {
     do {
-      let file = try SafetensorsFile(directory.layer(metrics.layer))
+      let file = try SafetensorsFile(directory.own(directory.layer(metrics.layer)))
       let names = Set(file.tensors.map(\.name))
       let spectrum: [Double] = names.contains("spectrum") ? try file.read("spectrum") : []
       return LayerRecord(

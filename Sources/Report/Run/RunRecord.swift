@@ -19,6 +19,12 @@ public struct RunRecord: Sendable {
 
   var options: TrainOptions { configuration.options }
   var isFinished: Bool { (layers.last?.metrics.layer ?? 0) >= options.layers }
+  /// Which layers were not solved to the tolerance, in words; nil: all were.
+  var unsolved: String? {
+    let layers = layers.filter { !$0.metrics.solver.converged }.map { "\($0.metrics.layer)" }
+    guard !layers.isEmpty else { return nil }
+    return "not solved to the tolerance: \(layers.count == 1 ? "layer" : "layers") \(layers.joined(separator: ", "))."
+  }
   /// Of all its layers.
   var seconds: Double { layers.reduce(0) { $0 + $1.metrics.seconds.total } }
   var peakMemoryBytes: Int { layers.map(\.metrics.peakMemoryBytes).max() ?? 0 }
