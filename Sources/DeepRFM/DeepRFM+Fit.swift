@@ -45,7 +45,8 @@ extension Training {
     try safe?.stopHere()
     let targets = targets(samples)
     let solution = try phase(layer, .solve) {
-      try solver.solve(matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
+      try solver.solve(
+        matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
     }
     if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(layer, solution) }
     return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)

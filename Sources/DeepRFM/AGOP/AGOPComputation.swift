@@ -47,11 +47,14 @@ struct AGOPComputation<T: Real> {
     case .auto, .class:
       let gradients = ClassGradients(
         builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, chunkBytes: chunkBytes)
-      return Result(matrix: try gradients.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .class, error: nil)
+      return Result(
+        matrix: try gradients.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .class,
+        error: nil)
     case .gram:
       let gram = GramProduct(
         builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, memoryBytes: gramBytes)
-      return Result(matrix: try gram.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .gram, error: nil)
+      return Result(
+        matrix: try gram.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .gram, error: nil)
     case .sketch:
       let sketch = GradientSketch(
         builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, random: random,
