@@ -31,11 +31,15 @@ let package = Package(
     .target(
       name: "DeepRFM", dependencies: ["MPI", "LinearAlgebra", "CZlib", "CDigits"],
       swiftSettings: settings),
-    .executableTarget(name: "deeprfm", dependencies: ["DeepRFM", "MPI", "LinearAlgebra"], swiftSettings: settings),
+    // Reads run directories through DeepRFM; knows neither MPI nor LinearAlgebra.
+    .target(name: "Report", dependencies: ["DeepRFM"], swiftSettings: settings),
+    .executableTarget(
+      name: "deeprfm", dependencies: ["DeepRFM", "Report", "MPI", "LinearAlgebra"], swiftSettings: settings),
 
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
     .testTarget(
-      name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI", "CZlib"], swiftSettings: settings),
+      name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI", "Report", "CZlib"], swiftSettings: settings),
+    .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM"], swiftSettings: settings),
     .testTarget(name: "MPITests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI"], swiftSettings: settings),
   ]
 )

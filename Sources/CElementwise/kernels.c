@@ -9,11 +9,13 @@
 #endif
 
 #include "expm1.h"
+#include "log1p.h"
 
 #define T float
 #define NAME(x) x##_f32
 #define EXPM1 expm1_f32
 #define EXP exp_f32
+#define LOG1P log1p_f32
 #define SQRT __builtin_sqrtf
 #define TINY FLT_MIN
 #include "loops.h"
@@ -21,6 +23,7 @@
 #undef NAME
 #undef EXPM1
 #undef EXP
+#undef LOG1P
 #undef SQRT
 #undef TINY
 
@@ -28,6 +31,7 @@
 #define NAME(x) x##_f64
 #define EXPM1 expm1_f64
 #define EXP exp_f64
+#define LOG1P log1p_f64
 #define SQRT __builtin_sqrt
 #define TINY DBL_MIN
 #include "loops.h"

@@ -1,4 +1,4 @@
-// Included once for each type: T, NAME(x), EXPM1, EXP, SQRT, TINY.
+// Included once for each type: T, NAME(x), EXPM1, EXP, LOG1P, SQRT, TINY.
 
 // t = D^2 - distance^2 = alpha_i + beta_j - 2 g_ij, so that a small change of distance keeps its digits:
 // D - distance = t / (D + distance). See LinearAlgebra/Elementwise.swift.
@@ -77,6 +77,30 @@ DISPATCHED int NAME(deeprfm_gradient_weight)(const T *g, T *out, ptrdiff_t rows,
         d2 = d2 < TINY ? TINY : d2;
         T d = SQRT(d2);
         oi[j] = EXP(rate * d) / d;
+      }
+    }
+    any |= close;
+  }
+  return any;
+}
+
+DISPATCHED int NAME(deeprfm_weight_of_deviation)(const T *e, T *out, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t e_stride,
+                                                 ptrdiff_t out_stride, double nearest, deeprfm_tile_form form) {
+  // In double: roundings that a whole tile shares do not cancel in a gradient's sum.
+  const double distance = form.distance, constant = form.constant, inverse = 1 / form.constant, scale = 1 / form.rate;
+  int any = 0;
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    const T *restrict ei = e + i * e_stride;
+    T *restrict oi = out + i * out_stride;
+    int close = 0;
+    if (form.gaussian) {
+      for (ptrdiff_t j = 0; j < columns; j++) oi[j] = (T)(constant + ei[j]);
+    } else {
+      for (ptrdiff_t j = 0; j < columns; j++) {
+        double d = distance - scale * LOG1P(inverse * ei[j]);
+        close |= d < nearest;
+        // Inside a class E = 0 is D = 0.
+        oi[j] = d > 0 ? (T)((constant + ei[j]) / d) : 0;
       }
     }
     any |= close;

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CElementwise.h"
 
+#include <malloc.h>
 #include <sched.h>
 
 // 1: AVX2 and FMA. 2: the AVX-512 that OpenBLAS's SkylakeX kernels need. As this process sees the processor, and only
@@ -19,4 +20,10 @@ unsigned deeprfm_processor_features(void) {
 
 int deeprfm_bound_processors(uint64_t *mask, size_t words) {
   return sched_getaffinity(0, words * sizeof *mask, (cpu_set_t *)mask);
+}
+
+// mallopt(3).
+void deeprfm_return_freed_memory(size_t threshold) {
+  mallopt(M_MMAP_THRESHOLD, (int)threshold);
+  mallopt(M_TRIM_THRESHOLD, (int)(2 * threshold));
 }

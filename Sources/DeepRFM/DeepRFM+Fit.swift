@@ -26,11 +26,7 @@ extension Training {
     _ layer: Int, _ samples: Samples<T>, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
     _ saved: ConjugateGradient.State? = nil
   ) throws -> Fit {
-    let matrix = try phase(layer, .kernel) {
-      try KernelOperator(
-        kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
-        tileBudget: plan.tileBudget, stop: safe?.stop, progress: $0)
-    }
+    let matrix = try phase(layer, .kernel) { try kernelMatrix(samples, plan, stop: safe?.stop, progress: $0) }
     // Tiles and preconditioner are made again faster than they would be read.
     try safe?.stopHere()
     matrix.stop = nil
@@ -49,13 +45,16 @@ extension Training {
         matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
     }
     if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(layer, solution) }
+    if plan.keepsTiles { keptMatrix = matrix }
     return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)
   }
 
-  /// The route asked for. Gaussian kernels of float32 are never left to the Gram route: their coefficients are so large that its
-  /// bracket cancels (digits, cosine features: NC2 off by 2 % where the class route keeps 1e-5).
-  var wantedRoute: AGOPRoute {
-    options.agop == .auto && options.kernel == .gaussian && T.precision == .float32 ? .class : options.agop
+  private func kernelMatrix(
+    _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
+  ) throws -> KernelOperator<T> {
+    try KernelOperator(
+      kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
+      tileBudget: plan.tileBudget, stop: stop, progress: progress)
   }
 
   /// Y: +1 at a row's own class, -1 elsewhere; (own rows x classes).
@@ -86,12 +85,20 @@ extension Training {
     _ layer: Int, _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
     _ saved: AGOPState? = nil, advance: (Double) -> Void
   ) throws -> AGOPComputation<T>.Result {
+    // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
+    var matrix = keptMatrix
+    if matrix == nil && plan.keepsTiles {
+      matrix = try kernelMatrix(samples, plan, stop: safe?.stop) { _ in }
+      try safe?.stopHere()
+      matrix?.stop = nil
+    }
+    keptMatrix = nil
     let computation = AGOPComputation(
       kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
-      gramBytes: plan.gramBytes)
+      gramBytes: plan.gramBytes, matrix: matrix)
     let result = try computation.compute(
-      wantedRoute, fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
+      options.wantedRoute, fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
     let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.
@@ -104,18 +111,29 @@ extension Training {
 
   /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
   /// others; or an ablation's matrix.
-  func project(_ layer: Int, _ agop: Matrix<Double>) throws -> Matrix<T> {
+  func project(_ layer: Int, _ agop: Matrix<Double>) throws -> Projection<T> {
     guard options.projection == .agop else {
-      return FeatureMap<T>.ablation(options.projection, width: agop.rows, seed: options.seed, layer: layer)
+      return Projection(
+        matrix: FeatureMap<T>.ablation(options.projection, width: agop.rows, seed: options.seed, layer: layer))
     }
-    let root = try world.together {
-      world.rank == 0
-        ? try symmetricRoot(agop, team: team).converted(to: T.self)
-        : Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows)
+    let made = try world.together {
+      guard world.rank == 0 else {
+        return Projection(matrix: Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows))
+      }
+      let (root, spectrum) = try symmetricRootAndSpectrum(agop, team: team)
+      return Projection(matrix: root.converted(to: T.self), spectrum: spectrum)
     }
-    try timer.measure(.communication) { try world.broadcast(root.buffer, from: 0) }
-    return root
+    try timer.measure(.communication) { try world.broadcast(made.matrix.buffer, from: 0) }
+    return made
   }
+}
+
+/// What multiplies the data before the features.
+struct Projection<T: Real> {
+  /// R; (width x width).
+  let matrix: Matrix<T>
+  /// Eigenvalues of the AGOP over its largest entry, largest first; rank 0 alone, and empty for an ablation, which needs none.
+  var spectrum: [Double] = []
 }
 
 extension Training {

@@ -8,19 +8,24 @@ struct RunRecorder<T: Real & TensorElement> {
   let layout: Layout
 
   /// *Collective.* layers/NN.safetensors.
-  func save(_ layer: Int, _ agop: Matrix<Double>, _ map: FeatureMap<T>, _ coefficients: Matrix<Double>) throws {
+  func save(
+    _ layer: Int, _ agop: Matrix<Double>, _ map: FeatureMap<T>, _ coefficients: Matrix<Double>,
+    _ pictures: LayerPictures? = nil
+  ) throws {
     var tensors: [TensorInfo] = [
       TensorInfo("agop", .float64, [agop.rows, agop.columns]),
       TensorInfo("projection", T.tensorType, [map.projection.rows, map.projection.columns]),
       TensorInfo("weights", T.tensorType, [map.weights.rows, map.weights.columns]),
-      TensorInfo("coefficients", .float64, [layout.sampleCount, coefficients.columns]),
     ]
-    if let phases = map.phases { tensors.insert(TensorInfo("phases", T.tensorType, [phases.columns]), at: 3) }
+    if let phases = map.phases { tensors.append(TensorInfo("phases", T.tensorType, [phases.columns])) }
+    tensors += pictures?.tensors ?? []
+    tensors.append(TensorInfo("coefficients", .float64, [layout.sampleCount, coefficients.columns]))
     try write(directory.layer(layer), tensors, coefficients.view) { writer in
       try writer.append(UnsafeBufferPointer(agop.buffer))
       try writer.append(UnsafeBufferPointer(map.projection.buffer))
       try writer.append(UnsafeBufferPointer(map.weights.buffer))
       if let phases = map.phases { try writer.append(UnsafeBufferPointer(phases.buffer)) }
+      try pictures?.write(to: writer)
     }
   }
 
@@ -102,7 +107,40 @@ struct RunRecorder<T: Real & TensorElement> {
   }
 }
 
+/// What a layer file holds for the report alone. Rank 0 has it whole.
+struct LayerPictures {
+  let gram: GramPictures
+  /// Eigenvalues of the AGOP, largest first; empty for an ablation.
+  let spectrum: [Double]
+
+  /// Rank 0's; the names are those of docs/files.md.
+  var tensors: [TensorInfo] {
+    let shown = gram.sample.positions.count
+    let pictures: [TensorInfo] = [
+      TensorInfo("shown", .int64, [shown]),
+      TensorInfo("gramInput", .float32, [shown, shown]),
+      TensorInfo("gramProjected", .float32, [shown, shown]),
+    ]
+    return (spectrum.isEmpty ? [] : [TensorInfo("spectrum", .float64, [spectrum.count])]) + pictures
+  }
+
+  /// *Local: rank 0 alone.*
+  func write(to writer: SafetensorsWriter) throws {
+    try writer.append(spectrum)
+    try writer.append(gram.sample.positions)
+    try writer.append(UnsafeBufferPointer(gram.input.buffer))
+    try writer.append(UnsafeBufferPointer(gram.projected.buffer))
+  }
+}
+
 extension Training {
+  /// *Collective.* What the report shows of a layer beside its metrics.
+  func drawPictures(_ samples: Samples<T>, _ projection: Projection<T>) throws -> LayerPictures {
+    let gram = try GramPictures(
+      samples.rows, projection: projection.matrix, layout: samples.layout, world: world, team: team, timer: timer)
+    return LayerPictures(gram: gram, spectrum: projection.spectrum)
+  }
+
   /// *Collective.* Makes the run directory, once all input was found good.
   func openRun(_ samples: Samples<T>) throws -> RunRecorder<T> {
     let path = try world.broadcast(options.output ?? RunDirectory.defaultPath(for: options.dataset), from: 0)

@@ -26,15 +26,28 @@ extension Training {
   func loadSamples(isNew: Bool = true) throws -> Samples<T> {
     progress.begin("reading \(options.dataset.rawValue)")
     defer { progress.endPhase() }
+    let copies = SampleCopies(hostName: host.name, node: try world.splitByNode(), world: world)
     let dataset = try world.together {
       if isNew, world.rank == 0, let output = options.output { try RunDirectory.check(output) }
-      return try Dataset.open(
-        options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
-        testSamples: options.testSamples)
+      return try copies.reading {
+        try Dataset.open(
+          options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
+          testSamples: options.testSamples)
+      }
     }
-    try dataset.agree(options, host, world)
-    let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
-    let test = try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) }
+    let splits = [dataset.train, dataset.test].compactMap(\.self)
+    let room = options.memory ?? Memory.available / 10 * 9 / host.ranksOnNode
+    try world.together {
+      try Memory.checkSamples(splits, ranks: world.size, elementBytes: MemoryLayout<T>.stride, budget: room)
+    }
+    if let place = options.data {
+      try copies.checkSame(splits, classes: dataset.classCount, in: place)
+    }
+    let (shard, test) = try copies.reading {
+      let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
+      return (shard, try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) })
+    }
+    if options.data != nil { try dataset.agree(options, host, world) }
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
     return Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,

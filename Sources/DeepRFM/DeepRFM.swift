@@ -32,6 +32,8 @@ final class Training<T: Real & TensorElement> {
   let monitor: RunMonitor?
   /// Whether the last layer's plan left tiles out.
   var tilesMadeAgain = false
+  /// K between the layer's solve and its AGOP, where the plan keeps its tiles.
+  var keptMatrix: KernelOperator<T>?
   /// Keeps other jobs out of the run directory.
   var lock: FolderLock?
   /// What the layer's memory plan was made from.
@@ -74,15 +76,16 @@ final class Training<T: Real & TensorElement> {
       try safe.reached(fit, agop)
       let projection = try phase(layer, .root) { _ in try project(layer, agop.matrix) }
       let map = FeatureMap<T>(
-        drawing: options.features, projection: projection, width: options.width,
+        drawing: options.features, projection: projection.matrix, width: options.width,
         scale: options.featureScale, seed: options.seed, layer: layer)
       try safe.reached(fit, agop)
       var metrics = try phase(layer, .metrics) { _ in try measure(layer, samples, fit) }
       metrics.agop = agop.metrics
+      let pictures = try phase(layer, .metrics) { _ in try drawPictures(samples, projection) }
       try safe.reached(fit, agop)
       if layer == options.layers { try run.saveModel(samples) }
       try phase(layer, .features) { _ in try apply(map, to: &samples, &metrics) }
-      try run.save(layer, agop.matrix, map, fit.coefficients)
+      try run.save(layer, agop.matrix, map, fit.coefficients, pictures)
       try run.append(finished(metrics), isLast: layer == options.layers)
       try checkpoints.layerEnded()
     }

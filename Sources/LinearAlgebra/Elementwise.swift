@@ -65,6 +65,28 @@ public struct TileTerms<T: Scalar> {
   T.gradientWeight(g.pointer, out.pointer, g.rows, g.columns, g.stride, out.stride, terms, form)
 }
 
+/// The same from a tile of the kernel's deviations, e_ij = k(D_ij) - k(distance): D = distance - s log1p(e / k(distance)) for laplace.
+/// Returns whether some D is below `nearest`. Where D is far below `distance`, or k(D) below k(distance), digits are lost. *Local.*
+/// Plain twin: `plainGradientWeight(deviation:_:)`.
+@inlinable public func gradientWeight<T: Scalar>(
+  ofDeviation e: MatrixView<T>, nearest: Double, _ form: TileForm, into out: MatrixView<T>
+) -> Bool {
+  precondition(e.rows == out.rows && e.columns == out.columns)
+  return T.weightOfDeviation(e.pointer, out.pointer, e.rows, e.columns, e.stride, out.stride, nearest, form)
+}
+
+/// The twin of `gradientWeight(ofDeviation:...)`, one pair, by the C library.
+public func plainGradientWeight(deviation e: Double, _ form: TileForm) -> Double {
+  if form.gaussian { return form.constant + e }
+  let d = plainDistance(deviation: e, form)
+  return d > 0 ? (form.constant + e) / d : 0
+}
+
+/// D of a laplace kernel's deviation from its value at the class means.
+public func plainDistance(deviation e: Double, _ form: TileForm) -> Double {
+  form.distance - log1p(e / form.constant) / form.rate
+}
+
 /// k(D) - k(distance) from t = D^2 - distance^2, one pair, by the C library. The twin of `kernelDeviation`.
 public func plainKernelDeviation(squareExcess t: Double, _ form: TileForm) -> Double {
   let t = max(t, -form.distance * form.distance)

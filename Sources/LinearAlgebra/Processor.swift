@@ -25,6 +25,13 @@ public enum Processor {
     Set(boundProcessors().map(core(ofProcessor:))).sorted()
   }
 
+  /// *Local.* Cores of this host, whether this process may run on them or not.
+  ///
+  /// The corresponding C function is `sysconf`.
+  public static func hostCores() -> Int {
+    Set((0..<max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))).map(core(ofProcessor:))).count
+  }
+
   /// The system's processor numbers. The mask has room for 32,768: a kernel refuses one that is too short for it.
   private static func boundProcessors() -> [Int] {
     var mask = [UInt64](repeating: 0, count: 512)

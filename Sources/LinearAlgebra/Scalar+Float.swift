@@ -63,6 +63,13 @@ extension Float: Scalar {
       form.c) != 0
   }
 
+  public static func weightOfDeviation(
+    _ e: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ rows: Int, _ columns: Int,
+    _ eStride: Int, _ outStride: Int, _ nearest: Double, _ form: TileForm
+  ) -> Bool {
+    deeprfm_weight_of_deviation_f32(e, out, rows, columns, eStride, outStride, nearest, form.c) != 0
+  }
+
   public static func widen(_ x: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Double>, _ count: Int) {
     deeprfm_widen_f32(x, out, count)
   }

@@ -42,6 +42,12 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
     _ gStride: Int, _ outStride: Int, _ terms: TileTerms<Self>, _ form: TileForm
   ) -> Bool
 
+  /// See `gradientWeight(ofDeviation:...)`.
+  static func weightOfDeviation(
+    _ e: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Self>, _ rows: Int, _ columns: Int,
+    _ eStride: Int, _ outStride: Int, _ nearest: Double, _ form: TileForm
+  ) -> Bool
+
   /// out = x as Double, element by element.
   static func widen(_ x: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Double>, _ count: Int)
 

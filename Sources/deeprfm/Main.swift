@@ -1,10 +1,13 @@
 import DeepRFM
 import Glibc
+import LinearAlgebra
 import MPI
 
 /// Parse, start MPI, run the subcommand, map errors to the exit status.
 @main enum Main {
-  static var subcommands: [any Subcommand.Type] { [Train.self, Predict.self, Bench.self, Debug.self] }
+  static var subcommands: [any Subcommand.Type] {
+    [Train.self, Predict.self, ReportRuns.self, Plan.self, Doctor.self, Bench.self, Debug.self]
+  }
 
   /// When the program began, on the monotonic clock: --time-limit counts from here.
   static let start = monotonicSeconds()
@@ -12,6 +15,7 @@ import MPI
   static func main() {
     _ = start
     Startup.useBestKernels()
+    Allocator.returnFreedMemory()
     let arguments = Array(CommandLine.arguments.dropFirst())
     if let text = informationText(arguments) {
       if Launch.rank == 0 { standardOutput(text + "\n") }

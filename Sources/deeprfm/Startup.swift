@@ -5,6 +5,11 @@ import LinearAlgebra
 enum Startup {
   private static let guardVariable = "DEEPRFM_RESTARTED"
 
+  /// Whether the user's own environment chose OpenBLAS's kernels, rather than this program's restart.
+  static var kernelsAreForced: Bool {
+    variable(guardVariable) == nil && variable("OPENBLAS_CORETYPE").map { !$0.isEmpty } ?? false
+  }
+
   /// Makes sure that OpenBLAS runs the best kernels this processor has. If it does not, this process starts itself again, once,
   /// with `OPENBLAS_CORETYPE` set, and does not return. Files, arguments and environment stay as they are.
   ///

@@ -20,6 +20,13 @@ struct Train: Subcommand {
 
   func run(_ world: Communicator) throws -> ExitStatus {
     let host = try Host(surveying: world, threads: options.threads)
-    return try train(options, host: host, world: world, stop: .process, start: Main.start)
+    var options = options
+    // Here, so that the report below knows where the run is.
+    if options.output == nil && !options.resume {
+      options.output = try world.broadcast(RunDirectory.defaultPath(for: options.dataset), from: 0)
+    }
+    let status = try train(options, host: host, world: world, stop: .process, start: Main.start)
+    if world.rank == 0, status == .done, let path = options.output { FinalReport.write(path) }
+    return status
   }
 }

@@ -120,6 +120,43 @@ import Testing
     }
   }
 
+  private func checkWeightOfDeviation<T: Scalar>(_ type: T.Type, gaussian: Bool, columns: Int) {
+    for distance in [0, 1e-6, 0.02, 0.7, 1.4] {
+      let form = TileForm(gaussian: gaussian, distance: distance, rate: 0.5, near: 0)
+      let e = Matrix<T>(rows: 3, columns: columns + 3)
+      for i in 0..<3 {
+        for j in 0..<columns {
+          let square = [0.3, 1, 2, 1e-12, 0.7, 3.9, 1e-3, 1e-30, 0, 0.01, 1.9][(i * columns + j) % 11]
+          e[i, j] = T(plainKernelDeviation(squareExcess: square - distance * distance, form))
+        }
+      }
+      let (view, out) = (e.view.columns(0..<columns), Matrix<T>(rows: 3, columns: columns))
+      let nearest = 0.05 * distance
+      var expectsClose = false
+      let close = gradientWeight(ofDeviation: view, nearest: nearest, form, into: out.view)
+      for i in 0..<3 {
+        for j in 0..<columns {
+          let d = gaussian ? .infinity : plainDistance(deviation: Double(e[i, j]), form)
+          expectsClose = expectsClose || d < 0.9 * nearest
+          if d < 1.1 * nearest { continue }
+          let expected = plainGradientWeight(deviation: Double(e[i, j]), form)
+          // D keeps as many digits as distance / D leaves.
+          #expect(
+            ulps(out[i, j], expected) <= 6 * (1 + distance / max(d, .leastNormalMagnitude)),
+            "distance \(distance) e \(e[i, j]): \(out[i, j]), not \(expected)")
+        }
+      }
+      if expectsClose { #expect(close) }
+    }
+  }
+
+  @Test(arguments: 1...37) func weightOfDeviation(columns: Int) {
+    for gaussian in [false, true] {
+      checkWeightOfDeviation(Float.self, gaussian: gaussian, columns: columns)
+      checkWeightOfDeviation(Double.self, gaussian: gaussian, columns: columns)
+    }
+  }
+
   @Test(arguments: 1...67) func deviationFloat(columns: Int) {
     checkDeviation(Float.self, gaussian: false, columns: columns)
     checkDeviation(Float.self, gaussian: true, columns: columns)

@@ -54,7 +54,7 @@ import Testing
     let world = try TestWorld.all
     try withFolder(world) { folder in
       let run = RunDirectory(folder + "/run")
-      try train(options, run.path, world)
+      _ = try train(options, run.path, world)
       guard world.rank == 0 else { return }
       let data = try SafetensorsFile(run.data)
       #expect(try data.read("order", as: Int.self) == golden.order)
@@ -126,7 +126,7 @@ import Testing
       options.dataset = .npy
       options.data = folder
       let run = RunDirectory(folder + "/run")
-      try train(options, run.path, world)
+      _ = try train(options, run.path, world)
       guard world.rank == 0 else { return }
       for (metric, layer) in zip(try run.readMetrics(), golden.layers) {
         let file = try SafetensorsFile(run.layer(metric.layer))
@@ -171,8 +171,8 @@ import Testing
       try world.barrier()
       options.data = folder
       let (all, one) = (RunDirectory(folder + "/all"), RunDirectory(folder + "/one-\(world.rank)"))
-      try train(options, all.path, world)
-      try train(options, one.path, alone)
+      _ = try train(options, all.path, world)
+      _ = try train(options, one.path, alone)
       try world.barrier()
       for layer in 1...3 {
         let (a, b) = (try SafetensorsFile(all.layer(layer)), try SafetensorsFile(one.layer(layer)))

@@ -46,19 +46,23 @@ struct Problem<T: Real> {
       kernel, rows: rows, layout: layout, world: world, team: team, timer: timer, tileBudget: tileBudget)
   }
 
-  func gradients(_ kernel: Kernel, chunkBytes: Int = 512 << 20) -> ClassGradients<T> {
+  func gradients(
+    _ kernel: Kernel, matrix: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20
+  ) -> ClassGradients<T> {
     let builder = TileBuilder<T>(
       kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
     return ClassGradients(
       builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
-      chunkBytes: chunkBytes)
+      kernel: matrix, chunkBytes: chunkBytes)
   }
 
-  func gram(_ kernel: Kernel, memoryBytes: Int = 8 << 30, pieceRows: Int = 1600) -> GramProduct<T> {
+  func gram(
+    _ kernel: Kernel, matrix: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, pieceRows: Int = 1600
+  ) -> GramProduct<T> {
     let builder = TileBuilder<T>(
       kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
     return GramProduct(
-      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, kernel: matrix,
       memoryBytes: memoryBytes, pieceRows: pieceRows)
   }
 

@@ -24,6 +24,8 @@ typedef struct {
   int deeprfm_gradient_weight_##X(const T *g, T *out, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t g_stride,     \
                                   ptrdiff_t out_stride, const T *alpha, const T *beta, const T *row_norm,    \
                                   const T *column_norm, deeprfm_tile_form form);                           \
+  int deeprfm_weight_of_deviation_##X(const T *e, T *out, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t e_stride, \
+                                      ptrdiff_t out_stride, double nearest, deeprfm_tile_form form);       \
   void deeprfm_widen_##X(const T *x, double *out, ptrdiff_t count);                                          \
   void deeprfm_accumulate_##X(const T *x, double *out, ptrdiff_t count);                                     \
   void deeprfm_scale_rows_##X(const T *x, ptrdiff_t x_stride, const T *scale, ptrdiff_t scale_stride,          \
@@ -60,5 +62,8 @@ int deeprfm_bound_processors(uint64_t *mask, size_t words);
 DEEPRFM_DECLARE_PRODUCT(float, float, f32_f32)
 DEEPRFM_DECLARE_PRODUCT(float, double, f32_f64)
 DEEPRFM_DECLARE_PRODUCT(double, double, f64_f64)
+
+/// Blocks of so many bytes and more go back to the system when they are freed, instead of being kept for later.
+void deeprfm_return_freed_memory(size_t threshold);
 
 #endif

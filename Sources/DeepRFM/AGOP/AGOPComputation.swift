@@ -13,6 +13,8 @@ struct AGOPComputation<T: Real> {
   let random: RandomStream
   /// Bytes for a chunk of gradients, and for all of the Gram route.
   let chunkBytes, gramBytes: Int
+  /// The rows' kernel matrix, if its tiles are still there.
+  let matrix: KernelOperator<T>?
 
   struct Result {
     /// Unnormalised; (width x width), whole on every rank.
@@ -46,13 +48,15 @@ struct AGOPComputation<T: Real> {
     switch route {
     case .auto, .class:
       let gradients = ClassGradients(
-        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, chunkBytes: chunkBytes)
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+        kernel: matrix, chunkBytes: chunkBytes)
       return Result(
         matrix: try gradients.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .class,
         error: nil)
     case .gram:
       let gram = GramProduct(
-        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, memoryBytes: gramBytes)
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, kernel: matrix,
+        memoryBytes: gramBytes)
       return Result(
         matrix: try gram.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .gram, error: nil)
     case .sketch:

@@ -62,7 +62,7 @@ public struct AGOPCost: Sendable, Equatable {
 
   /// How many times N^2 d operations the Gram route's panels take: 1 where one rank makes half of them and mirrors it, nearly 2 on
   /// many, more where chunks are built again.
-  private var weightBuilds: Double {
+  var weightBuilds: Double {
     guard samples > 0 else { return 0 }
     let chunks = Double((rows + gramChunkRows - 1) / max(1, gramChunkRows))
     let square = Double(min(gramChunkRows, rows)) / n
@@ -71,25 +71,29 @@ public struct AGOPCost: Sendable, Equatable {
 
   // MARK: Memory of the Gram route
 
-  /// Bytes of each row of a chunk, with one panel in memory or two: weights, Q against a piece, T, sums.
-  private func gramRowBytes(panels: Int) -> Int {
-    scalarBytes * (panels * samples + width + min(Self.runRows, rows)) + 16 * outputs
-  }
-
-  /// Bytes whatever the chunk: M in double and what is added to it, A and B of all samples, pieces under way.
-  private var gramFixedBytes: Int {
-    let travelling = ranks > 1 ? 2 * min(Self.runRows, rows) * (samples + width) : 0
-    return (16 + 2 * scalarBytes) * width * width + scalarBytes * (6 * samples * outputs + travelling)
+  /// Bytes for a chunk of so many rows, with one panel in memory or two: weights and T of each row; then either Q against a
+  /// piece, or what a chunk adds to M.
+  private func gramBytes(chunk rows: Int, panels: Int) -> Int {
+    let square = width * width
+    // Two sets of memory take turns.
+    let travelling = ranks > 1 ? min(2 * Self.runRows, self.rows) * (samples + width) : 0
+    let pairs = max(rows * min(Self.runRows, self.rows), 2 * square)
+    let elements = rows * (panels * samples + width) + pairs + 6 * samples * outputs + travelling
+    // M twice in double: as it is summed, and its part from the means when the panels are gone.
+    return max(8 * square + scalarBytes * elements + 16 * rows * outputs, 16 * square)
   }
 
   /// Bytes that the Gram route takes of a rank's memory.
-  public var gramBytes: Int {
-    gramFixedBytes + gramChunkRows * gramRowBytes(panels: gramChunkRows < rows ? 2 : 1)
-  }
+  public var gramBytes: Int { gramBytes(chunk: gramChunkRows, panels: gramChunkRows < rows ? 2 : 1) }
 
   /// Rows of the Gram route's chunks: all of a rank, or where that does not fit, as many as leave room for a second panel.
   public var gramChunkRows: Int {
-    if gramFixedBytes + rows * gramRowBytes(panels: 1) <= memoryBytes { return max(1, rows) }
-    return max(1, min(rows, (memoryBytes - gramFixedBytes) / gramRowBytes(panels: 2)))
+    if gramBytes(chunk: rows, panels: 1) <= memoryBytes { return max(1, rows) }
+    var (least, most) = (1, max(1, rows))
+    while least < most {
+      let middle = (least + most + 1) / 2
+      if gramBytes(chunk: middle, panels: 2) <= memoryBytes { least = middle } else { most = middle - 1 }
+    }
+    return least
   }
 }

@@ -9,6 +9,7 @@ import MPI
 /// the class sums of the weights, so that nothing large cancels.
 package struct ClassGradients<T: Real> {
   let builder: TileBuilder<T>
+  let weights: GradientWeights<T>
   let rows: CentredRows<T>
   let layout: Layout
   let world: Communicator
@@ -20,11 +21,13 @@ package struct ClassGradients<T: Real> {
   /// Rows of X that are taken at a time: the depth of the products.
   let runRows: Int
 
+  /// - Parameter kernel: the same rows' kernel matrix, if its tiles are still there.
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
+    timer: PhaseTimer, kernel: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
+    weights = GradientWeights(builder: builder, rows: rows, kernel: kernel)
     self.rows = rows
     self.layout = layout
     self.world = world
@@ -91,7 +94,7 @@ package struct ClassGradients<T: Real> {
     try way.walk(safePoints, progress: progress) { agreed, done in
       try safePoints.reached(agreed, state(done))
     } _: { owner, block, run, poke in
-      gradients.add(self, block, run, all.block(of: owner), poke)
+      gradients.add(self, block, of: owner, run, all.block(of: owner), poke)
     }
   }
 }

@@ -24,12 +24,12 @@ final class GradientChunk<T: Real>: @unchecked Sendable {
 
   /// Adds the terms of a run of a block's segments: G_c += H diag(A_c) X.
   func add(
-    _ agop: ClassGradients<T>, _ block: CentredRows<T>, _ run: [Segment], _ coefficients: MatrixView<T>,
-    _ poke: @escaping () -> Void
+    _ agop: ClassGradients<T>, _ block: CentredRows<T>, of owner: Int, _ run: [Segment],
+    _ coefficients: MatrixView<T>, _ poke: @escaping () -> Void
   ) {
     let columns = run.rowRange
     let h = weights.view.columns(0..<columns.count)
-    fillWeights(h, agop, block, run, coefficients, poke)
+    fillWeights(h, agop, block, owner, run, coefficients, poke)
     // Each piece of G has one owner and its terms come in the order of the segments: the sum does not depend on the threads.
     let parts = rowParts(lanes: agop.team.count)
     let (a, x) = (coefficients.rows(columns), block.deviations.rows(columns))
@@ -43,21 +43,21 @@ final class GradientChunk<T: Real>: @unchecked Sendable {
     }
   }
 
-  /// H of a run, the inner products by one large product; and the sums of H A.
+  /// H of a run, and the sums of H A.
   private func fillWeights(
-    _ h: MatrixView<T>, _ agop: ClassGradients<T>, _ block: CentredRows<T>, _ run: [Segment],
+    _ h: MatrixView<T>, _ agop: ClassGradients<T>, _ block: CentredRows<T>, _ owner: Int, _ run: [Segment],
     _ coefficients: MatrixView<T>, _ poke: @escaping () -> Void
   ) {
-    let (builder, rows, stack) = (agop.builder, agop.rows, stack)
-    let own = rows.deviations.rows(stack.segments.rowRange)
-    agop.team.withThreadedBLAS {
-      multiply(own, block.deviations.rows(run.rowRange), transposeB: true, into: h)
+    let (weights, stack) = (agop.weights, stack)
+    if weights.needsProducts {
+      let own = agop.rows.deviations.rows(stack.segments.rowRange)
+      agop.team.withThreadedBLAS { multiply(own, block.deviations.rows(run.rowRange), transposeB: true, into: h) }
     }
     let pokeFromMain = MainLane(poke)
     agop.team.forEach(0..<stack.segments.count) { index, lane in
       for columns in run {
         let tile = h.rows(stack.rows(of: index)).columns(columns.rows.shifted(by: -run.rowRange.lowerBound))
-        builder.finish(.gradientWeight, rows, stack.segments[index], block, columns, products: tile, lane: lane)
+        weights.fill(tile, stack.segments[index], block, of: owner, columns, lane: lane)
         self.addSums(index, tile, coefficients.rows(columns.rows), columns.centre, lane)
       }
       pokeFromMain(lane)

@@ -35,7 +35,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
       let isOwn = owner == gram.world.rank
       for columns in columnRuns(of: block, isOwn, gram.pieceRows) {
         for rows in runs where stop?.isRequested != true {
-          build(gram, rows, block, columns, gram.layout.shard(of: owner).lowerBound, isOwn, poke)
+          build(gram, rows, block, of: owner, columns, poke)
         }
         finished(columns.rowRange.count)
       }
@@ -50,37 +50,47 @@ final class GramPanel<T: Real>: @unchecked Sendable {
     return [before, segments, after].flatMap { $0.runs(ofAtMost: limit) }
   }
 
-  /// A rectangle of the panel: the inner products by one large product, the rest by tiles. Of two own segments of the chunk only one
+  /// A rectangle of the panel. Of two own segments of the chunk only one
   /// order is computed, the other copied.
   private func build(
-    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, _ columns: [Segment], _ first: Int,
-    _ isOwn: Bool,
+    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, of owner: Int, _ columns: [Segment],
     _ poke: @escaping () -> Void
   ) {
+    let (first, isOwn) = (gram.layout.shard(of: owner).lowerBound, owner == gram.world.rank)
     let tiles = rows.flatMap { row in
       columns.filter { !(isOwn && holds($0) && $0.rows.lowerBound > row.rows.lowerBound) }.map { (row, $0) }
     }
-    let groups = isOwn && rows.first == columns.first ? rows.map { [$0] } : [rows]
-    gram.team.withThreadedBLAS {
-      for group in groups {
-        // Nothing, all columns, or on the diagonal those up to the row's own segment.
-        let needed = tiles.filter { $0.0 == group.first }.map(\.1).rowRange
-        let out = weights(group.rowRange).columns(needed.shifted(by: first))
-        multiply(
-          gram.rows.deviations.rows(group.rowRange), block.deviations.rows(needed), transposeB: true, into: out)
-        poke()
-      }
-    }
+    if gram.weights.needsProducts { fillProducts(gram, rows, block, columns, tiles.map(\.1).rowRange, first, isOwn) }
+    poke()
     let pokeFromMain = MainLane(poke)
-    let (own, builder) = (gram.rows, gram.builder)
+    let makers = gram.weights
     gram.team.forEach(0..<tiles.count) { index, lane in
       let (row, column) = tiles[index]
       let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
-      builder.finish(.gradientWeight, own, row, block, column, products: out, lane: lane)
+      makers.fill(out, row, block, of: owner, column, lane: lane)
       if isOwn && row != column && self.holds(column) {
         transpose(out, into: self.weights(column.rows).columns(row.rows.shifted(by: first)))
       }
       pokeFromMain(lane)
+    }
+  }
+
+  /// A rectangle's inner products by one large product; on the diagonal the lower half and each segment's own square.
+  private func fillProducts(
+    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, _ columns: [Segment], _ needed: Range<Int>,
+    _ first: Int, _ isOwn: Bool
+  ) {
+    let x = gram.rows.deviations.rows(rows.rowRange)
+    let out = weights(rows.rowRange).columns(needed.shifted(by: first))
+    gram.team.withThreadedBLAS {
+      if isOwn && rows.first == columns.first {
+        addOuterGram(of: x, beta: 0, intoLower: out)
+        for segment in rows {
+          mirrorLower(weights(segment.rows).columns(segment.rows.shifted(by: first)))
+        }
+      } else {
+        multiply(x, block.deviations.rows(needed), transposeB: true, into: out)
+      }
     }
   }
 

@@ -24,6 +24,7 @@ import MPI
 /// a collapsed class Q is huge and nearly cancels, but only ever meets deviations on both sides, or is left out.
 package struct GramProduct<T: Real> {
   let builder: TileBuilder<T>
+  let weights: GradientWeights<T>
   let rows: CentredRows<T>
   let layout: Layout
   let world: Communicator
@@ -34,11 +35,13 @@ package struct GramProduct<T: Real> {
   /// Rows of a piece: tall enough for the product's best speed.
   let pieceRows: Int
 
+  /// - Parameter kernel: the same rows' kernel matrix, if its tiles are still there.
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, memoryBytes: Int = 8 << 30, pieceRows: Int = AGOPCost.runRows
+    timer: PhaseTimer, kernel: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, pieceRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
+    weights = GradientWeights(builder: builder, rows: rows, kernel: kernel)
     self.rows = rows
     self.layout = layout
     self.world = world

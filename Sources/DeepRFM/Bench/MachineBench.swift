@@ -44,50 +44,13 @@ func benchMachine<T: Real & TensorElement>(
 }
 
 extension BenchReport {
-  /// *Collective.* Messages between each rank and the next, one pair at a time: the worst pair counts.
+  /// *Collective.* Messages between each rank and the next round the ring: the worst pair counts.
   fileprivate mutating func addNetwork(_ limits: MachineLimits, read: Double) throws {
-    let network = try NetworkProbe(limits)
+    let network = try NetworkProbe(measuring: limits.world, repetitions: limits.measurement.repetitions)
     add("network", "latencyMicroseconds", value: network.latency * 1e6, "latency, the slowest pair", .microseconds)
     add(
       "network", "gigabytesPerSecond", value: network.bandwidth * 1e-9, "messages of 16 MiB, the slowest pair",
       .gigabytes)
     add("network", "fractionOfRead", value: network.bandwidth / read, "messages, of memory read by one rank", .share)
-  }
-}
-
-/// Ping and pong between neighbours.
-private struct NetworkProbe {
-  /// Seconds one way of an empty message; the slowest pair's median.
-  private(set) var latency = 0.0
-  /// Bytes a second; the slowest pair's median.
-  private(set) var bandwidth = Double.infinity
-
-  /// *Collective.*
-  init(_ limits: MachineLimits) throws {
-    for first in 0..<(limits.world.size - 1) {
-      let (short, long) = (1, 2 << 20)
-      let medians = try limits.measurement.alternate([
-        { try Self.seconds(limits, first, words: short, count: 1000) },
-        { try Self.seconds(limits, first, words: long, count: 8) },
-      ])
-      latency = max(latency, medians[0])
-      bandwidth = min(bandwidth, Double(8 * long) / medians[1])
-    }
-  }
-
-  /// Seconds of one message one way between two neighbours.
-  private static func seconds(_ limits: MachineLimits, _ first: Int, words: Int, count: Int) throws -> Double {
-    let world = limits.world
-    let buffer = Matrix<Double>(rows: 1, columns: words)
-    let peer = world.rank == first ? first + 1 : world.rank == first + 1 ? first : nil
-    let total = try limits.measurement.seconds {
-      guard let peer else { return }
-      for _ in 0..<count {
-        if world.rank == first { try world.send(UnsafeBufferPointer(buffer.buffer), to: peer, tag: 5) }
-        try world.receive(buffer.buffer, from: peer, tag: 5)
-        if world.rank != first { try world.send(UnsafeBufferPointer(buffer.buffer), to: peer, tag: 5) }
-      }
-    }
-    return total / Double(2 * count)
   }
 }

@@ -109,7 +109,10 @@ private final class SolveMeasurement<T: Real & TensorElement> {
   /// *Collective.* The solver of `train`; seconds of both phases.
   func own() throws -> Double {
     let samples = problem.layout.sampleCount
-    let rank = problem.options.preconditionerRank ?? RidgeSolver.defaultRank(samples: samples)
+    let rank =
+      problem.options.preconditionerRank
+      ?? RidgeSolver.defaultRank(
+        samples: samples, width: problem.rows.width, classes: problem.layout.classCount, layer: 1)
     let solver = solver(preconditionerRank: min(rank, samples))
     let random = RandomStream(seed: problem.options.seed, layer: 1, purpose: .pivots)
     var preconditioner: NystromPreconditioner<T>?

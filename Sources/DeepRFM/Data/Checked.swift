@@ -11,8 +11,8 @@ package func checkedProduct(_ factors: [Int]) -> Int? {
 
 /// What no data set may exceed, whatever its header says: a row and a label must fit in memory many times.
 package enum Limits {
-  /// Features of one sample.
-  package static let features = 1 << 24
+  /// Features of one sample: a matrix of their square could not be held long before.
+  package static let features = 1 << 20
   /// Classes.
   package static let classes = 1 << 16
 
@@ -23,8 +23,14 @@ package enum Limits {
     }
   }
 
-  package static func checkSamples(_ count: Int, of path: String) throws {
+  /// `packed`: bytes that the samples' features are compressed to, if they are. A sample of a byte or two costs tens of bytes of
+  /// memory for its label and place: features of so many that they are nearly all the same are a trap.
+  package static func checkSamples(_ count: Int, of path: String, packed: Int? = nil) throws {
     guard count > 0 else { throw InputError("\(path) holds no samples.") }
+    if let packed, count > 1 << 16, count / 4 > packed {
+      throw InputError(
+        "\(path) unpacks to more than 4 samples a byte, which data do not do; if they are yours, unpack them first.")
+    }
   }
 
   /// Images and labels, one of each a sample.

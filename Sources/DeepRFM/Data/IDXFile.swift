@@ -4,6 +4,8 @@ package struct IDXFile: Sendable {
   /// The first size is the number of records.
   package let sizes: [Int]
   package let table: RecordTable
+  /// Size of the file, if it is compressed.
+  package let packedBytes: Int?
   package var path: String { table.path }
 
   /// Throws `InputError` for another magic number, or a size that the file cannot have.
@@ -25,6 +27,7 @@ package struct IDXFile: Sendable {
     }
     try streamed.expectSize(header + bytes, because: "its header gives the sizes \(sizes)")
     self.sizes = sizes
+    packedBytes = streamed.packedBytes
     table = streamed.records(of: recordBytes, count: sizes[0], after: header)
   }
 

@@ -5,16 +5,20 @@ import CZlib
 package final class Inflater: ByteProducer {
   package enum Format { case gzip, zlib }
 
-  /// No deflate stream is longer than this many times its compressed bytes (RFC 1951: a match of 258 bytes
-  /// takes at least two bits).
-  package static let largestRatio = 1032
+  /// A stream may be longer by this factor than its compressed bytes. Deflate could do 1032, for a file that is nearly all one byte
+  /// again and again: no data set is, and 20 KB that unpack to 20 MB of samples are a trap.
+  package static let largestRatio = 200
+  /// Too little to be a trap, whatever it was packed to.
+  package static let harmless = 1 << 20
 
-  /// Whether `compressed` bytes can hold `bytes`: what a header declares is tested by it before it is believed.
+  /// Whether `compressed` bytes may unpack to `bytes`: what a header declares is tested by it before it is believed.
   package static func canHold(_ bytes: Int, in compressed: Int) -> Bool {
-    bytes / largestRatio <= compressed
+    bytes <= harmless || bytes / largestRatio <= compressed
   }
 
   private let path: String
+  private let compressedBytes: Int
+  private var producedBytes = 0
   private let format: Format
   private let source: FileBytes
   private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
@@ -24,6 +28,7 @@ package final class Inflater: ByteProducer {
   package init(_ file: InputFile, _ range: Range<Int>, format: Format) throws {
     path = file.path
     self.format = format
+    compressedBytes = range.count
     source = FileBytes(file, range)
     stream.initialize(to: z_stream())
     let windowBits: Int32 = format == .gzip ? 31 : 15
@@ -56,7 +61,14 @@ package final class Inflater: ByteProducer {
       default: throw damaged(status)
       }
     }
-    return room - Int(stream.pointee.avail_out)
+    let produced = room - Int(stream.pointee.avail_out)
+    producedBytes += produced
+    guard Inflater.canHold(producedBytes, in: compressedBytes) else {
+      throw InputError(
+        "\(path) unpacks to more than \(Inflater.largestRatio) times its size, which data do not do; if they are yours, unpack"
+          + " them first.")
+    }
+    return produced
   }
 
   /// Gets compressed bytes if there are none left.

@@ -57,6 +57,7 @@ package struct LIBSVM: SampleReader {
           "index \(features) is more than the training file's \(known.featureCount) features")
       }
       labels.append(label)
+      try Limits.checkSamples(labels.count, of: path, packed: file.packedBytes)
       places.append(Place(offset: lines.lineOffset, line: lines.line))
     }
     self.places = places

@@ -22,7 +22,7 @@ package struct MNIST: SampleReader {
     labels = try IDXFile(labelPath, dimensions: 1)
     sampleCount = images.table.count
     featureCount = images.table.recordBytes
-    try Limits.checkSamples(sampleCount, of: imagePath)
+    try Limits.checkSamples(sampleCount, of: imagePath, packed: images.packedBytes)
     try Limits.checkFeatures(featureCount, of: imagePath)
     try Limits.checkCounts(sampleCount, imagePath, labels: labels.table.count, labelPath)
   }

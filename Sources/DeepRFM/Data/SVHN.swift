@@ -32,7 +32,8 @@ package struct SVHN: SampleReader {
     let features = checkedProduct(image) ?? 0
     try Limits.checkFeatures(features, of: path)
     images = x.records(of: features)
-    try Limits.checkSamples(images.count, of: path)
+    try Limits.checkSamples(
+      images.count, of: path, packed: x.element.isCompressed ? x.element.range.count : nil)
     guard y.dimensions.contains(y.count) else {
       throw InputError("\(path) has y of size \(y.dimensions): one label a sample is needed.")
     }

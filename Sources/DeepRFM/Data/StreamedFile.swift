@@ -3,6 +3,8 @@ package struct StreamedFile: Sendable {
   package let file: InputFile
   package let isCompressed: Bool
   package var path: String { file.path }
+  /// Its size, if it is compressed.
+  package var packedBytes: Int? { isCompressed ? file.size : nil }
 
   package init(_ path: String) throws {
     file = try InputFile(path)

@@ -39,7 +39,7 @@ extension DebugProblem {
   func gradients() -> Matrix<Double> {
     let agop = classGradients
     let chunk = GradientChunk<Double>(agop, segments: rows.segments, classes: classes)
-    for segment in rows.segments { chunk.add(agop, rows, [segment], a.view, {}) }
+    for segment in rows.segments { chunk.add(agop, rows, of: 0, [segment], a.view, {}) }
     chunk.stack.finish(rows, training.team)
     let result = Matrix<Double>(rows: classes * n, columns: d)
     result.fill { row, k in kernel.gradientFactor * chunk.stack.gradients[row, k] }

@@ -3,6 +3,13 @@ import MPI
 
 /// The symmetric positive semidefinite root of M, eigenvalues below 0 taken as 0 (the paper's Algorithm 1). *Local.*
 package func symmetricRoot(_ m: Matrix<Double>, team: ThreadTeam) throws -> Matrix<Double> {
+  try symmetricRootAndSpectrum(m, team: team).root
+}
+
+/// The root, and the eigenvalues of M it was made from, largest first. *Local.*
+package func symmetricRootAndSpectrum(
+  _ m: Matrix<Double>, team: ThreadTeam
+) throws -> (root: Matrix<Double>, spectrum: [Double]) {
   try team.withThreadedBLAS {
     let eigen = try SymmetricEigen(of: m)
     // R = (V sqrt(sqrt(L))) (V sqrt(sqrt(L)))^T is symmetric to the last bit.
@@ -14,6 +21,6 @@ package func symmetricRoot(_ m: Matrix<Double>, team: ThreadTeam) throws -> Matr
     let root = Matrix<Double>(rows: m.rows, columns: m.rows)
     addGram(of: scaled.view, beta: 0, intoLower: root.view)
     mirrorLower(root.view)
-    return root
+    return (root, eigen.values.reversed())
   }
 }

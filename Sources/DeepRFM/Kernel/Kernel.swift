@@ -26,6 +26,9 @@ public struct Kernel: Sendable, Equatable {
     }
   }
 
+  /// Whether the kernel's deviations of unit rows keep the digits of its values: no value is below e^-2 of that at the class means.
+  var keepsDigits: Bool { bandwidth >= 1 }
+
   /// The factor of the gradient that `gradientWeight` leaves out: 1 / s, or 1 / s^2.
   var gradientFactor: Double {
     kind == .laplace ? 1 / bandwidth : 1 / (bandwidth * bandwidth)

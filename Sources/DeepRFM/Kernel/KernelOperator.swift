@@ -17,6 +17,8 @@ public final class KernelOperator<T: Real> {
   let schedule: PairSchedule
   /// In the order in which the blocks come round the ring, this rank's own first.
   private var blocks: [PairBlock<T>] = []
+  /// Stored tiles by their place.
+  private var stored: [TilePlace: MatrixView<T>] = [:]
   /// Blocks of X that have to come by in each product, since some rank makes tiles of them again.
   private var circulating = 0
   /// Breaks tiles off, being made or multiplied: the caller then asks the ranks whether it was set, and uses no result.
@@ -41,6 +43,9 @@ public final class KernelOperator<T: Real> {
     schedule = PairSchedule(rank: world.rank, ranks: world.size)
     builder = TileBuilder(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
     blocks = makeBlocks(tileBudget)
+    for block in blocks {
+      for tile in block.tiles { stored[TilePlace(tile.rows, of: block.other, tile.columns)] = tile.stored }
+    }
     let incomplete = blocks.lastIndex { !$0.storesAll }
     circulating = try timer.measure(.communication) { try world.maximum(incomplete.map { $0 + 1 } ?? 0) }
     var step = 0
@@ -81,6 +86,20 @@ public final class KernelOperator<T: Real> {
     }
   }
 
+  /// *Local.* The gradient's weights between an own segment and one of a rank's, from the stored tile of the kernel; false, and `out` is
+  /// as it was, if this rank stores none. For kernels that keep their digits as deviations.
+  func fillWeights(
+    _ row: Segment, _ block: CentredRows<T>, of other: Int, _ column: Segment, into out: MatrixView<T>, lane: Int
+  ) -> Bool {
+    if let tile = stored[TilePlace(row, of: other, column)] {
+      builder.weights(fromDeviations: tile, rows, row, block, column, into: out)
+      return true
+    }
+    guard other == world.rank, let tile = stored[TilePlace(column, of: other, row)] else { return false }
+    builder.weights(fromTransposed: tile, rows, row, block, column, into: out, lane: lane)
+    return true
+  }
+
   /// *Local.* All tiles that this rank works on, each once, and the rank of their columns. For checks on one rank: a tile
   /// that is not stored is nil on others.
   package func forEachTile(_ body: (_ otherRank: Int, _ tile: KernelTile<T>, _ deviation: MatrixView<T>?) -> Void) {
@@ -104,6 +123,17 @@ public final class KernelOperator<T: Real> {
   public var storedShare: Double {
     let elements = blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.elements } }
     return elements == 0 ? 1 : Double(storedBytes / MemoryLayout<T>.stride) / Double(elements)
+  }
+}
+
+/// Where a tile lies: the first rows of an own segment and of another rank's.
+private struct TilePlace: Hashable {
+  let row, other, column: Int
+
+  init(_ row: Segment, of other: Int, _ column: Segment) {
+    self.row = row.rows.lowerBound
+    self.other = other
+    self.column = column.rows.lowerBound
   }
 }
 

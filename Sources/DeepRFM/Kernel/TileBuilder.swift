@@ -8,7 +8,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   public enum Quantity: Sendable {
     /// k(D) minus the kernel at the distance of the two centres.
     case kernelDeviation
-    /// k(D) / D (laplace) or k(D) (gaussian), 0 for coincident points.
+    /// k(D) / D (laplace; 0 for coincident points) or k(D) (gaussian).
     case gradientWeight
   }
 
@@ -69,6 +69,45 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   ) {
     build(quantity, rows, rowSegment, columns, columnSegment, into: out, hasProducts: true, lane: lane)
   }
+
+  /// *Local.* The gradient's weights from a tile's kernel deviations, without a product; only if `kernel.keepsDigits`.
+  /// - Parameter e: (row segment x column segment), as `build` made it.
+  func weights(
+    fromDeviations e: MatrixView<T>, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
+    _ columnSegment: Segment, into out: MatrixView<T>
+  ) {
+    let (a, b) = (rowSegment.centre, columnSegment.centre)
+    let form = forms[a * centres.rows + b]
+    let nearest = Self.nearest * form.distance
+    guard gradientWeight(ofDeviation: e, nearest: nearest, form, into: out), a != b else { return }
+    let (x, y) = (rows.deviations.rows(rowSegment.rows), columns.deviations.rows(columnSegment.rows))
+    for i in 0..<out.rows {
+      for j in 0..<out.columns {
+        guard plainDistance(deviation: Double(e[i, j]), form) < 2 * nearest else { continue }
+        let scale = rows.squaredNorms[rowSegment.rows.lowerBound + i]
+          + columns.squaredNorms[columnSegment.rows.lowerBound + j] + form.distance * form.distance
+        out[i, j] = T(value(.gradientWeight, squareDistance(x, i, a, y, j, b), scale: scale, form))
+      }
+    }
+  }
+
+  /// The same for the transposed tile. - Parameter e: (column segment x row segment)
+  func weights(
+    fromTransposed e: MatrixView<T>, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
+    _ columnSegment: Segment, into out: MatrixView<T>, lane: Int
+  ) {
+    for stripe in (0..<e.rows).pieces(ofAtMost: Self.stripeRows) {
+      let first = columnSegment.rows.lowerBound
+      let part = Segment(
+        rows: (first + stripe.lowerBound)..<(first + stripe.upperBound), centre: columnSegment.centre)
+      let weights = scratch[lane].products.reshaped(rows: stripe.count, columns: e.columns)
+      self.weights(fromDeviations: e.rows(stripe), columns, part, rows, rowSegment, into: weights)
+      transpose(weights, into: out.columns(stripe))
+    }
+  }
+
+  /// Between classes, a distance this much smaller than that of the means is taken again from the rows.
+  private static var nearest: Double { 0.05 }
 
   private func build(
     _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
@@ -137,7 +176,8 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
       let exact = coincides ? 0 : square
       return plainKernelDeviation(squareExcess: exact - form.distance * form.distance, form)
     case .gradientWeight:
-      return coincides ? 0 : plainGradientWeight(square: square, form)
+      // Gaussian: the difference of coincident rows is 0, their weight does not matter but must be the same in every tile.
+      return coincides && !form.gaussian ? 0 : plainGradientWeight(square: square, form)
     }
   }
 

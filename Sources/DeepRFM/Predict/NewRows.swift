@@ -17,16 +17,23 @@ struct NewRows {
 
   /// *Collective.* Throws `InputError`, the same on all ranks.
   init(
-    _ options: PredictOptions, _ model: TrainedRun, layout: Layout, world: Communicator,
+    _ options: PredictOptions, _ model: TrainedRun, layout: Layout, host: Host, world: Communicator,
     team: ThreadTeam
   ) throws {
+    let copies = SampleCopies(hostName: host.name, node: try world.splitByNode(), world: world)
+    let reader = try world.together { try copies.reading { try Self.open(options, model) } }
+    if let place = options.input ?? options.data {
+      try copies.checkSame([reader], labelled: options.input == nil, in: place)
+    }
     let (count, labels, rows) = try world.together {
-      let reader = try Self.open(options, model)
       let count = options.samples ?? reader.sampleCount
       guard count <= reader.sampleCount else {
         throw InputError(
           "--samples \(count) is more than the \(reader.sampleCount) rows that are there")
       }
+      try Memory.checkSamples(
+        [reader], ranks: world.size, elementBytes: MemoryLayout<Double>.stride,
+        budget: Memory.available / 10 * 9 / host.ranksOnNode)
       let share = Self.share(count, of: world.rank, in: world)
       let labels = options.input == nil ? Array(try reader.labels(first: count)[share]) : nil
       guard labels?.allSatisfy({ model.classCounts.indices.contains($0) }) ?? true else {

@@ -11,7 +11,7 @@ import MPI
 /// Throws `InputError` before anything is written. An output file that is there is replaced, once the new one is whole.
 public func predict(_ options: PredictOptions, world: Communicator) throws -> ExitStatus {
   let host = try Host(surveying: world)
-  try Prediction(options, threads: host.threads, world).predict()
+  try Prediction(options, host, world).predict()
   return .done
 }
 
@@ -19,6 +19,7 @@ public func predict(_ options: PredictOptions, world: Communicator) throws -> Ex
 /// class means beside them that would keep float32's digits.
 final class Prediction {
   let options: PredictOptions
+  let host: Host
   let world: Communicator
   let team: ThreadTeam
   let timer = PhaseTimer()
@@ -29,10 +30,11 @@ final class Prediction {
   var shard: Range<Int> { layout.shard(of: world.rank) }
 
   /// *Collective.* Opens the run. Throws `InputError`.
-  init(_ options: PredictOptions, threads: Int, _ world: Communicator) throws {
+  init(_ options: PredictOptions, _ host: Host, _ world: Communicator) throws {
     self.options = options
+    self.host = host
     self.world = world
-    team = ThreadTeam(count: threads)
+    team = ThreadTeam(count: host.threads)
     let model = try world.together { try TrainedRun(options.model, layer: options.layer) }
     self.model = model
     layout = Layout(classCounts: model.classCounts, ranks: world.size)
@@ -40,7 +42,7 @@ final class Prediction {
 
   /// *Collective.*
   func predict() throws {
-    var new = try NewRows(options, model, layout: layout, world: world, team: team)
+    var new = try NewRows(options, model, layout: layout, host: host, world: world, team: team)
     let writer = try openOutput(rows: new.count)
     let centers = try loadCenters()
     for layer in model.layers.dropLast() {

@@ -33,7 +33,7 @@ package struct TrainedRun {
     (order, standardisation, classNames) = (data.order, data.standardisation, data.classNames)
     var layers: [LayerFile] = []
     for number in 1...layer {
-      let file = try LayerFile(directory.layer(number), features: options.features)
+      let file = try LayerFile(directory.own(directory.layer(number)), features: options.features)
       let width = layers.last?.outputWidth ?? data.standardisation.mean.count
       let classes = layers.first?.classCount ?? file.classCount
       guard (file.inputWidth, file.samples, file.classCount) == (width, data.order.count, classes)
@@ -51,7 +51,7 @@ package struct TrainedRun {
 
   /// *Local.* Rows of the last layer's X, class-sorted, of unit norm. Throws `InputError`.
   func centers(_ rows: Range<Int>) throws -> Matrix<Double> {
-    let file = try SafetensorsFile(directory.model)
+    let file = try SafetensorsFile(directory.own(directory.model))
     try file.expect("centers", [order.count, last.inputWidth])
     return try file.matrix("centers", rows: rows)
   }
@@ -73,7 +73,7 @@ private struct RunData {
   private let path: String
 
   init(_ directory: RunDirectory) throws {
-    let file = try SafetensorsFile(directory.data)
+    let file = try SafetensorsFile(directory.own(directory.data))
     path = file.path
     order = try file.vector("order")
     labels = try file.vector("labels", count: order.count)

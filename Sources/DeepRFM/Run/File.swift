@@ -31,8 +31,10 @@ final class File {
   deinit { if descriptor >= 0 { _ = Glibc.close(descriptor) } }
 
   /// Opens for reading (open). Throws `InputError`: a file that is not there is the user's to mend.
-  static func reading(_ path: String) throws(InputError) -> File {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  ///
+  /// - Parameter pipes: whether a pipe will do, that the user named: opening one waits for its writer.
+  static func reading(_ path: String, pipes: Bool = false) throws(InputError) -> File {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | (pipes ? 0 : O_NONBLOCK))
     guard descriptor >= 0 else {
       throw InputError("cannot read \(path): \(FileError.reason(errno))")
     }
@@ -41,6 +43,7 @@ final class File {
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
       throw InputError("cannot read \(path): it is a directory")
     }
+    guard pipes || status.st_mode & S_IFMT == S_IFREG else { throw InputError("\(path) is not a regular file") }
     return file
   }
 
@@ -113,8 +116,8 @@ final class File {
 
 extension File {
   /// The whole of a small text file. Throws `InputError`, also when it is longer than `limit` bytes.
-  static func contents(_ path: String, limit: Int) throws(InputError) -> [UInt8] {
-    let file = try reading(path)
+  static func contents(_ path: String, limit: Int, pipes: Bool = false) throws(InputError) -> [UInt8] {
+    let file = try reading(path, pipes: pipes)
     var bytes: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 1 << 16)
     while bytes.count <= limit {
@@ -152,5 +155,13 @@ extension File {
       fsync(descriptor)
       _ = Glibc.close(descriptor)
     }
+  }
+}
+
+/// A text that is written whole.
+public enum TextFile {
+  /// *Local.* Puts a text at `path`: a reader sees the old file or the new one. Throws `FileError`.
+  public static func replace(_ path: String, with text: String) throws(FileError) {
+    try File.replace(path, with: Array(text.utf8))
   }
 }

@@ -10,6 +10,8 @@ public struct Host: Sendable, Equatable {
   public let coreName: String
   /// The cores this rank may run on.
   public let boundCores: [Int]
+  /// This rank's place among those of its host, from 0.
+  public let placeOnNode: Int
   /// How many ranks run on this host.
   public let ranksOnNode: Int
   /// How many threads this rank runs.
@@ -26,6 +28,7 @@ public struct Host: Sendable, Equatable {
     name = Self.ownName()
     coreName = BLAS.kernelName
     boundCores = cores[node.rank]
+    placeOnNode = node.rank
     ranksOnNode = node.size
     self.threads = threads ?? Processor.threads(forRank: node.rank, boundCores: cores)
   }

@@ -13,13 +13,58 @@ public enum Memory {
   /// What this process holds now. (VmRSS of /proc/self/status)
   public static var resident: Int { field("VmRSS", of: "/proc/self/status") ?? peak }
 
-  /// What this host, or the container it is, can still give without swapping. (MemAvailable of /proc/meminfo; memory.max and
-  /// memory.current of control groups)
+  /// What this host, or the control group that this process is in (a container, a batch job), can still give without swapping.
+  /// (MemAvailable of /proc/meminfo; memory.max or memory.limit_in_bytes of control groups)
   public static var available: Int {
     let host = field("MemAvailable", of: "/proc/meminfo") ?? Int.max / 2
-    let group = "/sys/fs/cgroup/memory"
-    guard let limit = number(in: group + ".max"), let used = number(in: group + ".current") else { return host }
-    return min(host, max(0, limit - used))
+    return controlGroups.reduce(host) { min($0, leftIn($1)) }
+  }
+
+  /// The most address space that this process may have; nil: no limit. (getrlimit, RLIMIT_AS)
+  public static var processLimit: Int? {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur < UInt(Int.max) else {
+      return nil
+    }
+    return Int(limit.rlim_cur)
+  }
+
+  /// What a control group can still give; far too much where it has no limit. Cached files that nobody has used lately count as
+  /// free: the system lets go of them first.
+  private static func leftIn(_ group: String) -> Int {
+    let limit = number(in: group + "/memory.max") ?? number(in: group + "/memory.limit_in_bytes")
+    let used = number(in: group + "/memory.current") ?? number(in: group + "/memory.usage_in_bytes")
+    guard let limit, let used else { return Int.max / 2 }
+    let statistics = group + "/memory.stat"
+    let cached = word("total_inactive_file", of: statistics) ?? word("inactive_file", of: statistics) ?? 0
+    return max(0, limit - max(0, used - cached))
+  }
+
+  /// The folders of this process's memory control groups, from its own up to the root: each may have a limit. (cgroups(7),
+  /// versions 1 and 2)
+  private static var controlGroups: [String] {
+    guard let text = try? String(decoding: File.contents("/proc/self/cgroup", limit: 1 << 16), as: UTF8.self) else {
+      return []
+    }
+    return text.split(separator: "\n").flatMap { line -> [String] in
+      // "0::/path", version 2; "4:memory:/path", version 1.
+      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 3 else { return [] }
+      let isMemory = parts[1].split(separator: ",").contains("memory")
+      guard isMemory || parts[0] == "0" else { return [] }
+      let roots = isMemory ? ["/sys/fs/cgroup/memory"] : ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+      return roots.flatMap { foldersUpwards(from: parts[2], below: $0) }
+    }
+  }
+
+  private static func foldersUpwards(from path: Substring, below root: String) -> [String] {
+    var names = path.split(separator: "/")
+    var folders: [String] = [root]
+    while !names.isEmpty {
+      folders.append(root + "/" + names.joined(separator: "/"))
+      names.removeLast()
+    }
+    return folders
   }
 
   /// A line "name:   1234 kB".
@@ -32,5 +77,12 @@ public enum Memory {
   private static func number(in path: String) -> Int? {
     guard let text = try? String(decoding: File.contents(path, limit: 1 << 12), as: UTF8.self) else { return nil }
     return Int(text.filter { !$0.isNewline })
+  }
+
+  /// A line "name 1234".
+  private static func word(_ name: String, of path: String) -> Int? {
+    guard let text = try? String(decoding: File.contents(path, limit: 1 << 20), as: UTF8.self) else { return nil }
+    let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+    return line.flatMap { Int($0.dropFirst(name.count + 1)) }
   }
 }

@@ -11,6 +11,23 @@ public struct Workload: Sendable, Equatable {
   /// Bytes of an element.
   public var scalarBytes: Int
   public var tileRows: Int
+  /// Whether K is held whole in double precision, for the dense solver.
+  public var isDense = false
+
+  public init(
+    samples: Int, rows: Int, width: Int, outputWidth: Int, classes: Int, ranks: Int, threads: Int, testRows: Int,
+    scalarBytes: Int, tileRows: Int, isDense: Bool = false
+  ) {
+    (self.samples, self.rows, self.width, self.outputWidth, self.classes) = (samples, rows, width, outputWidth, classes)
+    (self.ranks, self.threads, self.testRows) = (ranks, threads, testRows)
+    (self.scalarBytes, self.tileRows, self.isDense) = (scalarBytes, tileRows, isDense)
+  }
+
+  /// Bytes of so many rows of the layer's input with what is kept of each: its inner products with the centres, its norm.
+  func rowBytes(_ count: Int, width: Int) -> Int { count * (width * scalarBytes + 8 * classes + 8) }
+
+  /// Bytes of the samples that a rank holds as a layer begins.
+  public var sampleBytes: Int { rowBytes(rows + testRows, width: width) + 8 * samples }
 
   /// Bytes of the whole kernel's half, this rank's share of it.
   var tileBytes: Int {
@@ -21,6 +38,8 @@ public struct Workload: Sendable, Equatable {
 
 /// What a layer is given of a rank's memory: bytes for stored tiles, columns of the preconditioner, bytes for a chunk of
 /// gradients; and the peak that follows. Everything else is counted first, these take what is left.
+///
+/// A layer's work comes in stages that do not hold their memory together: the peak is the largest stage's.
 public struct MemoryPlan: Sendable, Equatable {
   public struct Item: Sendable, Equatable {
     public let name: String
@@ -29,22 +48,33 @@ public struct MemoryPlan: Sendable, Equatable {
 
   public let budget: Int
   public private(set) var items: [Item] = []
+  /// The most held at once in each stage of the layer's work.
+  public private(set) var stages: [Item] = []
   public private(set) var preconditionerRank: Int
   public private(set) var tileBudget = 0
   public private(set) var storedShare = 1.0
   public private(set) var chunkBytes = 0
   /// Bytes for the AGOP's Gram route, all told.
   public private(set) var gramBytes = 0
+  /// Whether the kernel's tiles stay in memory while the AGOP is made, which takes its weights from them.
+  public private(set) var keepsTiles = false
+  /// The route that the AGOP takes.
+  public private(set) var route = AGOPRoute.class
   /// Residuals that the solver remembers.
   public let historyLimit: Int
   /// The most that the rank will hold at once.
-  public private(set) var peak = 0
+  public var peak: Int { stages.map(\.bytes).max() ?? 0 }
+  public var fits: Bool { peak <= budget }
 
-  /// What the allocator and the libraries take beyond what is counted.
-  private static let slack = 48 << 20
+  /// What the allocator and the libraries take beyond what is counted: a thread of BLAS packs a strip of a product's longer side,
+  /// up to 32 MiB.
+  private static func slack(_ load: Workload) -> Int {
+    (24 << 20) + load.threads * min(32 << 20, (2 << 20) + 2048 * max(load.samples, load.width))
+  }
   /// A larger chunk of gradients gains nothing: its products are long enough.
   private static let largestChunk = 512 << 20
 
+  /// The plan of a layer that train is about to work on.
   /// - Parameters:
   ///   - resident: what the process holds already: the program, X and the test rows.
   ///   - agop: the route asked for.
@@ -52,24 +82,59 @@ public struct MemoryPlan: Sendable, Equatable {
   /// - Throws: `InputError` if the layer cannot run within the budget.
   public init(_ load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) throws(InputError)
   {
+    self.init(estimating: load, budget: budget, resident: resident, agop: agop, wantedRank: wantedRank)
+    if let refusal = refusal(load) { throw InputError(refusal) }
+  }
+
+  /// The same whether it fits or not: see `fits`.
+  public init(estimating load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) {
     self.budget = budget
     preconditionerRank = wantedRank
-    let base = resident + Self.slack
     historyLimit = Self.historyLimit(load, budget: budget)
-    let vectors = Self.vectorBytes(load) + historyLimit * 16 * load.rows * load.classes
-    let travelling = load.ranks > 1 ? 2 * load.rows * (load.width * load.scalarBytes + 8 * load.classes) : 0
-    let left = budget - base - vectors - travelling
+    let base = resident + Self.slack(load)
+    let travelling = Self.travellingBytes(load)
+    let vectors = Self.vectorBytes(load) + (load.isDense ? 0 : historyLimit * 16 * load.rows * load.classes)
+    let dense = load.isDense ? 8 * load.samples * (load.samples + load.classes) : 0
     // Where tiles are made again, fewer products are worth more than a few stored tiles.
     let all = load.tileBytes
-    while preconditionerRank > 0 && Self.preconditionerBytes(load, preconditionerRank) > max(left / 2, left - all) {
+    let left = budget - base
+    func solver(_ rank: Int) -> Int {
+      max(Self.preconditionerBytes(load, rank), Self.factorBytes(load, rank) + vectors) + dense
+    }
+    while preconditionerRank > 0 && solver(preconditionerRank) + travelling > max(left / 2, left - all) {
       preconditionerRank = preconditionerRank * 3 / 4
     }
-    let preconditioner = Self.preconditionerBytes(load, preconditionerRank)
-    tileBudget = max(0, min(all, left - preconditioner))
+    let solving = solver(preconditionerRank)
+    // Blocks of X travel while tiles are built, and again in every product that makes some anew.
+    tileBudget = left >= all + max(solving, travelling) ? all : max(0, min(all, left - solving - travelling))
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
-    let gradients = Self.gradientBytes(load)
+    let repeated = storedShare < 1 ? travelling : 0
+    let agopBytes = planAGOP(load, spare: left, travelling: travelling, agop)
+    keepsTiles = storedShare == 1 && route != .sketch && agopBytes + tileBudget <= left
+    let root = Self.rootBytes(load)
     let mapping = Self.mappingBytes(load)
-    let spare = budget - base - travelling
+    items = [
+      Item(name: "program and samples", bytes: base), Item(name: "travelling blocks", bytes: travelling),
+      Item(name: "vectors", bytes: vectors),
+      Item(name: "preconditioner", bytes: Self.preconditionerBytes(load, preconditionerRank)),
+      Item(name: "tiles", bytes: tileBudget), Item(name: "dense matrix", bytes: dense),
+      Item(name: "gradients", bytes: agopBytes), Item(name: "root", bytes: root),
+      Item(name: "features", bytes: mapping),
+    ]
+    stages = [
+      Item(name: "normalise", bytes: base + Self.normalisingBytes(load)),
+      Item(name: "kernel", bytes: base + tileBudget + max(travelling, 0)),
+      Item(name: "solve", bytes: base + tileBudget + solving + repeated),
+      Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0)),
+      Item(name: "root", bytes: base + root),
+      Item(name: "features", bytes: base + mapping),
+      Item(name: "files", bytes: base + load.rowBytes(load.rows, width: load.width) * (load.ranks > 1 ? 2 : 1)),
+    ]
+  }
+
+  /// Sets the route and what it may take; returns what it takes.
+  private mutating func planAGOP(_ load: Workload, spare: Int, travelling: Int, _ wanted: AGOPRoute) -> Int {
+    let gradients = Self.gradientBytes(load) + travelling
     gramBytes = max(0, spare)
     let cost = AGOPCost(
       samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes, ranks: load.ranks,
@@ -77,23 +142,26 @@ public struct MemoryPlan: Sendable, Equatable {
     let segment = Self.chunkRowBytes(load) * min(load.rows, load.tileRows)
     chunkBytes = min(
       Self.largestChunk, max(segment, min(spare - gradients, Self.chunkRowBytes(load) * load.rows)))
-    let agopBytes = cost.route(agop) == .gram ? cost.gramBytes : gradients + chunkBytes
-    items = [
-      Item(name: "program and samples", bytes: base), Item(name: "travelling blocks", bytes: travelling),
-      Item(name: "vectors", bytes: vectors), Item(name: "preconditioner", bytes: preconditioner),
-      Item(name: "tiles", bytes: tileBudget), Item(name: "gradients", bytes: agopBytes),
-      Item(name: "features", bytes: mapping),
-    ]
-    let fit = base + travelling + vectors + preconditioner + tileBudget
-    peak = max(fit, base + travelling + agopBytes, base + travelling + gradients, base + mapping)
-    guard peak <= budget else {
-      throw InputError(
-        "--memory \(Format.bytes(budget)) is too little: this layer needs \(Format.bytes(peak)) a rank"
-          + " even with every tile made again (more ranks need less each)")
-    }
+    route = cost.route(wanted)
+    return route == .gram ? cost.gramBytes : gradients + chunkBytes
   }
 
-  /// Iterates, directions, sums of a product, messages and the residuals that are remembered.
+  /// Why the layer cannot run, and what would help; nil: it can.
+  func refusal(_ load: Workload) -> String? {
+    guard !fits else { return nil }
+    let need = "--memory \(Format.bytes(budget)) is too little: this layer needs \(Format.bytes(peak)) a rank"
+    guard load.isDense else { return need + " even with every tile made again (more ranks need less each)" }
+    return need
+      + ", \(Format.bytes(8 * load.samples * load.samples)) of it the kernel matrix that --solver cholesky factors"
+      + " whole (--solver cg needs no such matrix)"
+  }
+
+  /// Blocks of X on their way round the ring: one worked on and one arriving, of two ranks the one that arrives.
+  private static func travellingBytes(_ load: Workload) -> Int {
+    min(2, load.ranks - 1) * load.rowBytes(load.rows, width: load.width)
+  }
+
+  /// Iterates, directions, sums of a product, messages.
   private static func vectorBytes(_ load: Workload) -> Int {
     let block = load.rows * load.classes
     let product = 2 * load.threads * block * 8 + block * load.scalarBytes
@@ -108,20 +176,23 @@ public struct MemoryPlan: Sendable, Equatable {
     return max(4, min(50, min(budget, max(load.tileBytes, 1 << 28)) / 20 / step))
   }
 
-  /// F in double beside U in T, a block of columns, and the small matrices.
+  /// While the preconditioner is made: F in double beside U in T, a block of columns, and the small matrices.
   static func preconditionerBytes(_ load: Workload, _ rank: Int) -> Int {
     guard rank > 0 else { return 0 }
     let tall = load.rows * rank * (8 + load.scalarBytes) + load.rows * min(128, rank) * 8
     return tall + 5 * rank * rank * 8 + rank * load.width * load.scalarBytes
   }
 
-  /// The AGOP, its part in T, and each thread's scaled rows; later, in the same memory, the root's workspace.
+  /// Of that what the iterations hold: U, in double where it has to be.
+  private static func factorBytes(_ load: Workload, _ rank: Int) -> Int { load.rows * rank * 8 }
+
+  /// Of the routes that keep gradients: the AGOP, its part in T, and each thread's scaled rows.
   private static func gradientBytes(_ load: Workload) -> Int {
     let square = load.width * load.width
     let run = max(load.tileRows, min(AGOPCost.runRows, load.rows))
     let scratch = load.threads * (run * load.width + load.tileRows * load.tileRows) * load.scalarBytes
     let coefficients = (load.samples + 2 * load.rows) * load.classes * load.scalarBytes
-    return max(square * (8 + load.scalarBytes) + scratch + coefficients, 7 * square * 8)
+    return square * (8 + load.scalarBytes) + scratch + coefficients
   }
 
   /// Bytes of one row's gradients: every class's, the class sums of its weights, and its weights against a run of segments.
@@ -130,12 +201,18 @@ public struct MemoryPlan: Sendable, Equatable {
       + max(load.tileRows, min(AGOPCost.runRows, load.rows)) * load.scalarBytes
   }
 
-  /// The next X beside this one, the same of the test rows, R and W in both precisions.
+  /// The AGOP, its eigenvectors, and LAPACK's workspace of two more such matrices (dsyevd).
+  private static func rootBytes(_ load: Workload) -> Int { load.width * load.width * (32 + load.scalarBytes) }
+
+  /// The rows beside themselves divided by their norms; then the test rows, a third time as they are grouped anew.
+  private static func normalisingBytes(_ load: Workload) -> Int {
+    max(load.rowBytes(load.rows, width: load.width), 2 * load.rowBytes(load.testRows, width: load.width))
+  }
+
+  /// The AGOP, R and W in both precisions, and the next X beside this one.
   private static func mappingBytes(_ load: Workload) -> Int {
-    let rows = (load.rows + 2 * load.testRows) * (load.outputWidth * load.scalarBytes + 8 * load.classes)
-    let matrices = (load.width + load.outputWidth) * load.width * (8 + load.scalarBytes)
-    let unit = (load.rows + 2 * load.testRows) * load.width * load.scalarBytes
-    return rows + matrices + unit + 2 * load.width * load.width * 8
+    let matrices = (load.width + load.outputWidth) * load.width * (8 + load.scalarBytes) + load.width * load.width * 8
+    return matrices + load.rowBytes(load.rows + load.testRows, width: load.outputWidth)
   }
 
   /// One line for the user.

@@ -38,6 +38,7 @@ public struct RunDirectory: Sendable, Equatable {
   public var layers: String { path + "/layers" }
   public var data: String { path + "/data.safetensors" }
   public var model: String { path + "/model.safetensors" }
+  public var report: String { path + "/report.html" }
 
   /// In the metadata of data.safetensors: the classes' names as a JSON array, where the data set names them.
   static let classNamesKey = "classNames"
@@ -106,9 +107,31 @@ public struct RunDirectory: Sendable, Equatable {
   /// A layer's line, with its end.
   package static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
 
+  /// *Local.* The path of a file of this run, to be read. Throws `InputError` if it is no regular file, or a link leads out of the
+  /// directory: somebody else may have made it, to have other files read or a pipe waited for (realpath, stat).
+  package func own(_ file: String) throws(InputError) -> String {
+    guard let root = realpath(path, nil) else {
+      throw InputError("cannot read \(path): \(FileError.reason(errno))")
+    }
+    defer { free(root) }
+    guard let real = realpath(file, nil) else {
+      throw InputError("cannot read \(file): \(FileError.reason(errno))")
+    }
+    defer { free(real) }
+    let length = strlen(root)
+    guard strncmp(root, real, length) == 0, real[length] == CChar(UInt8(ascii: "/")) || length == 1 else {
+      throw InputError("\(file) is a link to a file outside of the run directory")
+    }
+    var status = stat()
+    guard stat(real, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw InputError("\(file) is not a regular file")
+    }
+    return file
+  }
+
   /// Throws `InputError` if there is no config.json or it is malformed.
   public func readConfiguration() throws(InputError) -> RunConfiguration {
-    let bytes = try File.contents(configuration, limit: 1 << 20)
+    let bytes = try File.contents(own(configuration), limit: 1 << 20)
     return try RunConfiguration(json: try Self.parse(bytes, configuration), source: configuration)
   }
 
@@ -116,15 +139,26 @@ public struct RunDirectory: Sendable, Equatable {
   ///
   /// Throws `InputError` if there is no such file or a whole line is malformed.
   public func readMetrics() throws(InputError) -> [LayerMetrics] {
-    let bytes = try File.contents(metrics, limit: 1 << 28)
+    let (lines, fault) = try readMetricsUpToFault()
+    if let fault { throw fault }
+    return lines
+  }
+
+  /// The lines before the first malformed one, and what is wrong with it. Throws `InputError` if there is no such file.
+  public func readMetricsUpToFault() throws(InputError) -> (lines: [LayerMetrics], fault: InputError?) {
+    let bytes = try File.contents(own(metrics), limit: 1 << 28)
     var lines: [LayerMetrics] = []
     let newline = UInt8(ascii: "\n")
     let whole = bytes[...(bytes.lastIndex(of: newline) ?? -1)]
     for (index, line) in whole.split(separator: newline).enumerated() {
       let source = "\(metrics), line \(index + 1)"
-      lines.append(try LayerMetrics(json: try Self.parse(line, source), source: source))
+      do throws(InputError) {
+        lines.append(try LayerMetrics(json: try Self.parse(line, source), source: source))
+      } catch {
+        return (lines, error)
+      }
     }
-    return lines
+    return (lines, nil)
   }
 
   private static func parse(_ text: some Sequence<UInt8>, _ source: String) throws(InputError)
@@ -158,7 +192,7 @@ extension RunDirectory {
   }
 
   /// `path`, or the nearest directory above it that exists.
-  private static func nearestExisting(_ path: String) -> String {
+  static func nearestExisting(_ path: String) -> String {
     var path = path[...]
     while access(String(path), F_OK) != 0 {
       guard let slash = path.lastIndex(of: "/") else { return "." }

@@ -70,21 +70,26 @@ extension KernelOperator {
   func columns(at pivots: PivotRows<T>) throws -> (columns: Matrix<Double>, largest: Double) {
     let result = Matrix<Double>(uninitialisedRows: rows.rowCount, columns: pivots.count)
     let largest = Matrix<Double>(rows: team.count, columns: 1)
-    let (rows, builder, tileRows) = (self.rows, self.builder, layout.tileRows)
+    let (rows, builder) = (self.rows, self.builder)
     team.forEach(0..<rows.segments.count) { index, lane in
       let segment = rows.segments[index]
-      let tile = Matrix<T>(uninitialisedRows: segment.rows.count, columns: tileRows)
+      // One product for the pivots of all classes: cut by class it would be too thin for BLAS.
+      let products = Matrix<T>(uninitialisedRows: segment.rows.count, columns: pivots.count)
+      multiply(rows.deviations.rows(segment.rows), pivots.rows.deviations, transposeB: true, into: products.view)
       for columns in pivots.rows.segments {
-        let view = tile.reshaped(rows: segment.rows.count, columns: columns.rows.count)
-        builder.build(.kernelDeviation, rows, segment, pivots.rows, columns, into: view, lane: lane)
+        let deviations = products.view.columns(columns.rows)
+        builder.finish(
+          .kernelDeviation, rows, segment, pivots.rows, columns, products: deviations, lane: lane)
         let constant = builder.constant(segment.centre, columns.centre)
-        for i in 0..<view.rows {
+        for i in 0..<deviations.rows {
           let target = result.row(segment.rows.lowerBound + i)
+          let values = deviations.row(i)
+          var most: T = 0
           for (j, c) in columns.rows.enumerated() {
-            let deviation = Double(view[i, j])
-            largest[lane, 0] = max(largest[lane, 0], abs(deviation))
-            target[c] = constant + deviation
+            most = max(most, abs(values[j]))
+            target[c] = constant + Double(values[j])
           }
+          largest[lane, 0] = max(largest[lane, 0], Double(most))
         }
       }
     }

@@ -28,8 +28,23 @@ package struct RidgeSolver {
     self.preconditionerRank = preconditionerRank
   }
 
-  /// Columns that pay, if the user asks for no number: a tenth of the samples, at most 1,000.
-  static func defaultRank(samples: Int) -> Int { max(min(samples, 50), min(samples / 10, 1000)) }
+  /// Columns that pay, if the user asks for no number. A tenth of the samples, at most 1,000, keeps mapped layers below 35
+  /// iterations. The data itself needs fewer iterations and its columns are wide: there the cost decides.
+  static func defaultRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
+    let most = max(min(samples, 50), min(samples / 10, 1000))
+    guard layer == 1 else { return most }
+    return stride(from: 50, to: most, by: 10).min {
+      inputCost(rank: $0, samples, width, classes) < inputCost(rank: $1, samples, width, classes)
+    } ?? most
+  }
+
+  /// Operations of set-up and iterations over N, at layer 1. Measured on CIFAR-10, N = 8,000 and 16,000, ranks 200 to 1,000: 8 (N / r)^0.42
+  /// iterations within 6 %, each as long as 2.5 N^2 K operations of sgemm; r columns as long as 2 N d r + 9 N r^2.
+  private static func inputCost(rank: Int, _ samples: Int, _ width: Int, _ classes: Int) -> Double {
+    let (n, r) = (Double(samples), Double(rank))
+    let iterations = 8 * pow(n / r, 0.42)
+    return r * (2 * Double(width) + 9 * r) + iterations * 2.5 * n * Double(classes)
+  }
 
   /// *Collective.*
   package func makePreconditioner<T: Real>(

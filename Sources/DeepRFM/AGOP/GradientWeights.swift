@@ -1,0 +1,33 @@
+import LinearAlgebra
+import MPI
+
+/// Makes H: the gradient's weights between own segments and those of the blocks that come by.
+///
+/// Where the kernel's tiles are still in memory, H comes from them, an elementwise loop instead of 2 d operations an entry. Of
+/// a pair of ranks one holds the tile; the other makes its own.
+struct GradientWeights<T: Real>: @unchecked Sendable {  // Reads only.
+  let builder: TileBuilder<T>
+  let rows: CentredRows<T>
+  /// nil: every weight is made from the rows.
+  private let kernel: KernelOperator<T>?
+
+  init(builder: TileBuilder<T>, rows: CentredRows<T>, kernel: KernelOperator<T>?) {
+    self.builder = builder
+    self.rows = rows
+    self.kernel = builder.kernel.keepsDigits ? kernel : nil
+  }
+
+  /// Whether the rows' inner products are wanted in `out` before `fill`: one product for many segments.
+  var needsProducts: Bool { kernel == nil }
+
+  /// *Local.* H of own segment `row` and segment `column` of a rank's block.
+  func fill(
+    _ out: MatrixView<T>, _ row: Segment, _ block: CentredRows<T>, of owner: Int, _ column: Segment, lane: Int
+  ) {
+    guard let kernel else {
+      return builder.finish(.gradientWeight, rows, row, block, column, products: out, lane: lane)
+    }
+    if kernel.fillWeights(row, block, of: owner, column, into: out, lane: lane) { return }
+    builder.build(.gradientWeight, rows, row, block, column, into: out, lane: lane)
+  }
+}

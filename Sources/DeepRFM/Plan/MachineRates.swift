@@ -1,0 +1,58 @@
+/// Seconds that one rank takes for a unit of each kind of work, while the other ranks of its node work too: what a plan
+/// multiplies with the amounts of `LayerWork`.
+package struct MachineRates: Sendable, Equatable {
+  /// An operation of a large product in the run's precision, and in double.
+  package var product = 0.0
+  package var doubleProduct = 0.0
+  /// dsyevd of order n: this times n^3.
+  package var eigen = 0.0
+  /// A stored element of a kernel tile, multiplied in both directions with all classes' vectors; the same in double precision.
+  package var tileElement = 0.0
+  package var exactTileElement = 0.0
+  /// An element of the preconditioner's U, read once.
+  package var factorElement = 0.0
+  /// A byte of the solver's vectors.
+  package var vectorByte = 0.0
+  /// Of layers of a given input width.
+  package var widths: [Int: WidthRates] = [:]
+
+  package init() {}
+}
+
+/// What depends on a layer's input width d.
+package struct WidthRates: Sendable, Equatable {
+  /// A pair of rows: its kernel value in a tile.
+  package var tilePair = 0.0
+  /// The same against a test row, multiplied with all classes' coefficients.
+  package var predictorPair = 0.0
+  /// A row of F and a column: the columns' kernel values, and what is done to single elements.
+  package var pivotPair = 0.0
+  /// A pair of rows on the class route, or the sketch: its weight and its part in every gradient.
+  package var gradientPair = 0.0
+  /// A pair of rows on the Gram route beyond its product of depth N.
+  package var gramPair = 0.0
+  /// What every rank computes of a block's rows as it arrives, a row.
+  package var arrivingRow = 0.0
+  /// A row divided by its norm and centred; a test row found its nearest mean beside that.
+  package var normalisedRow = 0.0
+  package var regroupedRow = 0.0
+  /// A row through projection and features, and what that takes whatever the rows.
+  package var mappedRow = 0.0
+  package var mapping = 0.0
+
+  package init() {}
+}
+
+/// What lies between the ranks.
+package struct Network: Sendable, Equatable {
+  /// Seconds of a short message one way, and bytes a second: between nodes and inside one.
+  package var latency = 30e-6
+  package var bandwidth = 1.25e9
+  package var localLatency = 1e-6
+  package var localBandwidth = 3e9
+
+  /// Ten-gigabit Ethernet: what a plan assumes where nothing is said or measured.
+  package static let ethernet = Network()
+
+  package init() {}
+}

@@ -1,0 +1,121 @@
+import Glibc
+
+/// What stays the same as ranks are added.
+public enum ScalingKind: String, Sendable, CaseIterable {
+  /// The problem.
+  case strong
+  /// N^2 / P: the pairs of rows of each rank.
+  case weak
+}
+
+/// How a layer's time goes on when ranks are added, from one run that was measured.
+///
+/// The plan's amounts and rates give each phase's seconds at any number of ranks; what a phase really took in the measured run,
+/// over what they give for that run, is its factor at all others.
+package struct ScalingModel {
+  /// A number of ranks, and a layer's seconds there.
+  package struct Point: Sendable, Equatable {
+    package let ranks: Int
+    package let nodes: Int
+    package let samples: Int
+    package let seconds: LayerMetrics.Seconds
+    /// Beside the fewest ranks: the same seconds, divided by the ranks (strong) or equal (weak), are 1.
+    package let efficiency: Double
+  }
+
+  /// The phase that first no longer gains, and where.
+  package struct Limit: Sendable, Equatable {
+    package let phase: Phase
+    package let ranks: Int
+  }
+
+  package let kind: ScalingKind
+  /// The measured run, and which of its layers.
+  package let base: RunPlan
+  package let layer: Int
+  package let measured: LayerMetrics
+  package let ranksPerNode: Int
+  /// Rates with as many ranks beside each other as in the measured run, and on a full node.
+  package let alone, full: MachineRates
+  package let network: Network
+
+  package init(
+    _ kind: ScalingKind, base: RunPlan, layer: Int, measured: LayerMetrics, ranksPerNode: Int, alone: MachineRates,
+    full: MachineRates, network: Network
+  ) {
+    (self.kind, self.base, self.layer, self.measured) = (kind, base, layer, measured)
+    (self.ranksPerNode, self.alone, self.full, self.network) = (ranksPerNode, alone, full, network)
+  }
+
+  /// 1, 2, 4, ... times the measured run's ranks, up to `most`.
+  package func points(upTo most: Int) -> [Point] {
+    var points: [Point] = []
+    var ranks = base.ranks
+    while ranks <= most {
+      let seconds = self.seconds(ranks)
+      let gain = (points.first?.seconds.total ?? seconds.total) / seconds.total
+      let more = Double(ranks) / Double(base.ranks)
+      points.append(
+        Point(
+          ranks: ranks, nodes: nodes(ranks), samples: samples(ranks), seconds: seconds,
+          efficiency: kind == .strong ? gain / more : gain))
+      ranks *= 2
+    }
+    return points
+  }
+
+  /// The first phase that takes a tenth of a layer or more and gains less than a quarter from twice the ranks (weak: takes a quarter
+  /// longer); nil: none does.
+  package func limit(_ points: [Point]) -> Limit? {
+    for (few, many) in zip(points, points.dropFirst()) {
+      let (before, after) = (few.seconds.values, many.seconds.values)
+      let stopped = Phase.allCases.filter { phase in
+        let (a, b) = (before[phase.rawValue], after[phase.rawValue])
+        guard b > 0.1 * many.seconds.total else { return false }
+        return kind == .strong ? a / b < 1.25 : b / a > 1.25
+      }
+      if let worst = stopped.max(by: { after[$0.rawValue] < after[$1.rawValue] }) {
+        return Limit(phase: worst, ranks: many.ranks)
+      }
+    }
+    return nil
+  }
+
+  private func nodes(_ ranks: Int) -> Int { (ranks + ranksPerNode - 1) / ranksPerNode }
+
+  private func samples(_ ranks: Int) -> Int {
+    guard kind == .weak else { return base.shape.samples }
+    return Int((Double(base.shape.samples) * (Double(ranks) / Double(base.ranks)).squareRoot()).rounded())
+  }
+
+  /// The layer's seconds by phase on so many ranks.
+  package func seconds(_ ranks: Int) -> LayerMetrics.Seconds {
+    let (predicted, atBase) = (bare(ranks).values, bare(base.ranks).values)
+    let found = measured.seconds.values
+    var values = zip(zip(predicted, atBase), found).map { pair, found in
+      // A phase that the measured run did not have, messages on one rank, has no factor.
+      pair.1 > 0 && found > 0 ? pair.0 * found / pair.1 : pair.0
+    }
+    let messages = Phase.communication.rawValue
+    if base.ranks == 1 { values[messages] = predicted[messages] }
+    // What no phase counts (random numbers, files) stays.
+    let rest = max(0, measured.seconds.total - found.dropLast().reduce(0, +))
+    values[values.count - 1] = values.dropLast().reduce(0, +) + rest
+    return LayerMetrics.Seconds(values: values)
+  }
+
+  /// The plan's own seconds. The more ranks share a node, the nearer to a full one's rates.
+  private func bare(_ ranks: Int) -> LayerMetrics.Seconds {
+    var shape = base.shape
+    shape.samples = samples(ranks)
+    let run = RunPlan(
+      base.options, shape, ranks: ranks, nodes: nodes(ranks), threads: base.threads, budget: base.budget,
+      program: base.program, iterations: measured.solver.iterations)
+    let work = run.layers[layer - 1]
+    let (few, many) = (work.seconds(alone, network).values, work.seconds(full, network).values)
+    let beside = Double(min(ranks, ranksPerNode))
+    let first = Double(min(base.ranks, ranksPerNode))
+    let share = Double(ranksPerNode) > first ? (beside - first) / (Double(ranksPerNode) - first) : 0
+    return LayerMetrics.Seconds(values: zip(few, many).map { $0 + share * ($1 - $0) })
+  }
+}

@@ -1,0 +1,56 @@
+import DeepRFM
+
+/// Every figure of a run's layers: what the charts show, for those who read or copy it.
+enum LayerTables {
+  static func markup(_ run: RunRecord) -> Markup {
+    let layers = run.layers
+    return [collapse(layers), solver(layers), time(layers)].map(\.markup).joined()
+  }
+
+  private static func collapse(_ layers: [LayerRecord]) -> Table {
+    Table(
+      id: "table-collapse", caption: "Collapse and accuracy",
+      columns: [
+        "layer", "width", "NC1 input", "NC1 projected", "NC1 mapped", "NC2 input", "NC2 projected", "NC2 mapped",
+        "train",
+        "test", "MSE train", "MSE test",
+      ].map { .init(title: $0) },
+      rows: layers.map { layer in
+        let m = layer.metrics
+        let stages = [m.nc1, m.nc2].flatMap { [$0.input, $0.projected, $0.mapped] }
+        return ["\(m.layer)", "\(m.inputWidth)"] + stages.map { "\(Figure.scientific($0))" } + [
+          "\(Figure.percent(m.accuracy.train))", "\(Figure.percent(m.accuracy.test ?? .nan))",
+          "\(Figure.scientific(m.meanSquaredError.train))", "\(Figure.scientific(m.meanSquaredError.test ?? .nan))",
+        ]
+      })
+  }
+
+  private static func solver(_ layers: [LayerRecord]) -> Table {
+    Table(
+      id: "table-solver", caption: "Solver and AGOP",
+      columns: [
+        "layer", "method", "iterations", "residual", "converged", "preconditioner rank", "AGOP route", "AGOP error",
+        "effective rank", "peak memory",
+      ].map { .init(title: $0) },
+      rows: layers.map { layer in
+        let m = layer.metrics
+        return [
+          "\(m.layer)", "\(m.solver.method.rawValue)", "\(m.solver.iterations)",
+          "\(Figure.scientific(m.solver.residual))",
+          "\(m.solver.converged ? "yes" : "no")", "\(m.solver.preconditionerRank)",
+          "\(m.agop.route?.rawValue ?? Figure.none)", "\(Figure.scientific(m.agop.error ?? .nan, digits: 1))",
+          "\(Figure.fixed(layer.effectiveRank, digits: 2))", "\(Figure.bytes(m.peakMemoryBytes))",
+        ]
+      })
+  }
+
+  private static func time(_ layers: [LayerRecord]) -> Table {
+    Table(
+      id: "table-time", caption: "Seconds by phase",
+      columns: (["layer"] + Phases.names + ["total"]).map { .init(title: $0) },
+      rows: layers.map { layer in
+        ["\(layer.metrics.layer)"]
+          + layer.metrics.seconds.values.map { "\(Figure.fixed($0, digits: 3))" }
+      })
+  }
+}

@@ -1,0 +1,78 @@
+import DeepRFM
+import Glibc
+
+/// The one place where the report touches files of a run.
+extension RunRecord {
+  /// *Local.* Reads a run, finished or not. What is damaged is left out and told in `notes`.
+  ///
+  /// Throws `InputError` if nothing can be shown: no run, or one that has not finished a layer.
+  public init(reading path: String) throws(InputError) {
+    let directory = RunDirectory(path)
+    let configuration = try directory.readConfiguration()
+    let unfinished = InputError("the run in \(path) has not finished a layer yet: there is nothing to report")
+    guard access(directory.metrics, F_OK) == 0 else { throw unfinished }
+    let (lines, fault) = try directory.readMetricsUpToFault()
+    var notes = fault.map { ["\($0.description); what follows it is left out."] } ?? []
+    var byLayer: [Int: LayerMetrics] = [:]
+    for metrics in lines where metrics.layer >= 1 { byLayer[metrics.layer] = metrics }
+    guard !byLayer.isEmpty else {
+      throw fault ?? unfinished
+    }
+    let reader = PictureReader(directory)
+    let layers = byLayer.values.sorted { $0.layer < $1.layer }.map { reader.layer($0) }
+    if let first = reader.faults.first {
+      notes.append("No pictures of \(Self.count(reader.faults.count, "layer")): \(first)")
+    }
+    let last = layers[layers.count - 1].metrics.layer
+    if last < configuration.options.layers {
+      notes.append("The run is not finished: \(last) of \(configuration.options.layers) layers so far.")
+    }
+    if layers.count < last { notes.append("Lines of \(Self.count(last - layers.count, "layer")) are missing.") }
+    self.init(name: path, configuration: configuration, layers: layers, notes: notes)
+  }
+
+  static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+}
+
+/// Reads the spectra and Gram matrices, and collects what it could not read.
+private final class PictureReader {
+  private let directory: RunDirectory
+  /// Class-sorted; empty if the file cannot be read.
+  private let labels: [Int]
+  private(set) var faults: [String] = []
+  /// Larger ones are not of this program's making, and would not be small pictures.
+  private static let largest = 256
+
+  init(_ directory: RunDirectory) {
+    self.directory = directory
+    labels = (try? SafetensorsFile(directory.own(directory.data)).read("labels")) ?? []
+  }
+
+  func layer(_ metrics: LayerMetrics) -> LayerRecord {
+    do {
+      let file = try SafetensorsFile(directory.own(directory.layer(metrics.layer)))
+      let names = Set(file.tensors.map(\.name))
+      let spectrum: [Double] = names.contains("spectrum") ? try file.read("spectrum") : []
+      return LayerRecord(
+        metrics: metrics, spectrum: spectrum, gram: names.contains("gramInput") ? try gram(file) : nil)
+    } catch {
+      faults.append("\(error)")
+      return LayerRecord(metrics: metrics)
+    }
+  }
+
+  private func gram(_ file: SafetensorsFile) throws -> GramRecord {
+    let size = try file.tensor("shown").rows
+    let input = try file.tensor("gramInput").shape
+    let projected = try file.tensor("gramProjected").shape
+    guard 1...Self.largest ~= size, input == [size, size], projected == input else {
+      throw InputError(
+        "\(file.path): gramInput has the shape \(input) and gramProjected \(projected) for \(size) samples")
+    }
+    let shown: [Int] = try file.read("shown")
+    let known = shown.allSatisfy(labels.indices.contains)
+    return GramRecord(
+      size: size, input: try file.read("gramInput"), projected: try file.read("gramProjected"),
+      labels: known ? shown.map { labels[$0] } : [])
+  }
+}

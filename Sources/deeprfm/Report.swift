@@ -1,0 +1,56 @@
+import DeepRFM
+import MPI
+import Report
+
+/// `deeprfm report`
+struct ReportRuns: Subcommand {
+  static let name = "report"
+  static let summary = "curves and pictures of a run, or of several side by side"
+  static let usage = "DIR [DIR ...] [--output FILE.html] [--picture FILE.svg]"
+  static var optionHelp: String { ReportOptions.table.help(defaults: ReportOptions()) + "\n\n" + about }
+
+  private static let about = """
+    One run: DIR/report.html is written again. Several: report.html in the current directory; runs that differ only in the seed
+    are taken together, with mean and spread. The page needs no network and no script.
+    """
+
+  let options: ReportOptions
+
+  init(arguments: [String]) throws {
+    options = try ReportOptions.parse(arguments)
+  }
+
+  func run(_ world: Communicator) throws -> ExitStatus {
+    try world.together { if world.rank == 0 { try write() } }
+    return .done
+  }
+
+  /// *Local.* Reads the runs and writes what was asked for.
+  private func write() throws {
+    let runs = try options.directories.map { path throws(InputError) in try RunRecord(reading: path) }
+    if let path = options.picture {
+      guard let picture = Picture.svg(of: runs[0]) else {
+        throw InputError("the run in \(runs[0].name) has no pictures, which --picture is made of")
+      }
+      try TextFile.replace(path, with: picture)
+      standardOutput("picture: \(path)\n")
+    }
+    try TextFile.replace(options.page, with: Page.html(of: runs))
+    for run in runs { for note in run.notes { standardOutput("\(run.name): \(note)\n") } }
+    standardOutput("\(Page.finding(of: runs))\nreport: \(options.page)\n")
+  }
+}
+
+/// The report that ends a run.
+enum FinalReport {
+  /// *Local: rank 0 alone.* Writes report.html into the run's directory. The run is whole without it: what goes wrong is said,
+  /// and no error.
+  static func write(_ path: String) {
+    do {
+      let run = try RunRecord(reading: path)
+      try TextFile.replace(RunDirectory(path).report, with: Page.html(of: [run]))
+    } catch {
+      standardError("deeprfm: the run is complete, but its report could not be written: \(error)\n")
+    }
+  }
+}

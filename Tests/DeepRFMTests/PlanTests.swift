@@ -1,0 +1,224 @@
+import DeepRFM
+import Testing
+
+@Suite struct PlanTests {
+  private func options(_ line: String) throws -> PlanOptions {
+    try PlanOptions.parse(line.split(separator: " ").map(String.init))
+  }
+
+  private func run(
+    _ line: String, ranks: Int = 1, nodes: Int = 1, threads: Int = 2, memory: Int = 16 << 30
+  ) throws -> RunPlan {
+    let options = try options(line).train
+    return RunPlan(
+      options, try ProblemShape(of: options), ranks: ranks, nodes: nodes, threads: threads,
+      budget: options.memory ?? memory, program: 40 << 20)
+  }
+
+  /// One second an operation everywhere: seconds are then counts.
+  private func unitRates(_ run: RunPlan) -> MachineRates {
+    var rates = MachineRates()
+    (rates.product, rates.doubleProduct, rates.eigen) = (1, 1, 1)
+    (rates.tileElement, rates.exactTileElement, rates.factorElement, rates.vectorByte) = (1, 1, 1, 1)
+    var width = WidthRates()
+    (width.tilePair, width.predictorPair, width.pivotPair, width.gradientPair, width.gramPair) = (1, 1, 1, 1, 1)
+    (width.normalisedRow, width.regroupedRow, width.mappedRow) = (1, 1, 1)
+    for layer in run.layers { rates.widths[layer.load.width] = width }
+    return rates
+  }
+
+  private var fast: Network {
+    var network = Network()
+    (network.latency, network.localLatency, network.bandwidth, network.localBandwidth) = (0, 0, .infinity, .infinity)
+    return network
+  }
+
+  // MARK: Options and sizes
+
+  @Test func trainsOptionsAndItsOwn() throws {
+    let options = try options(
+      "--dataset mnist --samples 4000 --ranks 8 --nodes 2 --latency 2.5 --bandwidth 12 --iterations 9 --json --width 64 "
+        + "--memory 2GiB --resume")
+    #expect(options.train.samples == 4000 && options.train.width == 64 && options.train.memory == 2 << 30)
+    #expect(options.ranks == 8 && options.nodes == 2 && options.latency == 2.5 && options.bandwidth == 12)
+    #expect(options.iterations == 9 && options.json)
+    #expect(throws: InputError.self) { try self.options("--dataset npy") }
+    #expect(throws: InputError.self) { try self.options("--rank 8") }
+    #expect(throws: InputError.self) { try self.options("--ranks 3 --nodes 2").validate(ranks: 1) }
+    #expect(throws: InputError.self) { try self.options("--ranks 2 --solver cholesky").validate(ranks: 1) }
+  }
+
+  @Test func sizesWithoutFiles() throws {
+    let cases: [(String, ProblemShape)] = [
+      ("mnist", ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, classes: 10)),
+      (
+        "cifar10 --samples 8000 --test-samples 0", ProblemShape(samples: 8000, testSamples: 0, width: 3072, classes: 10)
+      ),
+      ("svhn", ProblemShape(samples: 73_257, testSamples: 26_032, width: 3072, classes: 10)),
+      ("digits --samples 1500", ProblemShape(samples: 1500, testSamples: 297, width: 64, classes: 10)),
+      ("synthetic --samples 70", ProblemShape(samples: 70, testSamples: 500, width: 32, classes: 4)),
+    ]
+    for (line, shape) in cases { #expect(try ProblemShape(of: options("--dataset " + line).train) == shape) }
+    #expect(throws: InputError.self) { try ProblemShape(of: options("--dataset mnist --samples 60001").train) }
+  }
+
+  // MARK: Memory
+
+  @Test func stagesMakeThePeak() throws {
+    for (line, ranks) in [("--dataset mnist --samples 4000", 1), ("--dataset cifar10 --samples 16000", 2)] {
+      let run = try run(line, ranks: ranks)
+      #expect(run.fits && run.refusal == nil && run.remedies.isEmpty)
+      let plan = run.largest.plan
+      #expect(plan.peak == plan.stages.map(\.bytes).max())
+      // Nothing that is held at once is counted twice, and all of it lies on top of the program and the samples.
+      #expect(plan.stages.allSatisfy { $0.bytes >= plan.items[0].bytes })
+      #expect(plan.storedShare == 1 && plan.peak < plan.items.reduce(0) { $0 + $1.bytes })
+    }
+  }
+
+  @Test func lessMemoryTakesLess() throws {
+    var last = Int.max
+    for memory in [1 << 31, 1 << 30, 900 << 20, 800 << 20] {
+      let run = try run("--dataset cifar10 --samples 16000 --memory \(memory)")
+      #expect(run.fits && run.peak <= memory && run.peak <= last)
+      last = run.peak
+    }
+    #expect(try run("--dataset cifar10 --samples 16000 --memory 800MiB").largest.plan.storedShare < 1)
+  }
+
+  @Test func whatDoesNotFitIsRefusedWithARemedyThatWorks() throws {
+    let tight = try run("--dataset mnist --memory 300MiB")
+    let refusal = try #require(tight.refusal)
+    #expect(refusal.contains("300 MiB") && refusal.contains("layer"))
+    let ranks = try #require(tight.remedies.first { $0.hasPrefix("--ranks ") })
+    let enough = try #require(Int(ranks.split(whereSeparator: { $0 == " " || $0 == "," })[1]))
+    #expect(tight.with(ranks: enough).fits && !tight.with(ranks: enough / 2).fits)
+    let memory = try #require(tight.remedies.first { $0.hasPrefix("--memory ") })
+    #expect(try run("--dataset mnist \(memory)").fits)
+  }
+
+  @Test func theDenseSolverHoldsAllOfK() throws {
+    let dense = try run("--dataset cifar10 --memory 1GiB --solver cholesky")
+    let refusal = try #require(dense.refusal)
+    #expect(refusal.contains("18.63 GiB") && refusal.contains("--solver cholesky"))
+    #expect(try run("--dataset cifar10 --samples 2000 --solver cholesky").fits)
+  }
+
+  /// train itself refuses what the plan does.
+  @Test func trainRefusesTheSame() throws {
+    let dense = try run("--dataset cifar10 --memory 1GiB --solver cholesky").layers[0].load
+    let error = #expect(throws: InputError.self) {
+      try MemoryPlan(dense, budget: 1 << 30, resident: 1 << 28, wantedRank: 0)
+    }
+    #expect(error?.description.contains("--solver cg") == true)
+  }
+
+  // MARK: Seconds
+
+  @Test func workIsShared() throws {
+    let line = "--dataset cifar10 --samples 16000 --layers 3"
+    let (one, two) = (try run(line), try run(line, ranks: 2))
+    let (single, double) = (one.seconds(unitRates(one), fast), two.seconds(unitRates(two), fast))
+    for (a, b) in zip(single, double) {
+      // Half the pairs, and of the diagonal's tiles, which are made whole, as many.
+      #expect(abs(b.kernel / a.kernel - 0.5) < 0.02 && abs(b.metrics / a.metrics - 0.5) < 0.1)
+      #expect(b.root == a.root && a.communication == 0 && b.communication == 0)
+      #expect(abs(a.total - a.values.dropLast().reduce(0, +)) <= 1e-9 * a.total)
+    }
+    // The AGOP, the solve and the rest count the same operations however they are shared.
+    for (a, b) in zip(one.layers, two.layers) where a.plan.route == b.plan.route {
+      #expect(a.operations.solve == b.operations.solve && a.operations.features == b.operations.features)
+    }
+  }
+
+  @Test func aSlowNetworkIsWaitedFor() throws {
+    let run = try run("--dataset cifar10 --samples 16000 --layers 2", ranks: 8, nodes: 8)
+    var rates = unitRates(run)
+    (rates.product, rates.doubleProduct) = (1e-12, 1e-12)
+    var (quick, slow) = (Network(), Network())
+    (quick.latency, quick.bandwidth) = (1e-6, 1e10)
+    (slow.latency, slow.bandwidth) = (1e-3, 1e7)
+    #expect(run.seconds(rates, quick)[0].communication < run.seconds(rates, slow)[0].communication / 100)
+  }
+
+  @Test func iterationsFallWithDepthWhereDataCollapses() throws {
+    let mnist = try run("--dataset mnist --samples 4000").layers.map(\.iterations)
+    #expect(mnist[19] < mnist[4] / 3)
+    let looser = try run("--dataset mnist --samples 4000 --tolerance 1e-2").layers.map(\.iterations)
+    #expect(zip(looser, mnist).allSatisfy { $0 <= $1 } && looser[4] < mnist[4])
+    #expect(try run("--dataset mnist --max-iterations 7").layers.allSatisfy { $0.iterations <= 7 })
+    #expect(try run("--dataset cifar10 --samples 2000 --solver cholesky").layers[0].iterations == 0)
+  }
+
+  // MARK: Scaling
+
+  private func scaling(
+    _ kind: ScalingKind, _ change: (inout LayerMetrics.Seconds) -> Void = { _ in }, network: Network? = nil
+  ) throws -> ScalingModel {
+    let base = try run("--dataset cifar10 --samples 8000 --layers 2", threads: 1)
+    var rates = unitRates(base)
+    // Seconds of the size that a machine takes.
+    (rates.product, rates.doubleProduct, rates.eigen) = (1e-11, 2e-11, 1e-9)
+    (rates.tileElement, rates.exactTileElement, rates.factorElement) = (1e-9, 2e-9, 1e-9)
+    rates.vectorByte = 1e-10
+    for width in rates.widths.keys { rates.widths[width] = secondsOfAMachine }
+    var measured = LayerMetrics()
+    measured.layer = 2
+    measured.solver.iterations = 20
+    measured.seconds = base.layers[1].seconds(rates, network ?? fast)
+    change(&measured.seconds)
+    return ScalingModel(
+      kind, base: base, layer: 2, measured: measured, ranksPerNode: 2, alone: rates, full: rates,
+      network: network ?? fast)
+  }
+
+  private var secondsOfAMachine: WidthRates {
+    var width = WidthRates()
+    (width.tilePair, width.predictorPair, width.pivotPair) = (6e-9, 6e-9, 1e-8)
+    (width.gradientPair, width.gramPair) = (1e-7, 1e-8)
+    (width.normalisedRow, width.regroupedRow, width.mappedRow) = (1e-6, 1e-6, 1e-5)
+    return width
+  }
+
+  @Test func theModelMeetsTheMeasuredRun() throws {
+    let model = try scaling(.strong) {
+      $0.kernel *= 1.5
+      $0.agop *= 0.7
+      $0.total = $0.values.dropLast().reduce(0, +) + 0.25
+    }
+    for (found, measured) in zip(model.seconds(1).values, model.measured.seconds.values) {
+      #expect(abs(found - measured) <= 1e-9 * measured)
+    }
+    // The factor stays, and what no phase counts does not shrink.
+    let plain = try scaling(.strong)
+    #expect(abs(model.seconds(16).kernel / plain.seconds(16).kernel - 1.5) < 1e-9)
+    #expect(model.seconds(1024).total > 0.25)
+  }
+
+  @Test func strongScalingEnds() throws {
+    let model = try scaling(.strong)
+    let points = model.points(upTo: 1024)
+    #expect(points.map(\.ranks) == (0...10).map { 1 << $0 } && points.last?.nodes == 512)
+    #expect(points[0].efficiency == 1 && points[1].efficiency > 0.9)
+    #expect(zip(points, points.dropFirst()).allSatisfy { $0.efficiency > $1.efficiency })
+    let limit = try #require(model.limit(points))
+    #expect([.root, .preconditioner, .features].contains(limit.phase) && limit.ranks > 2)
+    // A slow network is what stops it where there is one.
+    var slow = Network()
+    (slow.latency, slow.bandwidth) = (5e-3, 1e7)
+    let waiting = try scaling(.strong, network: slow)
+    #expect(waiting.limit(waiting.points(upTo: 1024))?.phase == .communication)
+  }
+
+  @Test func weakScalingKeepsThePairs() throws {
+    let model = try scaling(.weak)
+    let points = model.points(upTo: 64)
+    #expect(points.map(\.samples) == [8000, 11314, 16000, 22627, 32000, 45255, 64000])
+    for point in points { #expect(abs(point.seconds.kernel / points[0].seconds.kernel - 1) < 0.1) }
+  }
+
+  @Test func scalingOptions() throws {
+    #expect(throws: InputError.self) { try self.options("--scaling strong") }
+    #expect(throws: InputError.self) { try self.options("--calibrate nowhere --scaling weak") }
+  }
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# plan: its memory and its choices against a run's own figures, what does not fit, and JSON. Seconds are looked at for sense only:
+# the machine that runs the tests may be busy.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
+cd "$work" || exit 1
+program=$root/.build/release/deeprfm
+
+# The first number or word behind a key of a JSON line.
+value() { # KEY FILE
+  grep -oE "\"$1\": (\"[^\"]*\"|[^,}]*)" "$2" | head -n 1 | sed -E 's/^[^:]*: //; s/"//g'
+}
+
+holds() { # NAME AWK-CONDITION WHAT
+  if awk "BEGIN { exit !($2) }"; then ok "$1: $3"; else bad "$1" "$3: not $2"; fi
+}
+
+# A set large enough that its rows and its kernel outweigh the program.
+size=3000 width=256
+head -c $((size * width)) /dev/zero | openssl enc -aes-128-ctr -pass pass:1 -nosalt -pbkdf2 2>/dev/null >body ||
+  head -c $((size * width)) /dev/urandom >body
+printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($size, $width), }" >train_x.npy
+cat body >>train_x.npy
+printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($size,), }" >train_y.npy
+awk -v n="$size" 'BEGIN { for (i = 0; i < n; i++) printf "%c", 1 + i % 5 }' >>train_y.npy # labels 1 to 5: no byte 0 for awk
+
+for ranks in 1 2; do
+  set -- --dataset npy --data . --layers 2
+  if train "$ranks" "$@" --output "run-$ranks" &&
+    timeout -k 5 100 "$root/launch/run" -n "$ranks" --threads 1 plan --threads 1 "$@" --json >plan-$ranks 2>err; then
+    measured=$(tail -n 1 "run-$ranks/metrics.jsonl" | sed 's/.*"peakMemoryBytes": \([0-9]*\).*/\1/')
+    planned=$(value peakMemoryBytesPerRank "plan-$ranks")
+    holds "memory on $ranks ranks" "$planned / $measured > 0.95 && $planned / $measured < 1.3" \
+      "planned $((planned >> 20)) MiB, measured $((measured >> 20)) MiB"
+    route=$(value route "run-$ranks/metrics.jsonl")
+    if [ "$(value route "plan-$ranks")" = "$route" ]; then ok "route on $ranks ranks: $route"; else
+      bad "route on $ranks ranks" "planned $(value route "plan-$ranks"), taken $route"
+    fi
+    holds "seconds on $ranks ranks" "$(value seconds "plan-$ranks") > 0.1 && $(value seconds "plan-$ranks") < 600" \
+      "planned $(value seconds "plan-$ranks")"
+    holds "a figure for each layer" "$(grep -oE '"secondsPerLayer": \[[^]]*\]' "plan-$ranks" | tr -dc , | wc -c) == 1" "2 layers"
+  else
+    bad "run and plan on $ranks ranks" "$(tail -n 1 "$work/out") $(cat err 2>/dev/null)"
+  fi
+done
+
+# One that could not be run here at all.
+timeout -k 5 60 "$program" plan --dataset cifar10 --memory 1GiB --solver cholesky >out 2>err
+status=$?
+if [ "$status" = 1 ] && grep -q 'does not fit.*18.63 GiB.*--solver cholesky' out; then ok "cholesky in 1 GiB is refused"; else
+  bad "cholesky in 1 GiB" "exit status $status: $(cat out err)"
+fi
+timeout -k 5 60 "$program" plan --dataset mnist --memory 200MiB --json >out 2>err
+status=$?
+if [ "$status" = 1 ] && [ "$(value fits out)" = false ] && [ "$(value seconds out)" = null ] && grep -q -e '--ranks [0-9]' out; then
+  ok "too little memory is refused, with what would do"
+else
+  bad "too little memory" "exit status $status: $(cat out err)"
+fi
+timeout -k 5 60 "$program" plan --dataset mnist --samples 60001 >out 2>err
+status=$?
+if [ "$status" = 2 ] && grep -q -e '--samples 60001' err; then ok "more samples than there are"; else
+  bad "more samples than there are" "exit status $status"
+fi
+
+finish
