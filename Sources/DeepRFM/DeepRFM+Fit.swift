@@ -41,7 +41,8 @@ extension Training {
     try safe?.stopHere()
     let targets = targets(samples)
     let solution = try phase(layer, .solve) {
-      try solver.solve(matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
+      try solver.solve(
+        matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
     }
     if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(layer, solution) }
     if plan.keepsTiles { keptMatrix = matrix }
@@ -85,14 +86,19 @@ extension Training {
     _ saved: AGOPState? = nil, advance: (Double) -> Void
   ) throws -> AGOPComputation<T>.Result {
     // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
-    let matrix = try keptMatrix ?? (plan.keepsTiles ? kernelMatrix(samples, plan) { _ in } : nil)
+    var matrix = keptMatrix
+    if matrix == nil && plan.keepsTiles {
+      matrix = try kernelMatrix(samples, plan, stop: safe?.stop) { _ in }
+      try safe?.stopHere()
+      matrix?.stop = nil
+    }
     keptMatrix = nil
     let computation = AGOPComputation(
       kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
       gramBytes: plan.gramBytes, matrix: matrix)
     let result = try computation.compute(
-      options.wantedRoute, fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
+      options.wantedRoute(layer: layer), fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
     let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.

@@ -42,12 +42,12 @@ extension Training {
     }
     if let place = options.data {
       try copies.checkSame(splits, classes: dataset.classCount, in: place)
+      try dataset.agree(options, host, world)
     }
     let (shard, test) = try copies.reading {
       let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
       return (shard, try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) })
     }
-    if options.data != nil { try dataset.agree(options, host, world) }
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
     return Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,

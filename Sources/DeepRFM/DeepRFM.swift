@@ -71,7 +71,8 @@ final class Training<T: Real & TensorElement> {
       let safe = checkpoints.place(layer, memory, plan)
       let fit = try saved?.fit ?? fit(layer, samples, plan, safe, saved?.solve)
       let agop =
-        try saved?.result ?? phase(layer, .agop) { try computeAGOP(layer, samples, fit, plan, safe, saved?.agop, advance: $0) }
+        try saved?.result
+        ?? phase(layer, .agop) { try computeAGOP(layer, samples, fit, plan, safe, saved?.agop, advance: $0) }
       try safe.reached(fit, agop)
       let projection = try phase(layer, .root) { _ in try project(layer, agop.matrix) }
       let map = FeatureMap<T>(

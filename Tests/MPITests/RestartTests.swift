@@ -7,7 +7,8 @@ import Testing
 /// Computations that are stopped at a safe point and gone on with give the bits of undisturbed ones.
 @Suite(.serialized) struct RestartTests {
   private static let shapes = [
-    Shape(classCounts: [1, 0, 2]), Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5), Shape(classCounts: [40, 30], tileRows: 8),
+    Shape(classCounts: [1, 0, 2]), Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5),
+    Shape(classCounts: [40, 30], tileRows: 8),
   ]
   private let kernel = Kernel(.laplace, bandwidth: 2)
 
@@ -49,10 +50,12 @@ import Testing
     let problem = try Problem<Float>(
       shape.samples(), classCounts: shape.classCounts, world: world, tileRows: shape.tileRows)
     let solver = RidgeSolver(
-      method: .cg, ridge: 1e-3, tolerance: 1e-6, maxIterations: 60, historyLimit: 6, preconditionerRank: preconditionerRank)
+      method: .cg, ridge: 1e-3, tolerance: 1e-6, maxIterations: 60, historyLimit: 6,
+      preconditionerRank: preconditionerRank)
     let k = try problem.kernelMatrix(kernel)
     let preconditioner = try solver.makePreconditioner(
-      of: k, random: RandomStream(seed: 3, layer: 1, purpose: .pivots)) { _ in }
+      of: k, random: RandomStream(seed: 3, layer: 1, purpose: .pivots)
+    ) { _ in }
     let y = problem.own(problem.targets)
     let expected = try solver.solve(k, y, preconditioner: preconditioner) { _ in }
     var saved: ConjugateGradient.State?
@@ -171,7 +174,9 @@ import Testing
 
   private func expectSameRun(_ a: RunDirectory, _ b: RunDirectory) throws {
     for layer in 1...3 {
-      #expect(try Data(contentsOf: URL(fileURLWithPath: a.layer(layer))) == Data(contentsOf: URL(fileURLWithPath: b.layer(layer))))
+      #expect(
+        try Data(contentsOf: URL(fileURLWithPath: a.layer(layer)))
+          == Data(contentsOf: URL(fileURLWithPath: b.layer(layer))))
     }
     #expect(try Data(contentsOf: URL(fileURLWithPath: a.model)) == Data(contentsOf: URL(fileURLWithPath: b.model)))
     func untimed(_ run: RunDirectory) throws -> [LayerMetrics] {
@@ -245,7 +250,9 @@ import Testing
     try world.barrier()
   }
 
-  enum Damage: CaseIterable { case stateFlipped, stateCut, allStates, layerFlipped, layerCut, lineFlipped, lineCut, ledgerGone, model }
+  enum Damage: CaseIterable {
+    case stateFlipped, stateCut, allStates, layerFlipped, layerCut, lineFlipped, lineCut, ledgerGone, model
+  }
 
   /// Whatever is damaged is found, left out, and made again: the end is the undisturbed run's.
   @Test(arguments: Damage.allCases) func damaged(damage: Damage) throws {

@@ -50,12 +50,15 @@ struct AGOPComputation<T: Real> {
       let gradients = ClassGradients(
         builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
         kernel: matrix, chunkBytes: chunkBytes)
-      return Result(matrix: try gradients.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .class, error: nil)
+      return Result(
+        matrix: try gradients.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .class,
+        error: nil)
     case .gram:
       let gram = GramProduct(
         builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, kernel: matrix,
         memoryBytes: gramBytes)
-      return Result(matrix: try gram.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .gram, error: nil)
+      return Result(
+        matrix: try gram.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .gram, error: nil)
     case .sketch:
       let sketch = GradientSketch(
         builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, random: random,

@@ -56,7 +56,8 @@ struct InterruptibleRing<T: Real> {
   ) throws {
     while true {
       let isFinished = try round(safePoints, progress, body)
-      let agreed = try ring.world.agree(max(safePoints.wish, isFinished ? .nothing : .checkpoint), unfinished: !isFinished)
+      let agreed = try ring.world.agree(
+        max(safePoints.wish, isFinished ? .nothing : .checkpoint), unfinished: !isFinished)
       try pause(agreed.wish, done)
       guard agreed.unfinished else { return }
     }

@@ -151,7 +151,8 @@ final class GramRun<T: Real> {
       (place.piece, place.step) = (index, done)
       // Steps differ between ranks: of the farthest pair one may have none.
       let isFinished = done == steps
-      let agreed = try gram.world.agree(max(safePoints.wish, isFinished ? .nothing : .checkpoint), unfinished: !isFinished)
+      let agreed = try gram.world.agree(
+        max(safePoints.wish, isFinished ? .nothing : .checkpoint), unfinished: !isFinished)
       try safePoints.reached(agreed.wish, state(place, target))
       if agreed.unfinished { return false }
       place.step = 0

@@ -75,7 +75,10 @@ final class ScratchRun {
 
   deinit {
     let checkpoint = CheckpointFolder(directory)
-    let files = [directory.layer(1), directory.configuration, directory.data, directory.model, checkpoint.ledger, checkpoint.latest]
+    let files = [
+      directory.layer(1), directory.configuration, directory.data, directory.model, checkpoint.ledger,
+      checkpoint.latest,
+    ]
     for path in files + [directory.layers, checkpoint.path, directory.path, folder] { remove(path) }
   }
 }

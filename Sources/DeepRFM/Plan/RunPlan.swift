@@ -28,7 +28,7 @@ package struct RunPlan: Sendable, Equatable {
         threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks, scalarBytes: options.precision.bytes,
         tileRows: 512, isDense: options.solver == .cholesky)
       let plan = MemoryPlan(
-        estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute,
+        estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
         wantedRank: options.wantedRank(samples: shape.samples, width: width, classes: shape.classes, layer: layer))
       return LayerWork(
         load, plan,

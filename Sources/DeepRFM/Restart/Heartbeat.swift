@@ -43,7 +43,8 @@ final class Heartbeat: @unchecked Sendable {
     if world.rank == 0 { (socket, port) = Self.listen() }
     listener = socket
     // Patience and secret are rank 0's.
-    var call = [Int(port), patience, Int.random(in: 0...Int.max)] + (world.rank == 0 ? Self.ownAddresses().map { Int($0) } : [])
+    var call =
+      [Int(port), patience, Int.random(in: 0...Int.max)] + (world.rank == 0 ? Self.ownAddresses().map { Int($0) } : [])
     try world.broadcast(&call, from: 0)
     self.port = UInt16(call[0])
     self.patience = call[1]
@@ -65,7 +66,8 @@ final class Heartbeat: @unchecked Sendable {
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let port: UInt16? = withUnsafeMutablePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { place in
-        guard bind(socket, place, length) == 0, Glibc.listen(socket, 1024) == 0, getsockname(socket, place, &length) == 0
+        guard bind(socket, place, length) == 0, Glibc.listen(socket, 1024) == 0,
+          getsockname(socket, place, &length) == 0
         else { return nil }
         return place.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { UInt16(bigEndian: $0.pointee.sin_port) }
       }
@@ -96,7 +98,9 @@ final class Heartbeat: @unchecked Sendable {
     while let entry = next {
       next = entry.pointee.ifa_next
       guard let address = entry.pointee.ifa_addr, Int32(address.pointee.sa_family) == AF_INET else { continue }
-      let host = address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { UInt32(bigEndian: $0.pointee.sin_addr.s_addr) }
+      let host = address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+        UInt32(bigEndian: $0.pointee.sin_addr.s_addr)
+      }
       if host >> 24 != 127 { found.append(host) }
     }
     return found + [INADDR_LOOPBACK]
@@ -113,7 +117,9 @@ final class Heartbeat: @unchecked Sendable {
       guard let socket = Self.connected(to: host, port) else { continue }
       let greeting = cookie + (0..<4).map { UInt8(truncatingIfNeeded: rank >> (8 * $0)) }
       var answer = [UInt8](repeating: 0, count: 8)
-      if Self.send(greeting, to: socket), Self.isReady(socket, POLLIN, 5000), recv(socket, &answer, 8, Self.flags) == 8, answer == cookie {
+      if Self.send(greeting, to: socket), Self.isReady(socket, POLLIN, 5000), recv(socket, &answer, 8, Self.flags) == 8,
+        answer == cookie
+      {
         peers = [Peer(rank: 0, socket: socket)]
         return
       }

@@ -113,7 +113,8 @@ package struct Ledger: Sendable, Equatable {
   package var json: JSON {
     .object(
       entries.sorted { $0.key < $1.key }.map {
-        JSON.Member($0.key, .object([JSON.Member("bytes", JSON($0.value.bytes)), JSON.Member("crc32", JSON($0.value.crc32))]))
+        JSON.Member(
+          $0.key, .object([JSON.Member("bytes", JSON($0.value.bytes)), JSON.Member("crc32", JSON($0.value.crc32))]))
       })
   }
 

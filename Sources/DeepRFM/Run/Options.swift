@@ -113,7 +113,8 @@ extension TrainOptions {
       "output", \.output, .path("DIR"), "the run directory (default: runs/<dataset>-<time>)"),
     CommandOption(
       "checkpoint-every", \.checkpointEvery, .time, "inside a layer; a layer's end is one anyway"),
-    CommandOption(flag: "resume", \.resume, "go on with the run in --output, or begin it; nothing to do if it is finished"),
+    CommandOption(
+      flag: "resume", \.resume, "go on with the run in --output, or begin it; nothing to do if it is finished"),
     CommandOption("time-limit", \.timeLimit, .time, "checkpoint and exit with 75 before it"),
     CommandOption(
       directive: "config", "FILE", "options from a run's config.json; those on the command line win"

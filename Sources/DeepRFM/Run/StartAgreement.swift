@@ -5,7 +5,8 @@ import MPI
 /// *Collective.* Throws `InputError` if a rank runs another program than rank 0, or was given other options.
 func agreeOnStart(_ options: TrainOptions, _ host: Host, _ world: Communicator) throws {
   guard world.size > 1 else { return }
-  let program = (try? File.fingerprint("/proc/self/exe")).map { "\(version), \($0.bytes) bytes, \($0.crc32)" } ?? version
+  let program =
+    (try? File.fingerprint("/proc/self/exe")).map { "\(version), \($0.bytes) bytes, \($0.crc32)" } ?? version
   try expectSame(program, as: "runs another build of deeprfm", "copy one build to every host", host, world)
   let local: Set = ["data", "memory", "threads", "quiet", "checkpointEvery", "timeLimit"]
   guard case .object(let members) = TrainOptions.table.json(options) else { return }
@@ -46,7 +47,9 @@ extension Dataset {
 }
 
 /// *Collective.* Throws `InputError` on all ranks, naming the first one whose text is not rank 0's.
-private func expectSame(_ text: String, as difference: String, _ mend: String, _ host: Host, _ world: Communicator) throws {
+private func expectSame(_ text: String, as difference: String, _ mend: String, _ host: Host, _ world: Communicator)
+  throws
+{
   let first = try world.broadcast(text, from: 0)
   try world.together {
     guard text == first else {
