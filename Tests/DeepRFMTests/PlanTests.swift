@@ -21,7 +21,8 @@ import Testing
     (rates.product, rates.doubleProduct, rates.eigen) = (1, 1, 1)
     (rates.tileElement, rates.exactTileElement, rates.factorElement, rates.vectorByte) = (1, 1, 1, 1)
     var width = WidthRates()
-    (width.tilePair, width.predictorPair, width.pivotPair, width.gradientPair, width.gramPair) = (1, 1, 1, 1, 1)
+    (width.tilePair, width.predictorPair, width.pivotPair) = (1, 1, 1)
+    (width.gradientPair, width.gramPair, width.gramProduct) = (1, 1, 1)
     (width.normalisedRow, width.regroupedRow, width.mappedRow) = (1, 1, 1)
     for layer in run.layers { rates.widths[layer.load.width] = width }
     return rates
@@ -175,7 +176,7 @@ import Testing
   private var secondsOfAMachine: WidthRates {
     var width = WidthRates()
     (width.tilePair, width.predictorPair, width.pivotPair) = (6e-9, 6e-9, 1e-8)
-    (width.gradientPair, width.gramPair) = (1e-7, 1e-8)
+    (width.gradientPair, width.gramPair, width.gramProduct) = (1e-7, 1e-8, 1e-11)
     (width.normalisedRow, width.regroupedRow, width.mappedRow) = (1e-6, 1e-6, 1e-5)
     return width
   }

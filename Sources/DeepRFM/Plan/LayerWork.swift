@@ -126,7 +126,7 @@ package struct LayerWork: Sendable, Equatable {
     case .gram:
       let panels = takesTiles ? untiled : cost.weightBuilds * r * n / 2 * width.tilePair
       let met = r * n / 2 + unevenPairs
-      return met * 2 * n * rates.product + panels + met * width.gramPair + 2 * r * square
+      return met * 2 * n * width.gramProduct + panels + met * width.gramPair + 2 * r * square
         + (p - 1) * r * width.arrivingRow
     }
   }

@@ -29,7 +29,8 @@ package struct WidthRates: Sendable, Equatable {
   package var pivotPair = 0.0
   /// A pair of rows on the class route, or the sketch: its weight and its part in every gradient.
   package var gradientPair = 0.0
-  /// A pair of rows on the Gram route beyond its product of depth N.
+  /// On the Gram route an operation of its product of depth N, and a pair of rows beyond that.
+  package var gramProduct = 0.0
   package var gramPair = 0.0
   /// What every rank computes of a block's rows as it arrives, a row.
   package var arrivingRow = 0.0

@@ -67,7 +67,7 @@ final class RateProbe<T: Real & TensorElement> {
 
   /// Seconds an operation of a large product.
   private func product<S: Scalar>(_ type: S.Type) throws -> Double {
-    let n = 1024
+    let n = 2048
     let (a, b, c) = (noise(n, n) as Matrix<S>, noise(n, n) as Matrix<S>, Matrix<S>(rows: n, columns: n))
     let taken = try seconds { team.withThreadedBLAS { multiply(a.view, b.view, into: c.view) } }
     return taken * share / (2 * Double(n * n * n))
@@ -195,8 +195,12 @@ final class RateProbe<T: Real & TensorElement> {
     case .sketch: width.gradientPair = max(0, taken - 2 * square) / (n * n)
     case .gram:
       let panel = wanted.takesTiles ? 0 : n * n / 2 * width.tilePair
-      let rest = taken - n * n * n * rates.product - panel - 2 * square
-      width.gramPair = max(rest / (n * n / 2), 2 * d * rates.product)
+      let cube = n * n * n * rates.product
+      let least = n * n * d * rates.product
+      // The rows of H are long: their product may be faster than a square one, never a pair's cost negative.
+      let ratio = min(1, taken / (cube + panel + least + 2 * square))
+      width.gramProduct = ratio * rates.product
+      width.gramPair = max(taken - ratio * (cube + panel + 2 * square), ratio * least) / (n * n / 2)
     }
   }
 
