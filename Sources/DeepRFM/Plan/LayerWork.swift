@@ -169,9 +169,10 @@ package struct LayerWork: Sendable, Equatable {
   private func latency(_ network: Network) -> Double { isLocal ? network.localLatency : network.latency }
   private func bandwidth(_ network: Network) -> Double { isLocal ? network.localBandwidth : network.bandwidth }
 
-  /// Neighbours on the ring: only one rank of a node sends out of it.
+  /// Messages that are under way while there is work. Neighbours on the ring: only one rank of a node sends out of it. The last
+  /// one's latency is always waited for.
   private func hidden(_ bytes: Double, _ messages: Double, behind work: Double, _ network: Network) -> Double {
-    max(0, bytes / bandwidth(network) - work) + messages * latency(network)
+    max(latency(network), bytes / bandwidth(network) + messages * latency(network) - work)
   }
 
   /// So many sums over all ranks, with so many bytes in all of them.
