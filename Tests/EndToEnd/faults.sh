@@ -89,8 +89,8 @@ job=$!
 wait_for_state "$dir"
 kill -KILL "$(ranks_of "$(pgrep -P "$job" mpirun)" | tail -n 1)" 2>/dev/null
 ended
-if [ "$status" -gt 0 ] && [ "$took" -le 10 ] && grep -q '^launch/run: .*killed' "$dir.out"; then
-  ok "a rank killed: $(grep '^launch/run:' "$dir.out")"
+if [ "$status" -gt 0 ] && [ "$took" -le 10 ] && grep -q '^launch/run: ended by signal 9: with --resume' "$dir.out"; then
+  ok "a rank killed: $(grep '^launch/run:' "$dir.out" | tr '\n' ' ')"
 else
   bad "a rank killed" "exit status $status after $took s: $(tail -n 1 "$dir.out")"
 fi

@@ -43,6 +43,15 @@ mpirun_of() { for process in $(below "$1"); do grep -qx mpirun "/proc/$process/c
 # Sleeps a random part of so many milliseconds.
 nap() { sleep "$(awk -v part="$RANDOM" -v all="$1" 'BEGIN { printf "%.3f", part / 32768 * all / 1000 }')"; }
 
+# Waits until the first layer is finished.
+first_layer() { # DIR
+  local tries
+  for ((tries = 0; tries < 1000; tries++)); do
+    [ -s "$1/metrics.jsonl" ] && return
+    sleep 0.02
+  done
+}
+
 # All of metrics.jsonl but times and memory.
 untimed() { sed 's/, "seconds".*//' "$1/metrics.jsonl"; }
 
@@ -140,6 +149,8 @@ stopped_in() { # NAME STAGE SIGNAL LAUNCHER
     ended
     took=$((($(date +%s%N) - began) / 1000000))
     [ "$(stage "$dir")" = "$2" ] && break
+    # Too late: other work on this machine may have ended since the length was taken.
+    if [ "$status" = 0 ]; then length=$((length * 9 / 10 + 100)); fi
   done
   if [ "$(stage "$dir")" != "$2" ]; then
     bad "$1" "never stopped in mid-$2: exit status $status"
@@ -203,7 +214,7 @@ batch() {
   job=$!
 }
 batch
-sleep "$(awk -v all="$length" 'BEGIN { print all / 1600 }')"
+first_layer "$dir"
 kill -USR1 "$(pgrep -P "$job" | head -n 1)"
 ended
 if [ "$status" = 75 ] && [ "$(cat "$work/requeued" 2>/dev/null)" = "requeue 7" ]; then
@@ -221,7 +232,7 @@ figures "$work/whole" >"$work/whole.figures"
 for ranks in 1 3 4; do
   dir=$work/ranks-$ranks
   start "$dir" 2 --resume --checkpoint-every 10m
-  sleep "$(awk -v all="$length" 'BEGIN { print all / 1600 }')" # into the second layer, or nearly
+  first_layer "$dir"
   kill -USR1 "$(mpirun_of "$job")"
   ended
   first=$status
