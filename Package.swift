@@ -38,7 +38,8 @@ let package = Package(
 
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
     .testTarget(
-      name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI", "Report", "CZlib"], swiftSettings: settings),
+      name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI", "Report", "CZlib"],
+      swiftSettings: settings),
     .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM"], swiftSettings: settings),
     .testTarget(name: "MPITests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI"], swiftSettings: settings),
   ]

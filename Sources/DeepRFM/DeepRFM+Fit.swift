@@ -98,7 +98,8 @@ extension Training {
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
       gramBytes: plan.gramBytes, matrix: matrix)
     let result = try computation.compute(
-      options.wantedRoute(layer: layer), fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved, progress: advance)
+      options.wantedRoute(layer: layer), fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved,
+      progress: advance)
     let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.

@@ -12,7 +12,8 @@ extension Training {
     let plan = try MemoryPlan(
       workload(samples), budget: budget, resident: resident, agop: options.wantedRoute(layer: layer),
       wantedRank: options.wantedRank(
-        samples: samples.layout.sampleCount, width: samples.rows.width, classes: samples.layout.classCount, layer: layer))
+        samples: samples.layout.sampleCount, width: samples.rows.width, classes: samples.layout.classCount, layer: layer
+      ))
     if layer > 1 && (plan.storedShare < 1) != tilesMadeAgain { progress.message(plan.summary) }
     tilesMadeAgain = plan.storedShare < 1
     return plan

@@ -114,7 +114,7 @@ for ((kill = 1; kill <= kills; kill++)); do
 done
 
 # A kill may come when a run has just ended, but not often.
-if [ $((killed * 5)) -ge "$kills" ]; then ok "$kills runs killed $killed times"; else bad "kills" "$killed in $kills runs"; fi
+if [ $((killed * 2)) -ge "$kills" ]; then ok "$kills runs killed $killed times"; else bad "kills" "$killed in $kills runs"; fi
 
 # --- signals. Where a run was stopped is in the checkpoint's facts. ---
 stage() { # DIR

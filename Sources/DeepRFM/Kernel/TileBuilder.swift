@@ -84,7 +84,8 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     for i in 0..<out.rows {
       for j in 0..<out.columns {
         guard plainDistance(deviation: Double(e[i, j]), form) < 2 * nearest else { continue }
-        let scale = rows.squaredNorms[rowSegment.rows.lowerBound + i]
+        let scale =
+          rows.squaredNorms[rowSegment.rows.lowerBound + i]
           + columns.squaredNorms[columnSegment.rows.lowerBound + j] + form.distance * form.distance
         out[i, j] = T(value(.gradientWeight, squareDistance(x, i, a, y, j, b), scale: scale, form))
       }
