@@ -26,7 +26,7 @@ extension Training {
   func loadSamples(isNew: Bool = true) throws -> Samples<T> {
     progress.begin("reading \(options.dataset.rawValue)")
     defer { progress.endPhase() }
-    let copies = SampleCopies(hostName: host.name, node: try world.splitByNode(), world: world)
+    let copies = try SampleCopies(of: options.data, hostName: host.name, world: world)
     let dataset = try world.together {
       if isNew, world.rank == 0, let output = options.output { try RunDirectory.check(output) }
       return try copies.reading {
@@ -40,10 +40,7 @@ extension Training {
     try world.together {
       try Memory.checkSamples(splits, ranks: world.size, elementBytes: MemoryLayout<T>.stride, budget: room)
     }
-    if let place = options.data {
-      try copies.checkSame(splits, classes: dataset.classCount, in: place)
-      try dataset.agree(options, host, world)
-    }
+    try copies.checkSame(splits, classes: dataset.classCount)
     let (shard, test) = try copies.reading {
       let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
       return (shard, try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) })

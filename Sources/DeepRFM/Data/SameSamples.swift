@@ -1,59 +1,67 @@
 import MPI
 
-/// The copies of a data set that several hosts read: a host whose copy is missing or another version is found out before
-/// the work begins, for its ranks would train on other samples than the rest.
+/// The copies of a data set that ranks read, on several hosts or from several folders: one that is missing or another version is found
+/// out before the work begins, for its ranks would train on other samples than the rest.
 package struct SampleCopies {
   let hostName: String
-  /// The ranks of this host.
-  let node: Communicator
+  /// The data's folder or file; empty: the program's own.
+  let place: String
+  /// The ranks of this host that read this place.
+  let readers: Communicator
   let world: Communicator
 
-  private var severalHosts: Bool { node.size < world.size }
+  private var severalCopies: Bool { readers.size < world.size }
 
-  package init(hostName: String, node: Communicator, world: Communicator) {
+  /// *Collective.*
+  package init(of place: String?, hostName: String, world: Communicator) throws {
     self.hostName = hostName
-    self.node = node
+    self.place = place ?? ""
     self.world = world
+    let node = try world.splitByNode()
+    let places = try node.allGather(Array(self.place.utf8))
+    readers = try node.split(color: places.firstIndex(of: Array(self.place.utf8)) ?? 0, key: node.rank)
   }
 
-  /// *Local, or what `body` is.* What goes wrong with input here is said with the host's name, if there are several hosts.
+  /// *Local, or what `body` is.* What goes wrong with input here is said with the host's name, if there are several copies.
   package func reading<R>(_ body: () throws -> R) throws -> R {
     do {
       return try body()
-    } catch let error as InputError where severalHosts {
+    } catch let error as InputError where severalCopies {
       throw InputError("on host \(hostName): \(error)")
     }
   }
 
-  /// *Collective.* Throws `InputError`, naming the host, if a host reads other samples than rank 0's host does.
+  /// *Collective.* Throws `InputError`, naming the host, if a copy holds other samples than rank 0's does.
   ///
-  /// Every host goes through all its samples once, each of its ranks a share of them. On one host there is nothing to do.
+  /// Every copy is gone through once, each of its ranks takes a share. Where there is one there is nothing to do.
   /// - Parameters:
   ///   - splits: of the data set, on every rank, in one order.
   ///   - classes: how many the data set has, where that is its own to say.
-  ///   - place: where the data are, for the sentence.
   package func checkSame(
-    _ splits: [any SampleReader], labelled: Bool = true, classes: Int = 0, in place: String
+    _ splits: [any SampleReader], labelled: Bool = true, classes: Int = 0
   ) throws {
-    guard severalHosts else { return }
+    guard severalCopies else { return }
     let part = try world.together { try reading { try splits.map { try digest($0, labelled) } } }
-    // A host's digest is the sum of its ranks', whatever their number.
-    let parts = try node.allGather(part)
+    // A copy's digest is the sum of its ranks', whatever their number.
+    let parts = try readers.allGather(part)
     let sums = part.indices.map { index in parts.reduce(0) { $0 &+ $1[index] } }
     let mine = zip(splits, sums).flatMap { [$0.sampleCount, $0.featureCount, $1] } + [classes]
-    let firstHost = try world.broadcast(hostName, from: 0)
+    let (firstHost, firstPlace) = (try world.broadcast(hostName, from: 0), try world.broadcast(place, from: 0))
     var first = mine
     try world.broadcast(&first, from: 0)
     try world.together {
       guard mine != first else { return }
-      throw InputError("host \(hostName) has other data than host \(firstHost) in \(place): \(difference(mine, first))")
+      let copies =
+        place == firstPlace
+        ? "than host \(firstHost) in \(place)" : "in \(place) than host \(firstHost) in \(firstPlace)"
+      throw InputError("host \(hostName) has other data \(copies): \(difference(mine, first))")
     }
   }
 
   /// *Local.* A number that other values, labels or another order of the samples would change: of this rank's share.
   private func digest(_ reader: any SampleReader, _ labelled: Bool) throws -> Int {
     let count = reader.sampleCount
-    let share = (count * node.rank / node.size)..<(count * (node.rank + 1) / node.size)
+    let share = (count * readers.rank / readers.size)..<(count * (readers.rank + 1) / readers.size)
     guard !share.isEmpty else { return 0 }
     let labels = labelled ? try reader.labels(first: share.upperBound) : []
     var sum: UInt64 = 0

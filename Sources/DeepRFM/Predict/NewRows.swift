@@ -20,11 +20,9 @@ struct NewRows {
     _ options: PredictOptions, _ model: TrainedRun, layout: Layout, host: Host, world: Communicator,
     team: ThreadTeam
   ) throws {
-    let copies = SampleCopies(hostName: host.name, node: try world.splitByNode(), world: world)
+    let copies = try SampleCopies(of: options.input ?? options.data, hostName: host.name, world: world)
     let reader = try world.together { try copies.reading { try Self.open(options, model) } }
-    if let place = options.input ?? options.data {
-      try copies.checkSame([reader], labelled: options.input == nil, in: place)
-    }
+    try copies.checkSame([reader], labelled: options.input == nil)
     let (count, labels, rows) = try world.together {
       let count = options.samples ?? reader.sampleCount
       guard count <= reader.sampleCount else {
