@@ -24,7 +24,7 @@ extension Training {
   /// *Collective.* Solves (k(X, X) + ridge I) A = Y, from where an earlier solve was saved.
   func fit(
     _ layer: Int, _ samples: Samples<T>, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
-    _ saved: ConjugateGradient.State? = nil
+    _ saved: BlockConjugateGradient.State? = nil
   ) throws -> Fit {
     let matrix = try phase(layer, .kernel) { try kernelMatrix(samples, plan, stop: safe?.stop, progress: $0) }
     // Tiles and preconditioner are made again faster than they would be read.

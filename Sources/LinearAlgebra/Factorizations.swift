@@ -35,7 +35,7 @@ public func solveCholesky<T: Scalar>(_ factor: MatrixView<T>, rows b: MatrixView
 }
 
 /// Cholesky with complete pivoting of a positive semidefinite matrix, stopped where the pivot falls to `tolerance`.
-public struct PivotedCholesky {
+public struct PivotedCholesky: Sendable {
   /// order[i] is the row of the matrix that was taken as the i-th pivot; `rank` of them are good.
   public let order: [Int]
   /// Pivots above the tolerance: the numerical rank.

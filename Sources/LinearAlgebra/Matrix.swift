@@ -48,6 +48,9 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     UnsafeMutableBufferPointer(start: pointer, count: count)
   }
 
+  /// A copy of all elements, row after row.
+  public var values: [Element] { withExtendedLifetime(self) { Array(buffer) } }
+
   @inlinable public var view: MatrixView<Element> {
     MatrixView(self, pointer: pointer, rows: rows, columns: columns, stride: columns)
   }

@@ -58,11 +58,11 @@ import Testing
     ) { _ in }
     let y = problem.own(problem.targets)
     let expected = try solver.solve(k, y, preconditioner: preconditioner) { _ in }
-    var saved: ConjugateGradient.State?
+    var saved: BlockConjugateGradient.State?
     var result: Solution?
     let stops = try untilThrough { stop in
-      let points = SafePoints<ConjugateGradient.State>(pace: Pace(stop: stop, interval: .infinity)) { state in
-        saved = try ConjugateGradient.State(
+      let points = SafePoints<BlockConjugateGradient.State>(pace: Pace(stop: stop, interval: .infinity)) { state in
+        saved = try BlockConjugateGradient.State(
           copied(state.tensors), copied(state.numbers), rows: y.rows, classes: y.columns)
       }
       result = try solver.solve(k, y, preconditioner: preconditioner, safePoints: points, from: saved) { _ in }
@@ -84,10 +84,10 @@ import Testing
     let solver = RidgeSolver(method: .cg, ridge: 0, tolerance: 1e-10, maxIterations: 60, preconditionerRank: 0)
     let k = try problem.kernelMatrix(kernel)
     let y = problem.own(problem.targets)
-    var states: [ConjugateGradient.State] = []
-    let points = SafePoints<ConjugateGradient.State>(pace: Pace(stop: StopSwitch(), interval: 0)) { state in
+    var states: [BlockConjugateGradient.State] = []
+    let points = SafePoints<BlockConjugateGradient.State>(pace: Pace(stop: StopSwitch(), interval: 0)) { state in
       states.append(
-        try ConjugateGradient.State(copied(state.tensors), copied(state.numbers), rows: y.rows, classes: y.columns))
+        try BlockConjugateGradient.State(copied(state.tensors), copied(state.numbers), rows: y.rows, classes: y.columns))
     }
     let expected = try solver.solve(k, y, preconditioner: nil) { _ in }
     expectSameBits(

@@ -13,14 +13,14 @@ extension DebugProblem {
       method: .cg, ridge: training.options.ridge, tolerance: 1e-10, maxIterations: 1000, preconditionerRank: 0)
     let k = try kernelOperator()
     let whole = try solver.solve(k, y, preconditioner: nil) { _ in }
-    let points = SafePoints<ConjugateGradient.State>(pace: Pace(stop: StopSwitch(), interval: 0)) { state in
+    let points = SafePoints<BlockConjugateGradient.State>(pace: Pace(stop: StopSwitch(), interval: 0)) { state in
       guard state.iterations == whole.iterations / 2 else { return }
       let checkpoint = Checkpoint(facts: .object([]), shared: state.numbers, own: state.tensors)
       _ = try file.write(checkpoint, training.world)
     }
     _ = try solver.solve(k, y, preconditioner: nil, safePoints: points) { _ in }
     let read = try file.read(training.world, rows: 0..<n) { _ in true }
-    let state = try ConjugateGradient.State(read.own, read.shared, rows: n, classes: classes)
+    let state = try BlockConjugateGradient.State(read.own, read.shared, rows: n, classes: classes)
     let resumed = try solver.solve(k, y, preconditioner: nil, from: state) { _ in }
     var bits = BitComparison()
     bits.add(resumed.coefficients, whole.coefficients)

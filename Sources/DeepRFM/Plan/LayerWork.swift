@@ -69,7 +69,7 @@ package struct LayerWork: Sendable, Equatable {
     count.kernel = n * n * d
     count.preconditioner = 2 * n * rank * d + 4 * n * rank * rank + p * Self.eigenOperations(rank)
     let direct = n * n * n / 3 + 2 * n * n * k
-    count.solve = load.isDense ? direct : its * (2 * n * n * k + 4 * n * rank * k + 8 * its * n * k)
+    count.solve = load.isDense ? direct : its * (2 * n * n * k + 4 * n * rank * k + 2 * its * n * k * k)
     count.agop = cost.operations(of: plan.route)
     count.root = takesRoot ? Self.eigenOperations(d) + d * d * d : 0
     count.features = 2 * (n + Double(testSamples)) * d * (d + w)
@@ -108,9 +108,9 @@ package struct LayerWork: Sendable, Equatable {
     let again = (1 - plan.storedShare) * pairs * width.tilePair
     let exact = pairs * rates.exactTileElement + again
     if load.isDense { return n * n * n / 3 * rates.doubleProduct + pairs * 8 * rates.vectorByte + exact }
-    // Half of all iterations' residuals have to be read and written, two vectors of each.
+    // Half of all iterations' directions and images have to be read.
     let history = min(its / 2, Double(plan.historyLimit))
-    let vectors = (14 + 4 * history) * 8 * r * k * rates.vectorByte
+    let vectors = (20 + 2 * history) * 8 * r * k * rates.vectorByte
     let step = pairs * rates.tileElement + again + 2 * r * rank * rates.factorElement + vectors
     return its * step + Self.exactProducts * exact
   }

@@ -88,11 +88,10 @@ final class RateProbe<T: Real & TensorElement> {
     let rows = max(256, min(8192, shape.samples))
     let columns = ColumnBlock(team: team)
     let x = Matrix<Double>(rows: rows, columns: shape.classes)
-    let many = (0..<8).map { _ in x.copy() }
-    let alpha = [Double](repeating: 0, count: 8 * shape.classes)
+    let many = [Matrix<Double>(rows: rows, columns: 8 * shape.classes).view]
     let taken = try seconds {
-      _ = columns.dots(many, x)
-      columns.subtract(many, times: alpha, from: x)
+      let parts = columns.products(many, x)
+      columns.combine(many, parts, alpha: -1, beta: 1, into: x.view)
     }
     rates.vectorByte = taken * share / Double(2 * 8 * x.count * 8)
     let rank = max(16, min(512, shape.samples / 10))

@@ -7,7 +7,7 @@ struct LayerState<T: Real> {
   /// By phase, then the total: the slowest rank's.
   let seconds: [Double]
   /// At most one of the two is there: a solve that is not finished, or what came of it.
-  let solve: ConjugateGradient.State?
+  let solve: BlockConjugateGradient.State?
   let fit: Fit?
   /// At most one of the two: an AGOP that is not finished, or the finished one, divided by its largest entry.
   let agop: AGOPState?
@@ -146,7 +146,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     guard case .string(let stage)? = facts["stage"] else { throw CheckpointError("its facts are not all there") }
     if stage == "solve" {
       guard isSame else { return nil }
-      let solve = try ConjugateGradient.State(checkpoint.own, checkpoint.shared, rows: rows.rowCount, classes: classes)
+      let solve = try BlockConjugateGradient.State(checkpoint.own, checkpoint.shared, rows: rows.rowCount, classes: classes)
       return LayerState(memory: memory, seconds: seconds, solve: solve, fit: nil, agop: nil, result: nil)
     }
     let fit = try Fit(checkpoint, rows: rows.rowCount, classes: classes)
@@ -185,7 +185,7 @@ struct LayerSafePoints<T: Real & TensorElement> {
   func stopHere() throws { try checkpoints.stopHere() }
 
   /// Of the solve.
-  var solve: SafePoints<ConjugateGradient.State> {
+  var solve: SafePoints<BlockConjugateGradient.State> {
     points { state in
       try checkpoints.save(
         self, [JSON.Member("stage", .string("solve"))], shared: state.numbers, own: state.tensors)

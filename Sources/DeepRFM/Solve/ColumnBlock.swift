@@ -5,6 +5,9 @@ import LinearAlgebra
 struct ColumnBlock {
   let team: ThreadTeam
 
+  /// Rows at a time: of all operands they stay in the second-level cache.
+  private static let blockRows = 256
+
   /// Inner products of x's and y's columns. *Local.*
   func dots(_ x: Matrix<Double>, _ y: Matrix<Double>) -> [Double] {
     precondition(x.rows == y.rows && x.columns == y.columns)
@@ -19,44 +22,42 @@ struct ColumnBlock {
     return (0..<x.columns).map { k in (0..<team.count).reduce(0) { $0 + partial[$1, k] } }
   }
 
-  /// Inner products of the columns of each of `many` with those of y, one after the other. *Local.*
-  ///
-  /// A block of y's rows stays in the first cache while all the others pass.
-  func dots(_ many: [Matrix<Double>], _ y: Matrix<Double>) -> [Double] {
-    let columns = y.columns
-    let partial = Matrix<Double>(rows: team.count, columns: many.count * columns)
+  /// A^T y of each A, one below the other: (all A's columns x y's columns). *Local.*
+  func products(_ many: [MatrixView<Double>], _ y: Matrix<Double>) -> Matrix<Double> {
+    let total = many.reduce(0) { $0 + $1.columns }
+    let parts = (0..<team.count).map { _ in Matrix<Double>(rows: total, columns: y.columns) }
     team.forEachPart(of: y.rows) { rows, lane in
       for block in rows.pieces(ofAtMost: Self.blockRows) {
-        for (index, x) in many.enumerated() {
-          let sums = partial.pointer + lane * partial.columns + index * columns
-          for i in block {
-            let (a, b) = (x.pointer + i * columns, y.pointer + i * columns)
-            for k in 0..<columns { sums[k] += a[k] * b[k] }
-          }
+        var first = 0
+        for a in many {
+          let out = parts[lane].rows(first..<(first + a.columns))
+          multiply(a.rows(block), y.rows(block), transposeA: true, beta: 1, into: out)
+          first += a.columns
         }
       }
     }
-    return (0..<partial.columns).map { k in (0..<team.count).reduce(0) { $0 + partial[$1, k] } }
+    let sum = parts[0]
+    for part in parts.dropFirst() { for k in 0..<sum.count { sum.pointer[k] += part.pointer[k] } }
+    return sum
   }
 
-  /// y -= sum over `many` of x diag(alpha), with the alphas one after the other. *Local.*
-  func subtract(_ many: [Matrix<Double>], times alpha: [Double], from y: Matrix<Double>) {
-    let columns = y.columns
+  /// y = alpha (A_1 S_1 + A_2 S_2 + ...) + beta y; the S lie one below the other in `factors`, (all A's columns x y's columns). *Local.*
+  func combine(
+    _ many: [MatrixView<Double>], _ factors: Matrix<Double>, alpha: Double = 1, beta: Double,
+    into y: MatrixView<Double>
+  ) {
     team.forEachPart(of: y.rows) { rows, _ in
-      alpha.withUnsafeBufferPointer { alpha in
-        for block in rows.pieces(ofAtMost: Self.blockRows) {
-          for (index, x) in many.enumerated() {
-            for i in block {
-              let (a, b) = (x.pointer + i * columns, y.pointer + i * columns)
-              for k in 0..<columns { b[k] -= a[k] * alpha[index * columns + k] }
-            }
-          }
+      for block in rows.pieces(ofAtMost: Self.blockRows) {
+        var (first, beta) = (0, beta)
+        for a in many {
+          let factor = factors.rows(first..<(first + a.columns))
+          multiply(a.rows(block), factor, alpha: alpha, beta: beta, into: y.rows(block))
+          first += a.columns
+          beta = 1
         }
       }
     }
   }
-
-  private static let blockRows = 128
 
   /// y += x diag(alpha). *Local.*
   func add(_ x: Matrix<Double>, times alpha: [Double], to y: Matrix<Double>) {

@@ -21,7 +21,7 @@ struct PartialCholesky {
     factor = Matrix(rows: k.rows.rowCount, columns: limit)
     residualTrace = Double(k.layout.sampleCount)
     var diagonal = [Double](repeating: 1, count: k.rows.rowCount)
-    let block = max(16, min(128, limit / 8))
+    let block = max(16, min(128, limit / 3))
     var round = 0
     while rank < limit && residualTrace > enough {
       let pivots = try PivotRows(
@@ -68,15 +68,17 @@ struct PartialCholesky {
     noise: Double
   ) {
     let target = factor.view.columns(rank..<(rank + cholesky.rank))
-    for i in 0..<columns.rows {
-      for c in 0..<cholesky.rank { target[i, c] = columns[i, cholesky.order[c]] }
+    let left = Matrix<Double>(rows: 1, columns: diagonal.count, diagonal)
+    team.forEachPart(of: columns.rows) { rows, _ in
+      for i in rows { for c in 0..<cholesky.rank { target[i, c] = columns[i, cholesky.order[c]] } }
+      solveRightTransposed(cholesky.factor, rows: target.rows(rows))
+      for i in rows {
+        var rest = left[0, i]
+        for value in target.row(i) { rest -= value * value }
+        left[0, i] = rest > noise ? rest : 0
+      }
     }
-    team.withThreadedBLAS { solveRightTransposed(cholesky.factor, rows: target) }
-    for i in 0..<columns.rows {
-      var left = diagonal[i]
-      for value in target.row(i) { left -= value * value }
-      diagonal[i] = left > noise ? left : 0
-    }
+    diagonal = withExtendedLifetime(left) { [Double](left.buffer) }
     rank += cholesky.rank
   }
 }

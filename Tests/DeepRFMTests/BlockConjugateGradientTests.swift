@@ -3,7 +3,7 @@ import LinearAlgebra
 import Testing
 
 /// The solver alone, on small matrices that are given whole.
-@Suite struct ConjugateGradientTests {
+@Suite struct BlockConjugateGradientTests {
   private typealias Block = Matrix<Double>
 
   private let team = ThreadTeam(count: 2)
@@ -24,8 +24,8 @@ import Testing
 
   private func solver(
     _ system: RidgeSystem, _ b: Matrix<Double>, tolerance: Double = 1e-10, maxIterations: Int = 500
-  ) -> ConjugateGradient {
-    ConjugateGradient(
+  ) -> BlockConjugateGradient {
+    BlockConjugateGradient(
       system, rows: b.rows, classes: b.columns, tolerance: tolerance, maxIterations: maxIterations,
       team: team)
   }
