@@ -1,4 +1,5 @@
 import DeepRFM
+import Foundation
 import LinearAlgebra
 import Testing
 
@@ -202,5 +203,72 @@ import Testing
       #expect(residual >= 0)
     }
     #expect(seen == Array(1...solution.iterations))
+  }
+
+  // MARK: - The block
+
+  /// Diagonal, with eigenvalues spread over three decades.
+  private func spread(_ n: Int) -> Matrix<Double> {
+    let a = Matrix<Double>(rows: n, columns: n)
+    for i in 0..<n { a[i, i] = pow(10, -3 * Double(i) / Double(n - 1)) }
+    return a
+  }
+
+  private func column(_ b: Matrix<Double>, _ c: Int) -> Matrix<Double> {
+    Matrix(rows: b.rows, columns: 1, (0..<b.rows).map { b[$0, c] })
+  }
+
+  @Test func sharedDirectionsSaveIterations() throws {
+    let a = spread(300)
+    let b = noise(300, 8, seed: 10)
+    let together = try solver(system(a), b, tolerance: 1e-6).solve(b)
+    let alone = try (0..<8).map { try solver(system(a), column(b, $0), tolerance: 1e-6).solve(column(b, $0)) }
+    #expect(together.outcome == .converged)
+    #expect(2 * together.iterations < alone.map(\.iterations).min()!)
+    for c in 0..<8 {
+      #expect(alone[c].outcome == .converged)
+      for i in 0..<300 {
+        // An error in x is at most the residual, 1e-6 * 17, over the smallest eigenvalue; here of two solves.
+        #expect(abs(together.coefficients[i, c] - alone[c].coefficients[i, 0]) < 0.04)
+      }
+    }
+  }
+
+  /// Two classes' labels are each other's negatives; of three columns one may be a sum. The block has a lower rank, and breaks down nowhere.
+  @Test func dependentColumns() throws {
+    let a = definite(60, shift: 1e-2)
+    let one = noise(60, 2, seed: 11)
+    let b = Matrix<Double>(rows: 60, columns: 4)
+    for i in 0..<60 {
+      (b[i, 0], b[i, 1], b[i, 2], b[i, 3]) = (one[i, 0], -one[i, 0], one[i, 1], 2 * one[i, 0] + one[i, 1])
+    }
+    let solution = try solver(system(a), b).solve(b)
+    let independent = try solver(system(a), one).solve(one)
+    #expect(solution.outcome == .converged)
+    #expect(abs(solution.iterations - independent.iterations) <= 2)
+    for residual in residuals(a, solution.coefficients, b) { #expect(residual <= 1e-10) }
+    for i in 0..<60 { #expect(abs(solution.coefficients[i, 0] + solution.coefficients[i, 1]) < 1e-12) }
+  }
+
+  /// A product rounded to float32: the true residual is reached by going on with the directions there are, not from the beginning.
+  @Test(arguments: [3, 50]) func goesOnFromTheTrueResidual(historyLimit: Int) throws {
+    let a = definite(120, shift: 1e-2)
+    let exact = system(a)
+    let rounded = RidgeSystem(
+      apply: { x, y in
+        multiply(a.view, x.view, into: y.view)
+        for k in 0..<y.count { y.pointer[k] = Double(Float(y.pointer[k])) }
+      }, applyExactly: { multiply(a.view, $0.view, into: $1.view) },
+      precondition: { $1.pointer.update(from: $0.pointer, count: $0.count) }, sum: { _ in })
+    let b = noise(120, 4, seed: 12)
+    let truth = try solver(exact, b, tolerance: 1e-8).solve(b)
+    let solution = try BlockConjugateGradient(
+      rounded, rows: 120, classes: 4, tolerance: 1e-8, maxIterations: 500, historyLimit: historyLimit,
+      rounding: Double(Float.ulpOfOne), team: team
+    ).solve(b)
+    #expect(truth.outcome == .converged && solution.outcome == .converged)
+    for residual in residuals(a, solution.coefficients, b) { #expect(residual <= 1e-8) }
+    // All of the space is known by then.
+    if historyLimit == 50 { #expect(solution.iterations <= 2 * truth.iterations) }
   }
 }

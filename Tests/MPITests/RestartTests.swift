@@ -87,7 +87,8 @@ import Testing
     var states: [BlockConjugateGradient.State] = []
     let points = SafePoints<BlockConjugateGradient.State>(pace: Pace(stop: StopSwitch(), interval: 0)) { state in
       states.append(
-        try BlockConjugateGradient.State(copied(state.tensors), copied(state.numbers), rows: y.rows, classes: y.columns))
+        try BlockConjugateGradient.State(copied(state.tensors), copied(state.numbers), rows: y.rows, classes: y.columns)
+      )
     }
     let expected = try solver.solve(k, y, preconditioner: nil) { _ in }
     expectSameBits(

@@ -146,7 +146,8 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     guard case .string(let stage)? = facts["stage"] else { throw CheckpointError("its facts are not all there") }
     if stage == "solve" {
       guard isSame else { return nil }
-      let solve = try BlockConjugateGradient.State(checkpoint.own, checkpoint.shared, rows: rows.rowCount, classes: classes)
+      let solve = try BlockConjugateGradient.State(
+        checkpoint.own, checkpoint.shared, rows: rows.rowCount, classes: classes)
       return LayerState(memory: memory, seconds: seconds, solve: solve, fit: nil, agop: nil, result: nil)
     }
     let fit = try Fit(checkpoint, rows: rows.rowCount, classes: classes)

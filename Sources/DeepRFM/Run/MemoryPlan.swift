@@ -93,7 +93,7 @@ public struct MemoryPlan: Sendable, Equatable {
     historyLimit = Self.historyLimit(load, budget: budget)
     let base = resident + Self.slack(load)
     let travelling = Self.travellingBytes(load)
-    let vectors = Self.vectorBytes(load) + (load.isDense ? 0 : historyLimit * 16 * load.rows * load.classes)
+    let vectors = Self.vectorBytes(load) + (load.isDense ? 0 : historyLimit * Self.directionBytes(load))
     let dense = load.isDense ? 8 * load.samples * (load.samples + load.classes) : 0
     // Where tiles are made again, fewer products are worth more than a few stored tiles.
     let all = load.tileBytes
@@ -170,10 +170,14 @@ public struct MemoryPlan: Sendable, Equatable {
       + load.threads * (4 * load.tileRows * load.tileRows * load.scalarBytes)
   }
 
-  /// The solver's earlier residuals: at most 50 of them, and no more than a twentieth of the kernel's size.
+  /// A block of the solver's directions and its image, and its products with others: each thread's, and their sum.
+  private static func directionBytes(_ load: Workload) -> Int {
+    16 * load.rows * load.classes + (load.threads + 4) * 8 * load.classes * load.classes
+  }
+
+  /// Blocks of directions that the solver remembers: at most 50, and no more than a twentieth of the kernel's size.
   private static func historyLimit(_ load: Workload, budget: Int) -> Int {
-    let step = max(1, 16 * load.rows * load.classes)
-    return max(4, min(50, min(budget, max(load.tileBytes, 1 << 28)) / 20 / step))
+    return max(4, min(50, min(budget, max(load.tileBytes, 1 << 28)) / 20 / max(1, directionBytes(load))))
   }
 
   /// While the preconditioner is made: F in double beside U in T, a block of columns, and the small matrices.

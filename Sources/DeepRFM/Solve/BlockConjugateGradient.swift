@@ -48,6 +48,8 @@ package final class BlockConjugateGradient {
   private let x, r, z, p, Kp: Matrix<Double>
   private var earlier: ConjugateDirections
   private var iterations = 0
+  /// Whether in this iteration R's part along the earlier directions has been taken away.
+  private var isCorrected = false
   /// The worst true residual at the last start.
   private var last = Double.infinity
 
@@ -101,6 +103,7 @@ package final class BlockConjugateGradient {
           outcome: outcome)
       }
       last = worst
+      isCorrected = false
     }
   }
 
@@ -112,6 +115,7 @@ package final class BlockConjugateGradient {
 
   private func begin(_ b: Matrix<Double>) {
     iterations = 0
+    isCorrected = false
     last = .infinity
     earlier.forget()
     x.view.fill(0)
@@ -126,17 +130,17 @@ package final class BlockConjugateGradient {
     var isFirst = true
     while true {
       try system.precondition(r, z)
-      var seen = try look()
-      if isLarge(seen.slopes, beside: seen.inner) {
+      let seen = try look()
+      let residuals = zip(seen.squares, scale).map { $0.squareRoot() / $1 }
+      let active = residuals.map { $0 > margin * tolerance }
+      if !isCorrected && isLarge(seen.slopes, beside: seen.inner, active) {
         // Rounding, or a start from the true residual, has put into R what new directions, conjugate to Q, would never take away.
         apply(step: seen.slopes, along: earlier.directions, earlier.images)
-        try system.precondition(r, z)
-        seen = try look()
+        isCorrected = true
+        continue
       }
-      let residuals = zip(seen.squares, scale).map { $0.squareRoot() / $1 }
       if !isFirst { progress(iterations, residuals.max() ?? 0) }
       isFirst = false
-      let active = residuals.map { $0 > margin * tolerance }
       guard active.contains(true) else { return .small }
       guard iterations < maxIterations else { return .limit }
       guard let basis = Basis(of: seen.inner, among: active, dependent: 1e-12) else {
@@ -150,6 +154,8 @@ package final class BlockConjugateGradient {
       try system.apply(p, Kp)
       // Nothing has changed yet since the last iteration's end: a product that was broken off is not missed.
       let (curvature, slope) = try measureDirections()
+      let used = basis.isUsed.indices.filter { basis.isUsed[$0] }
+      if used.contains(where: { isLarge(-curvature[$0, $0], beside: parts, $0) }) { return .indefinite }
       let isNew = zip(basis.isUsed, 0...).map { $0 && isLarge(curvature[$1, $1], beside: parts, $1) }
       guard let conjugate = Basis(of: curvature, among: isNew, dependent: dependent) else {
         if startsAfresh() { continue } else { return .indefinite }
@@ -160,6 +166,7 @@ package final class BlockConjugateGradient {
       multiply(conjugate.matrix.view, slope.view, transposeA: true, into: step.view)
       apply(step: step, along: [earlier.lastDirections], [earlier.lastImages])
       iterations += 1
+      isCorrected = false
     }
   }
 
@@ -174,10 +181,11 @@ package final class BlockConjugateGradient {
     return earlier.count > 0
   }
 
-  /// Whether the part of R along the earlier directions is more than a hundredth of it, in the norm of K^-1 as far as P^-1 knows it.
-  private func isLarge(_ slopes: Matrix<Double>, beside inner: Matrix<Double>) -> Bool {
-    (0..<slopes.columns).contains { c in
-      (0..<slopes.rows).reduce(0) { $0 + slopes[$1, c] * slopes[$1, c] } > 1e-4 * inner[c, c]
+  /// Whether the part of an active class's R along the earlier directions is more than a hundredth of it, in the norm of K^-1 as far as P^-1
+  /// knows it.
+  private func isLarge(_ slopes: Matrix<Double>, beside inner: Matrix<Double>, _ active: [Bool]) -> Bool {
+    active.indices.contains { c in
+      active[c] && (0..<slopes.rows).reduce(0) { $0 + slopes[$1, c] * slopes[$1, c] } > 1e-4 * inner[c, c]
     }
   }
 
@@ -345,6 +353,7 @@ extension BlockConjugateGradient {
     /// How the iteration ended, where only the true residual is to be measured.
     package let ending: Ending?
     package let iterations: Int
+    fileprivate let isCorrected: Bool
     /// The worst true residual at the last start.
     package let last: Double
     /// x; and in mid-iteration r and the remembered directions.
@@ -354,17 +363,20 @@ extension BlockConjugateGradient {
   }
 
   private func state() -> State {
-    State(ending: nil, iterations: iterations, last: last, x: x, r: r, earlier: earlier)
+    State(
+      ending: nil, iterations: iterations, isCorrected: isCorrected, last: last, x: x, r: r, earlier: earlier)
   }
 
   private func state(after ending: Ending) -> State {
     var none = earlier
     none.forget()
-    return State(ending: ending, iterations: iterations, last: last, x: x, r: nil, earlier: none)
+    return State(
+      ending: ending, iterations: iterations, isCorrected: false, last: last, x: x, r: nil, earlier: none)
   }
 
   private func restore(_ saved: State) throws {
     iterations = saved.iterations
+    isCorrected = saved.isCorrected
     last = saved.last
     try earlier.restore(saved.earlier)
     for (own, other) in [(x, saved.x), (r, saved.r ?? r)] {
@@ -386,7 +398,9 @@ extension BlockConjugateGradient.State {
 
   /// The same on all ranks.
   package var numbers: [SavedTensor] {
-    let counts = [ending?.rawValue ?? -1, iterations, earlier.pieces.count, earlier.count, earlier.limit]
+    let counts = [
+      ending?.rawValue ?? -1, iterations, isCorrected ? 1 : 0, earlier.pieces.count, earlier.count, earlier.limit,
+    ]
     return [SavedTensor("cg", counts.map { Double($0) } + [last])]
   }
 
@@ -394,7 +408,7 @@ extension BlockConjugateGradient.State {
   package init(_ tensors: [SavedTensor], _ numbers: [SavedTensor], rows: Int, classes: Int) throws {
     let values = try numbers.values("cg")
     let counts = values.dropLast().compactMap { Int(exactly: $0) }
-    guard values.count == 6, counts.count == 5, counts[1] >= 0, 0...1000 ~= counts[2], counts[3] >= 0 else {
+    guard values.count == 7, counts.count == 6, counts[1] >= 0, 0...1000 ~= counts[3], counts[4] >= 0 else {
       throw CheckpointError("its solve makes no sense")
     }
     func matrix(_ name: String) throws -> Matrix<Double> {
@@ -405,12 +419,12 @@ extension BlockConjugateGradient.State {
       return matrix
     }
     ending = BlockConjugateGradient.Ending(rawValue: counts[0])
-    (iterations, last) = (counts[1], values[5])
+    (iterations, isCorrected, last) = (counts[1], counts[2] != 0, values[6])
     x = try matrix("x")
     r = ending == nil ? try matrix("r") : nil
     earlier = try ConjugateDirections(
-      pieces: (0..<counts[2]).map { (try tensors.matrix("q\($0)"), try tensors.matrix("kq\($0)")) },
-      count: counts[3], rows: rows, width: classes, limit: counts[4])
+      pieces: (0..<counts[3]).map { (try tensors.matrix("q\($0)"), try tensors.matrix("kq\($0)")) },
+      count: counts[4], rows: rows, width: classes, limit: counts[5])
   }
 }
 
