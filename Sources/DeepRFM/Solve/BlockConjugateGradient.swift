@@ -356,7 +356,7 @@ extension BlockConjugateGradient {
     fileprivate let isCorrected: Bool
     /// The worst true residual at the last start.
     package let last: Double
-    /// x; and in mid-iteration r and the remembered directions.
+    /// x and the remembered directions, which serve beyond a true residual too; in mid-iteration r.
     let x: Matrix<Double>
     let r: Matrix<Double>?
     fileprivate let earlier: ConjugateDirections
@@ -368,10 +368,8 @@ extension BlockConjugateGradient {
   }
 
   private func state(after ending: Ending) -> State {
-    var none = earlier
-    none.forget()
-    return State(
-      ending: ending, iterations: iterations, isCorrected: false, last: last, x: x, r: nil, earlier: none)
+    State(
+      ending: ending, iterations: iterations, isCorrected: false, last: last, x: x, r: nil, earlier: earlier)
   }
 
   private func restore(_ saved: State) throws {
