@@ -48,8 +48,7 @@ extension [SavedTensor] {
   }
 
   package func values(_ name: String) throws -> [Double] {
-    let matrix: Matrix<Double> = try matrix(name)
-    return withExtendedLifetime(matrix) { [Double](matrix.buffer) }
+    try matrix(name, as: Double.self).values
   }
 
   /// Copies into a matrix that must have the saved one's shape.

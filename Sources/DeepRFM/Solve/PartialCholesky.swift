@@ -78,7 +78,7 @@ struct PartialCholesky {
         left[0, i] = rest > noise ? rest : 0
       }
     }
-    diagonal = withExtendedLifetime(left) { [Double](left.buffer) }
+    diagonal = left.values
     rank += cholesky.rank
   }
 }
