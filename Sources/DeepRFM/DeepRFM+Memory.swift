@@ -5,9 +5,9 @@ extension Training {
   /// *Collective.* What the layer may take of the memory: the same on all ranks, that of the one with least. Told to the user
   /// wherever tiles begin or cease to be made again. A layer that is gone on with keeps its plan.
   func planMemory(_ layer: Int, _ samples: Samples<T>, _ saved: LayerState<T>? = nil) throws -> MemoryPlan {
-    let resident = try saved?.memory.resident ?? world.maximum(Memory.resident)
+    let resident = try saved?.memory.resident ?? world.maximum(Memory.used)
     let free = Memory.available / 10 * 9 / host.ranksOnNode
-    let budget = try saved?.memory.budget ?? world.minimum(options.memory ?? (Memory.resident + free))
+    let budget = try saved?.memory.budget ?? world.minimum(options.memory ?? (Memory.used + free))
     memory = MemoryBasis(budget: budget, resident: resident)
     let plan = try MemoryPlan(
       workload(samples), budget: budget, resident: resident, agop: options.wantedRoute(layer: layer),
@@ -19,13 +19,16 @@ extension Training {
     return plan
   }
 
-  private func workload(_ samples: Samples<T>) -> Workload {
+  /// *Collective.*
+  private func workload(_ samples: Samples<T>) throws -> Workload {
     let layout = samples.layout
+    let tileElements = try world.maximum(PairSchedule(rank: world.rank, ranks: world.size).tileElements(layout))
     return Workload(
       samples: layout.sampleCount, rows: layout.largestShard, width: samples.rows.width,
       outputWidth: options.features == .cosine ? samples.rows.width : options.width, classes: layout.classCount,
       ranks: world.size, threads: host.threads, testRows: (samples.testCount + world.size - 1) / world.size,
-      scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, isDense: options.solver == .cholesky)
+      scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
+      isDense: options.solver == .cholesky)
   }
 }
 

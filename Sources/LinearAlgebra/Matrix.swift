@@ -1,8 +1,3 @@
-import Glibc
-
-/// Bytes of a large page of memory on the processors in use.
-private let hugePage = 2 << 20
-
 /// A dense row-major matrix that owns its memory, 64-byte aligned.
 ///
 /// A class, so that a copy is always written out: in this program an unseen copy of a matrix is a bug.
@@ -12,6 +7,7 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   public let columns: Int
   /// Row-major storage, `rows * columns` elements.
   public let pointer: UnsafeMutablePointer<Element>
+  private let isLarge: Bool
 
   /// A matrix of zeros.
   public convenience init(rows: Int, columns: Int) {
@@ -25,10 +21,9 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     self.rows = rows
     self.columns = columns
     let bytes = max(1, rows * columns) * MemoryLayout<Element>.stride
-    // Large pages spare the kernel matrix's readers a miss in the address translation every 4 KiB.
-    let large = bytes >= 2 * hugePage
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: large ? hugePage : 64)
-    if large { madvise(memory, bytes, MADV_HUGEPAGE) }
+    isLarge = bytes >= 2 * LargeBlocks.page
+    let memory =
+      isLarge ? LargeBlocks.take(bytes) : UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
     pointer = memory.bindMemory(to: Element.self, capacity: max(1, rows * columns))
   }
 
@@ -39,7 +34,9 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     for (i, element) in elements.enumerated() { pointer[i] = element }
   }
 
-  deinit { UnsafeMutableRawPointer(pointer).deallocate() }
+  deinit {
+    if isLarge { LargeBlocks.give(pointer) } else { UnsafeMutableRawPointer(pointer).deallocate() }
+  }
 
   @inlinable public var count: Int { rows * columns }
 

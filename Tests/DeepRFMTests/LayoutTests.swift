@@ -49,11 +49,16 @@ func randomClassCounts(_ seed: UInt64) -> [Int] {
     #expect(layout.largestShard == shards.max())
     for rank in 0..<ranks {
       let segments = layout.segments(of: rank)
-      for centre in Set(segments.map(\.centre)) {
-        let heights = segments.filter { $0.centre == centre }.map(\.rows.count)
-        #expect((heights.max() ?? 0) - (heights.min() ?? 0) <= 1)
-        // No more pieces than are needed.
-        #expect(heights.count == (heights.reduce(0, +) + 15) / 16)
+      // Of an even number of ranks each half of a shard is cut by itself.
+      let middle = ranks % 2 == 0 ? layout.shard(of: rank).count / 2 : layout.shard(of: rank).count
+      #expect(segments.allSatisfy { $0.rows.upperBound <= middle || $0.rows.lowerBound >= middle })
+      for half in [segments.filter { $0.rows.upperBound <= middle }, segments.filter { $0.rows.lowerBound >= middle }] {
+        for centre in Set(half.map(\.centre)) {
+          let heights = half.filter { $0.centre == centre }.map(\.rows.count)
+          #expect((heights.max() ?? 0) - (heights.min() ?? 0) <= 1)
+          // No more pieces than are needed.
+          #expect(heights.count == (heights.reduce(0, +) + 15) / 16)
+        }
       }
     }
   }

@@ -142,10 +142,6 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   }
 }
 
-extension Range<Int> {
-  func shifted(by offset: Int) -> Range { (lowerBound + offset)..<(upperBound + offset) }
-}
-
 /// A and B = H A of all samples, side by side in both orders: (A B)(B A)^T = A B^T + B A^T.
 final class GramTerms<T: Real>: @unchecked Sendable {
   let outputs: Int

@@ -41,17 +41,20 @@ public struct Layout: Sendable, Equatable {
   /// The largest shard's rows.
   public var largestShard: Int { (0..<ranks).map { shard(of: $0).count }.max() ?? 0 }
 
-  /// A shard cut where the class changes, and each class's part into equal pieces of at most `tileRows`.
+  /// A shard cut where the class changes, and each class's part into equal pieces of at most `tileRows`. If the ranks' number is even
+  /// the shard is also cut in the middle: a pair of ranks shares work by halves (see `PairSchedule`).
   public func segments(of rank: Int) -> [Segment] {
     let shard = shard(of: rank)
+    let middle = ranks % 2 == 0 ? shard.lowerBound + shard.count / 2 : shard.upperBound
     var result: [Segment] = []
     var start = 0
     for (centre, count) in classCounts.enumerated() {
       let own = (start..<(start + count)).clamped(to: shard)
       start += count
-      for rows in own.pieces(ofAtMost: tileRows) {
-        result.append(
-          Segment(rows: (rows.lowerBound - shard.lowerBound)..<(rows.upperBound - shard.lowerBound), centre: centre))
+      for part in [own.clamped(to: shard.lowerBound..<middle), own.clamped(to: middle..<shard.upperBound)] {
+        for rows in part.pieces(ofAtMost: tileRows) {
+          result.append(Segment(rows: rows.shifted(by: -shard.lowerBound), centre: centre))
+        }
       }
     }
     return result
@@ -59,6 +62,8 @@ public struct Layout: Sendable, Equatable {
 }
 
 extension Range<Int> {
+  func shifted(by offset: Int) -> Range { (lowerBound + offset)..<(upperBound + offset) }
+
   /// The range in equal consecutive pieces of at most `limit`.
   package func pieces(ofAtMost limit: Int) -> [Range<Int>] {
     guard !isEmpty else { return [] }

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// Which pairs of row blocks a rank holds, so that each pair is held once and all ranks have the same work.
 ///
 /// Rank p takes the pairs with blocks p, p + 1, ... around the circle, P / 2 of them. Where P is even the farthest pair
@@ -33,7 +35,18 @@ package struct PairSchedule: Sendable {
     return first.flatMap { i in second.map { (i, $0) } }
   }
 
-  /// The first segment of a block's second half.
+  /// Elements of this rank's tiles, all of them stored.
+  package func tileElements(_ layout: Layout) -> Int {
+    let own = layout.segments(of: rank)
+    return ([rank] + partners).reduce(0) { sum, other in
+      let columns = layout.segments(of: other)
+      return tiles(own: own, other: columns, otherRank: other).reduce(sum) {
+        $0 + own[$1.own].rows.count * paddedForProduct(columns[$1.other].rows.count)
+      }
+    }
+  }
+
+  /// The first segment of a block's second half; `Layout` cuts there.
   private static func half(of segments: [Segment]) -> Int {
     let rows = segments.last?.rows.upperBound ?? 0
     return segments.firstIndex { $0.rows.lowerBound + $0.rows.upperBound > rows } ?? segments.count

@@ -98,7 +98,7 @@ private struct Planner<T: Real & TensorElement> {
     BLAS.setThreads(threads)
     multiply(a.view, a.view, into: c.view)
     BLAS.setThreads(1)
-    return Memory.resident
+    return Memory.used
   }
 
   /// *Collective.* Measured between the ranks that there are; what the user says wins.

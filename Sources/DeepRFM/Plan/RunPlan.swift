@@ -20,13 +20,14 @@ package struct RunPlan: Sendable, Equatable {
   ) {
     (self.options, self.shape, self.ranks, self.nodes) = (options, shape, ranks, nodes)
     (self.threads, self.budget, self.program) = (threads, budget, program)
+    let tileElements = Self.tileElements(shape, ranks)
     layers = (1...options.layers).map { layer in
       let width = layer == 1 || options.features == .cosine ? shape.width : options.width
       let load = Workload(
         samples: shape.samples, rows: (shape.samples + ranks - 1) / ranks, width: width,
         outputWidth: options.features == .cosine ? width : options.width, classes: shape.classes, ranks: ranks,
         threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks, scalarBytes: options.precision.bytes,
-        tileRows: 512, isDense: options.solver == .cholesky)
+        tileRows: 512, tileElements: tileElements, isDense: options.solver == .cholesky)
       let plan = MemoryPlan(
         estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
         wantedRank: options.wantedRank(samples: shape.samples, width: width, classes: shape.classes, layer: layer))
@@ -36,6 +37,14 @@ package struct RunPlan: Sendable, Equatable {
         nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop,
         takesTiles: plan.keepsTiles && Kernel(options.kernel, bandwidth: options.bandwidth).keepsDigits)
     }
+  }
+
+  /// Those of the rank that has most, with classes of equal size.
+  private static func tileElements(_ shape: ProblemShape, _ ranks: Int) -> Int {
+    let classes = max(1, shape.classes)
+    let layout = Layout(
+      classCounts: (0..<classes).map { shape.samples * ($0 + 1) / classes - shape.samples * $0 / classes }, ranks: ranks)
+    return (0..<ranks).map { PairSchedule(rank: $0, ranks: ranks).tileElements(layout) }.max() ?? 0
   }
 
   /// The layer that takes most.

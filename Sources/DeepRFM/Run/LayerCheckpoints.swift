@@ -104,7 +104,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
   private func read(
     _ path: String, _ layer: Int, _ memory: Int?, _ classes: Int, _ rows: CentredRows<T>
   ) throws -> LayerState<T>? {
-    let free = try world.minimum(Memory.resident + Memory.available / host.ranksOnNode)
+    let free = try world.minimum(Memory.used + Memory.available / host.ranksOnNode)
     var isSame = false
     let checkpoint = try CheckpointFile(path).read(world, rows: layout.shard(of: world.rank)) { facts in
       let budget = facts["memoryBudget"]

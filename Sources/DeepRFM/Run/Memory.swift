@@ -1,4 +1,5 @@
 import Glibc
+import LinearAlgebra
 
 /// *Local.* What the system says of memory, in bytes.
 public enum Memory {
@@ -10,14 +11,15 @@ public enum Memory {
     return usage.ru_maxrss << 10
   }
 
-  /// What this process holds now. (VmRSS of /proc/self/status)
-  public static var resident: Int { field("VmRSS", of: "/proc/self/status") ?? peak }
+  /// What this process uses now. (VmRSS of /proc/self/status, less what is kept for matrices to come)
+  public static var used: Int { max(0, (field("VmRSS", of: "/proc/self/status") ?? peak) - LargeBlocks.keptBytes) }
 
-  /// What this host, or the control group that this process is in (a container, a batch job), can still give without swapping.
+  /// What this host, or the control group that this process is in (a container, a batch job), can still give without swapping, and
+  /// what this process keeps for itself.
   /// (MemAvailable of /proc/meminfo; memory.max or memory.limit_in_bytes of control groups)
   public static var available: Int {
     let host = field("MemAvailable", of: "/proc/meminfo") ?? Int.max / 2
-    return controlGroups.reduce(host) { min($0, leftIn($1)) }
+    return controlGroups.reduce(host) { min($0, leftIn($1)) } + LargeBlocks.keptBytes
   }
 
   /// The most address space that this process may have; nil: no limit. (getrlimit, RLIMIT_AS)

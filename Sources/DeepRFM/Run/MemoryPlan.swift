@@ -11,16 +11,19 @@ public struct Workload: Sendable, Equatable {
   /// Bytes of an element.
   public var scalarBytes: Int
   public var tileRows: Int
+  /// Elements of the rank's tiles.
+  public var tileElements: Int
   /// Whether K is held whole in double precision, for the dense solver.
   public var isDense = false
 
   public init(
     samples: Int, rows: Int, width: Int, outputWidth: Int, classes: Int, ranks: Int, threads: Int, testRows: Int,
-    scalarBytes: Int, tileRows: Int, isDense: Bool = false
+    scalarBytes: Int, tileRows: Int, tileElements: Int, isDense: Bool = false
   ) {
     (self.samples, self.rows, self.width, self.outputWidth, self.classes) = (samples, rows, width, outputWidth, classes)
     (self.ranks, self.threads, self.testRows) = (ranks, threads, testRows)
-    (self.scalarBytes, self.tileRows, self.isDense) = (scalarBytes, tileRows, isDense)
+    (self.scalarBytes, self.tileRows, self.tileElements) = (scalarBytes, tileRows, tileElements)
+    self.isDense = isDense
   }
 
   /// Bytes of so many rows of the layer's input with what is kept of each: its inner products with the centres, its norm.
@@ -30,10 +33,7 @@ public struct Workload: Sendable, Equatable {
   public var sampleBytes: Int { rowBytes(rows + testRows, width: width) + 8 * samples }
 
   /// Bytes of the whole kernel's half, this rank's share of it.
-  var tileBytes: Int {
-    let pairs = (Double(rows) * Double(samples) + Double(rows * tileRows)) / 2
-    return Int(pairs * Double(scalarBytes) * (1 + 16 / Double(tileRows)))
-  }
+  var tileBytes: Int { tileElements * scalarBytes }
 }
 
 /// What a layer is given of a rank's memory: bytes for stored tiles, columns of the preconditioner, bytes for a chunk of
