@@ -145,7 +145,7 @@ extension Training {
     metrics.inputWidth = samples.rows.width
     metrics.samples = samples.layout.sampleCount
     metrics.ranks = world.size
-    let scatter = try timer.measure(.communication) { try world.sum(samples.rows.squaredNorms.reduce(0, +)) }
+    let scatter = try timer.measure(.communication) { try world.sum(samples.rows.scatter) }
     metrics.nc1.input = nc1(scatter: scatter, means: samples.rows.centres, layout: samples.layout)
     metrics.nc2.input = nc2(means: samples.rows.centres, layout: samples.layout)
     (metrics.accuracy.train, metrics.meanSquaredError.train) = try quality(

@@ -74,7 +74,7 @@ extension Training {
       samples.test = GroupedRows(image.deviations, centres: image.centres, like: test, team: team)
     }
     let scatters = try timer.measure(.communication) {
-      var sums = [mapped.projectedScatter, samples.rows.squaredNorms.reduce(0, +)]
+      var sums = [mapped.projectedScatter, samples.rows.scatter]
       try world.sum(&sums)
       return sums
     }

@@ -106,7 +106,7 @@ struct GoldenPipeline<T: Real> {
     let image = test.rows.mapped(by: map, team: team)
     test = GroupedRows(image.deviations, centres: image.centres, like: test, team: team)
     var scatters = [
-      before.squaredNorms.reduce(0, +), mapped.projectedScatter, rows.squaredNorms.reduce(0, +),
+      before.scatter, mapped.projectedScatter, rows.scatter,
     ]
     try world.sum(&scatters)
     let means = [before.centres, mapped.projectedMeans, rows.centres]

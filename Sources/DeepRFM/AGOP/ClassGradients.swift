@@ -82,7 +82,7 @@ package struct ClassGradients<T: Real> {
     return total
   }
 
-  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, team: team, timer: timer) }
+  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, timer: timer) }
 
   /// *Collective.* Takes one chunk past all blocks of X, with their coefficients.
   private func circulate(

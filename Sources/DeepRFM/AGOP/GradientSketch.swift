@@ -81,7 +81,7 @@ package struct GradientSketch<T: Real> {
     return mean(probes[0], probes[1])
   }
 
-  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, team: team, timer: timer) }
+  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, timer: timer) }
 
   /// *Collective.* Takes one chunk past all blocks of X, with their coefficients.
   private func circulate(

@@ -29,7 +29,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   /// *Collective.* Fills H_I as the blocks of X pass round the ring; breaks off, and must not be used, if `stop` is set.
   /// - Parameter finished: called with the columns that are new.
   func build(_ gram: GramProduct<T>, stop: StopSwitch? = nil, finished: (Int) -> Void) throws {
-    let ring = BlockRing<T>(world: gram.world, layout: gram.layout, team: gram.team, timer: gram.timer)
+    let ring = BlockRing<T>(world: gram.world, layout: gram.layout, timer: gram.timer)
     let runs = segments.runs(ofAtMost: gram.pieceRows)
     try ring.forEachBlock(startingWith: gram.rows, steps: gram.world.size) { owner, block, poke in
       let isOwn = owner == gram.world.rank

@@ -5,7 +5,6 @@ import MPI
 struct BlockRing<T: Real> {
   let world: Communicator
   let layout: Layout
-  let team: ThreadTeam
   let timer: PhaseTimer
 
   /// Keeps a message under way between two pieces of work; call it from the thread that speaks MPI.
@@ -17,25 +16,23 @@ struct BlockRing<T: Real> {
     _ body: (_ owner: Int, _ block: CentredRows<T>, _ poke: @escaping Poke) throws -> Void
   ) throws {
     guard steps > 0 else { return }
-    let (before, after) = ((world.rank + world.size - 1) % world.size, (world.rank + 1) % world.size)
-    var spare: [Matrix<T>] = []
+    var spare: [(rows: Matrix<T>, terms: Matrix<Double>)] = []
     var block = own
     for step in 0..<steps {
       let owner = (world.rank + step) % world.size
       guard step + 1 < steps else { return try body(owner, block, {}) }
       let next = (owner + 1) % world.size
       let incoming =
-        spare.popLast() ?? Matrix<T>(uninitialisedRows: layout.largestShard, columns: own.width)
+        spare.popLast()
+        ?? (
+          Matrix<T>(uninitialisedRows: layout.largestShard, columns: own.width),
+          Matrix<Double>(uninitialisedRows: layout.largestShard, columns: own.terms.columns)
+        )
       let rows = layout.shard(of: next).count
       let messages = RequestGroup()
       do {
-        messages.add(
-          try world.startReceive(
-            UnsafeMutableBufferPointer(start: incoming.pointer, count: rows * own.width), from: after, tag: 1))
-        messages.add(
-          try world.startSend(
-            UnsafeBufferPointer(start: block.deviations.pointer, count: block.rowCount * own.width), to: before,
-            tag: 1))
+        try exchange(incoming.rows, rows, block.storage, block.rowCount, tag: 1, messages)
+        try exchange(incoming.terms, rows, block.terms, block.rowCount, tag: 8, messages)
         // A failure to make progress comes to light in waitAll.
         try body(owner, block, { _ = try? messages.poke() })
         try timer.measure(.communication) { try messages.waitAll() }
@@ -43,9 +40,22 @@ struct BlockRing<T: Real> {
         messages.abandonAll()
         throw error
       }
-      if step > 0 { spare.append(block.storage) }
+      if step > 0 { spare.append((block.storage, block.terms)) }
       block = CentredRows(
-        incoming, rowCount: rows, centres: own.centres, segments: layout.segments(of: next), team: team)
+        incoming.rows, rowCount: rows, centres: own.centres, segments: layout.segments(of: next), terms: incoming.terms)
     }
+  }
+
+  /// Starts to receive some rows from the next rank and to send some to the one before.
+  private func exchange<E>(
+    _ incoming: Matrix<E>, _ rows: Int, _ outgoing: Matrix<E>, _ sent: Int, tag: Int32, _ messages: RequestGroup
+  ) throws where E: MPIElement {
+    let (before, after) = ((world.rank + world.size - 1) % world.size, (world.rank + 1) % world.size)
+    messages.add(
+      try world.startReceive(
+        UnsafeMutableBufferPointer(start: incoming.pointer, count: rows * incoming.columns), from: after, tag: tag))
+    messages.add(
+      try world.startSend(
+        UnsafeBufferPointer(start: outgoing.pointer, count: sent * outgoing.columns), to: before, tag: tag))
   }
 }

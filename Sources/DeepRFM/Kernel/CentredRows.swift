@@ -12,42 +12,61 @@ public final class CentredRows<T: Real>: @unchecked Sendable {
   /// The centres m_c, known to every rank; (centres x width).
   public let centres: Matrix<Double>
   public let segments: [Segment]
-  /// |deviation|^2 of each row.
-  public let squaredNorms: [Double]
-  /// Inner products of each row's deviation with each centre; (rows x centres).
-  public let projections: Matrix<Double>
   /// The memory behind `deviations`.
   let storage: Matrix<T>
+  /// |deviation|^2 of each row, then its inner products with the centres; (rows or more x (1 + centres)).
+  let terms: Matrix<Double>
 
   public var rowCount: Int { deviations.rows }
   public var width: Int { deviations.columns }
 
-  /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row computed here.
-  public init(
-    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], team: ThreadTeam
+  /// |deviation|^2 of a row. *Local.*
+  @inline(__always) func squaredNorm(_ row: Int) -> Double { terms[row, 0] }
+
+  /// A row's deviation times a centre. *Local.*
+  @inline(__always) func projection(_ row: Int, on centre: Int) -> Double { terms[row, 1 + centre] }
+
+  /// Sum of all rows' |deviation|^2. *Local.*
+  public var scatter: Double { (0..<rowCount).reduce(0) { $0 + squaredNorm($1) } }
+
+  /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row as it came along.
+  init(
+    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], terms: Matrix<Double>
   ) {
-    precondition(centres.columns == storage.columns)
+    precondition(centres.columns == storage.columns && terms.columns == 1 + centres.rows && terms.rows >= rowCount)
     self.storage = storage
     deviations = storage.rows(0..<rowCount)
     self.centres = centres
     self.segments = segments
-    let norms = Matrix<Double>(uninitialisedRows: rowCount, columns: 1)
-    let projections = Matrix<Double>(uninitialisedRows: rowCount, columns: centres.rows)
-    let view = deviations
-    team.forEachPart(of: rowCount) { part, _ in
-      let wide = Matrix<Double>(uninitialisedRows: 64, columns: view.columns)
-      for rows in part.pieces(ofAtMost: 64) {
-        for (k, i) in rows.enumerated() {
-          T.widen(view.row(i).baseAddress ?? view.pointer, wide.row(k).baseAddress ?? wide.pointer, view.columns)
+    self.terms = terms
+  }
+
+  /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row computed here.
+  public convenience init(
+    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], team: ThreadTeam
+  ) {
+    self.init(
+      storage, rowCount: rowCount, centres: centres, segments: segments,
+      terms: Self.terms(storage.rows(0..<rowCount), centres, team))
+  }
+
+  private static func terms(_ rows: MatrixView<T>, _ centres: Matrix<Double>, _ team: ThreadTeam) -> Matrix<Double> {
+    let terms = Matrix<Double>(uninitialisedRows: rows.rows, columns: 1 + centres.rows)
+    team.forEachPart(of: rows.rows) { part, _ in
+      let wide = Matrix<Double>(uninitialisedRows: 64, columns: rows.columns)
+      for block in part.pieces(ofAtMost: 64) {
+        for (k, i) in block.enumerated() {
+          T.widen(rows.row(i).baseAddress ?? rows.pointer, wide.row(k).baseAddress ?? wide.pointer, rows.columns)
           var norm = 0.0
           for value in wide.row(k) { norm += value * value }
-          norms[i, 0] = norm
+          terms[i, 0] = norm
         }
-        multiply(wide.rows(0..<rows.count), centres.view, transposeB: true, into: projections.rows(rows))
+        multiply(
+          wide.rows(0..<block.count), centres.view, transposeB: true,
+          into: terms.rows(block).columns(1..<(1 + centres.rows)))
       }
     }
-    squaredNorms = Array(norms.buffer)
-    self.projections = projections
+    return terms
   }
 
   /// Writes row i, centre and all, as Double. *Local.*

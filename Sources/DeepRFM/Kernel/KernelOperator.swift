@@ -23,7 +23,7 @@ public final class KernelOperator<T: Real> {
   private var circulating = 0
   /// Breaks tiles off, being made or multiplied: the caller then asks the ranks whether it was set, and uses no result.
   var stop: StopSwitch?
-  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, team: team, timer: timer) }
+  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, timer: timer) }
 
   /// *Collective.* Sends the blocks of X round the ring and builds this rank's tiles.
   /// - Parameters:

@@ -30,7 +30,11 @@ package struct KernelTile<T: Real>: Sendable {
   func build(
     in out: MatrixView<T>, _ builder: TileBuilder<T>, _ own: CentredRows<T>, _ other: CentredRows<T>, lane: Int
   ) {
-    builder.build(.kernelDeviation, own, rows, other, columns, into: out, lane: lane)
+    if isDiagonal {
+      builder.buildSquare(.kernelDeviation, own, rows, into: out, lane: lane)
+    } else {
+      builder.build(.kernelDeviation, own, rows, other, columns, into: out, lane: lane)
+    }
     for i in 0..<out.rows {
       for j in out.columns..<out.stride { out.pointer[i * out.stride + j] = 0 }
     }

@@ -62,6 +62,20 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     build(quantity, rows, rowSegment, columns, columnSegment, into: out, hasProducts: false, lane: lane)
   }
 
+  /// *Local.* The same of a segment with itself: little more than the lower half is made, the rest is its mirror image.
+  func buildSquare(
+    _ quantity: Quantity, _ rows: CentredRows<T>, _ segment: Segment, into out: MatrixView<T>, lane: Int
+  ) {
+    let (first, count) = (segment.rows.lowerBound, segment.rows.count)
+    for strip in (0..<count).pieces(ofAtMost: max(64, (count + 3) / 4)) {
+      let row = Segment(rows: strip.shifted(by: first), centre: segment.centre)
+      let column = Segment(rows: first..<(first + strip.upperBound), centre: segment.centre)
+      build(quantity, rows, row, rows, column, into: out.rows(strip).columns(0..<strip.upperBound), lane: lane)
+      let before = 0..<strip.lowerBound
+      transpose(out.rows(strip).columns(before), into: out.rows(before).columns(strip))
+    }
+  }
+
   /// *Local.* The same where `out` already holds the inner products of the segments' deviations, from one large product.
   public func finish(
     _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
@@ -85,8 +99,8 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
       for j in 0..<out.columns {
         guard plainDistance(deviation: Double(e[i, j]), form) < 2 * nearest else { continue }
         let scale =
-          rows.squaredNorms[rowSegment.rows.lowerBound + i]
-          + columns.squaredNorms[columnSegment.rows.lowerBound + j] + form.distance * form.distance
+          rows.squaredNorm(rowSegment.rows.lowerBound + i)
+          + columns.squaredNorm(columnSegment.rows.lowerBound + j) + form.distance * form.distance
         out[i, j] = T(value(.gradientWeight, squareDistance(x, i, a, y, j, b), scale: scale, form))
       }
     }
@@ -144,8 +158,8 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     _ norms: Matrix<T>
   ) {
     for (k, i) in segment.rows.enumerated() {
-      let norm = block.squaredNorms[i]
-      let along = a == b ? 0 : block.projections[i, b] - block.projections[i, a]
+      let norm = block.squaredNorm(i)
+      let along = a == b ? 0 : block.projection(i, on: b) - block.projection(i, on: a)
       terms.pointer[k] = T(norm + sign * 2 * along)
       norms.pointer[k] = T(norm)
     }

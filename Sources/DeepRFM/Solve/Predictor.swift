@@ -30,7 +30,7 @@ package struct Predictor<T: Real> {
     let sums = Matrix<Double>(rows: points.rows.rowCount, columns: coefficients.columns)
     let all = try CoefficientBlocks(coefficients.converted(to: T.self), layout, world, timer)
     let builder = TileBuilder<T>(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
-    let ring = BlockRing<T>(world: world, layout: layout, team: team, timer: timer)
+    let ring = BlockRing<T>(world: world, layout: layout, timer: timer)
     try ring.forEachBlock(startingWith: rows, steps: world.size) { owner, block, poke in
       add(block, all.block(of: owner), at: points.rows, builder, to: sums, MainLane(poke))
     }
