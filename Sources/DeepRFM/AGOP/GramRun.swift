@@ -134,19 +134,21 @@ final class GramRun<T: Real> {
       try ring.forEachPiece(index, of: moving, steps: steps) { owner, piece, poke in
         defer { step += 1 }
         guard step == done else { return }
-        let (own, other) = isSame ? pair(panel, piece, owner) : (panel.segments, piece)
         isPausing = isPausing || safePoints.wish > .nothing
         guard !isPausing else { return }
         done = step + 1
-        guard !own.isEmpty && !other.segments.isEmpty else { return }
-        let isOwn = isSame && owner == rank
-        guard meeting.add(other, own, isOwn: isOwn, stop: safePoints.stop, poke) else {
-          (done, isPausing) = (step, true)
-          return
+        let rectangles = isSame ? self.rectangles(panel, index, piece, owner) : [(panel.segments, piece)]
+        for (k, (own, other)) in rectangles.enumerated() where !own.isEmpty && !other.segments.isEmpty {
+          // What comes after the first one is short, and no step may end half done.
+          let stop = k == 0 ? safePoints.stop : nil
+          guard meeting.add(other, own, isOwn: isSame && owner == rank, stop: stop, poke) else {
+            (done, isPausing) = (step, true)
+            return
+          }
+          total.add(meeting.pieceSums, other.segments, other.deviations, gram.team)
+          let pairs = own.rowRange.count * other.rowRange.count
+          report(share.adding(pairs * (gram.layout.sampleCount + gram.rows.width)))
         }
-        total.add(meeting.pieceSums, other.segments, other.deviations, gram.team)
-        let pairs = own.rowRange.count * other.rowRange.count
-        report(share.adding(pairs * (gram.layout.sampleCount + gram.rows.width)))
       }
       (place.piece, place.step) = (index, done)
       // Steps differ between ranks: of the farthest pair one may have none.
@@ -160,17 +162,20 @@ final class GramRun<T: Real> {
     return true
   }
 
-  /// What meets of a chunk and a piece of the same chunk of a rank. Own pieces meet themselves and the rows behind them; of the
-  /// farthest pair of ranks the lower one takes the first half of its own rows, the upper one the rest.
-  private func pair(
-    _ panel: GramPanel<T>, _ piece: GramPiece<T>, _ owner: Int
-  ) -> (own: [Segment], other: GramPiece<T>) {
+  /// What meets of a chunk and a piece of the same chunk of a rank. Own pieces meet themselves and the rows behind them. Of the
+  /// farthest pair of ranks each takes its own pieces before the one that came, and half of what meets between pieces of the same
+  /// number: so both have the same work whenever they wait for each other.
+  private func rectangles(
+    _ panel: GramPanel<T>, _ index: Int, _ piece: GramPiece<T>, _ owner: Int
+  ) -> [(own: [Segment], other: GramPiece<T>)] {
     if owner == rank {
-      return (panel.segments.filter { $0.rows.lowerBound >= piece.rowRange.lowerBound }, piece)
+      return [(panel.segments.filter { $0.rows.lowerBound >= piece.rowRange.lowerBound }, piece)]
     }
-    guard (owner + ranks - rank) % ranks * 2 == ranks else { return (panel.segments, piece) }
-    if rank < owner { return (panel.segments.halves.first, piece) }
-    return (panel.segments, piece.limited(to: plan.chunk(panel.chunk, of: owner).halves.second.rowRange))
+    guard (owner + ranks - rank) % ranks * 2 == ranks else { return [(panel.segments, piece)] }
+    let before = (0..<index).flatMap { plan.piece($0, ofChunk: panel.chunk, of: rank) }
+    let same = plan.piece(index, ofChunk: panel.chunk, of: rank)
+    if rank < owner { return [(before + same.halves.first, piece)] }
+    return [(before, piece), (same, piece.limited(to: piece.segments.halves.second.rowRange))]
   }
 }
 
