@@ -5,7 +5,10 @@ import Synchronization
 /// machine: 1 GB/s, a quarter of the time in which kernel tiles are made).
 ///
 /// What is used and what is kept together never exceed the most that was used at once, so that no peak is higher for it.
-public enum LargeBlocks {
+public final class LargeBlocks: Sendable {
+  /// What all matrices use.
+  public static let shared = LargeBlocks()
+
   /// Bytes of a large page of memory on the processors in use: blocks begin and end with one.
   static let page = 2 << 20
 
@@ -26,16 +29,18 @@ public enum LargeBlocks {
     var mostBytes = 0
   }
 
-  private static let state = Mutex(State())
+  private let state = Mutex(State())
+
+  init() {}
 
   /// *Local.* Bytes that are kept for later matrices: in the process's size, and free for it.
-  public static var keptBytes: Int { state.withLock { $0.keptBytes } }
+  public var keptBytes: Int { state.withLock { $0.keptBytes } }
 
   /// *Local.* A block of so many bytes, not cleared, whose start is a page's.
-  static func take(_ bytes: Int) -> UnsafeMutableRawPointer {
-    let needed = (bytes + page - 1) / page * page
+  func take(_ bytes: Int) -> UnsafeMutableRawPointer {
+    let needed = (bytes + Self.page - 1) / Self.page * Self.page
     let address = state.withLock { state in
-      let block = reuse(needed, &state) ?? make(needed, &state)
+      let block = Self.reuse(needed, &state) ?? Self.make(needed, &state)
       state.used[block.address] = block
       state.usedBytes += needed
       state.mostBytes = max(state.mostBytes, state.usedBytes)
@@ -45,9 +50,10 @@ public enum LargeBlocks {
   }
 
   /// *Local.* Takes a block back.
-  static func give(_ pointer: UnsafeMutableRawPointer) {
+  func give(_ pointer: UnsafeMutableRawPointer) {
+    let address = UInt(bitPattern: pointer)
     state.withLock { state in
-      guard let block = state.used.removeValue(forKey: UInt(bitPattern: pointer)) else { return }
+      guard let block = state.used.removeValue(forKey: address) else { preconditionFailure("no block in use") }
       state.usedBytes -= block.touched
       state.kept.append(block)
       state.keptBytes += block.touched
@@ -72,7 +78,7 @@ public enum LargeBlocks {
 
   private static func make(_ needed: Int, _ state: inout State) -> Block {
     makeRoom(for: needed, &state)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: needed, alignment: page)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: needed, alignment: Self.page)
     // They spare the kernel matrix's readers a miss in the address translation every 4 KiB.
     madvise(memory, needed, MADV_HUGEPAGE)
     return Block(address: UInt(bitPattern: memory), capacity: needed, touched: needed)

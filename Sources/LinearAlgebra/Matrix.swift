@@ -23,7 +23,7 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     let bytes = max(1, rows * columns) * MemoryLayout<Element>.stride
     isLarge = bytes >= 2 * LargeBlocks.page
     let memory =
-      isLarge ? LargeBlocks.take(bytes) : UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+      isLarge ? LargeBlocks.shared.take(bytes) : UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
     pointer = memory.bindMemory(to: Element.self, capacity: max(1, rows * columns))
   }
 
@@ -35,7 +35,7 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   }
 
   deinit {
-    if isLarge { LargeBlocks.give(pointer) } else { UnsafeMutableRawPointer(pointer).deallocate() }
+    if isLarge { LargeBlocks.shared.give(pointer) } else { UnsafeMutableRawPointer(pointer).deallocate() }
   }
 
   @inlinable public var count: Int { rows * columns }

@@ -94,6 +94,18 @@ import Testing
     #expect(relativeError(again, stored) < 1e-14)
   }
 
+  /// What the memory plan counts for the tiles is what storing all of them takes: no tile is left out for a byte, none is spare.
+  @Test(arguments: Shape.all) func allTilesFitTheirCount(shape: Shape) throws {
+    let world = try TestWorld.all
+    let problem = try Problem<Float>(
+      shape.samples(), classCounts: shape.classCounts, world: world, tileRows: shape.tileRows)
+    let bytes = 4 * PairSchedule(rank: world.rank, ranks: world.size).tileElements(problem.layout)
+    let k = try problem.kernelMatrix(Kernel.both[0], tileBudget: bytes)
+    #expect(k.storedBytes == bytes && k.storedShare == 1)
+    guard bytes > 0 else { return }
+    #expect(try problem.kernelMatrix(Kernel.both[0], tileBudget: bytes - 1).storedShare < 1)
+  }
+
   @Test(arguments: Shape.all, Kernel.both) func symmetric(shape: Shape, kernel: Kernel) throws {
     let problem = try Problem<Double>(
       shape.samples(), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)

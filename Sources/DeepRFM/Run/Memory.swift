@@ -12,14 +12,14 @@ public enum Memory {
   }
 
   /// What this process uses now. (VmRSS of /proc/self/status, less what is kept for matrices to come)
-  public static var used: Int { max(0, (field("VmRSS", of: "/proc/self/status") ?? peak) - LargeBlocks.keptBytes) }
+  public static var used: Int { max(0, (field("VmRSS", of: "/proc/self/status") ?? peak) - LargeBlocks.shared.keptBytes) }
 
   /// What this host, or the control group that this process is in (a container, a batch job), can still give without swapping, and
   /// what this process keeps for itself.
   /// (MemAvailable of /proc/meminfo; memory.max or memory.limit_in_bytes of control groups)
   public static var available: Int {
     let host = field("MemAvailable", of: "/proc/meminfo") ?? Int.max / 2
-    return controlGroups.reduce(host) { min($0, leftIn($1)) } + LargeBlocks.keptBytes
+    return controlGroups.reduce(host) { min($0, leftIn($1)) } + LargeBlocks.shared.keptBytes
   }
 
   /// The most address space that this process may have; nil: no limit. (getrlimit, RLIMIT_AS)
