@@ -1,6 +1,6 @@
 import Testing
 
-@testable import LinearAlgebra
+import LinearAlgebra
 
 @Suite struct LargeBlocksTests {
   private let blocks = LargeBlocks()

@@ -43,7 +43,8 @@ package struct RunPlan: Sendable, Equatable {
   private static func tileElements(_ shape: ProblemShape, _ ranks: Int) -> Int {
     let classes = max(1, shape.classes)
     let layout = Layout(
-      classCounts: (0..<classes).map { shape.samples * ($0 + 1) / classes - shape.samples * $0 / classes }, ranks: ranks)
+      classCounts: (0..<classes).map { shape.samples * ($0 + 1) / classes - shape.samples * $0 / classes }, ranks: ranks
+    )
     return (0..<ranks).map { PairSchedule(rank: $0, ranks: ranks).tileElements(layout) }.max() ?? 0
   }
 

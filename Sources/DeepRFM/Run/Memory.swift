@@ -12,7 +12,9 @@ public enum Memory {
   }
 
   /// What this process uses now. (VmRSS of /proc/self/status, less what is kept for matrices to come)
-  public static var used: Int { max(0, (field("VmRSS", of: "/proc/self/status") ?? peak) - LargeBlocks.shared.keptBytes) }
+  public static var used: Int {
+    max(0, (field("VmRSS", of: "/proc/self/status") ?? peak) - LargeBlocks.shared.keptBytes)
+  }
 
   /// What this host, or the control group that this process is in (a container, a batch job), can still give without swapping, and
   /// what this process keeps for itself.
