@@ -39,13 +39,13 @@ package struct RunPlan: Sendable, Equatable {
     }
   }
 
-  /// Those of the rank that has most, with classes of equal size.
+  /// Those of the rank that has most, with classes of equal size; of many ranks those of the first, which differ little.
   private static func tileElements(_ shape: ProblemShape, _ ranks: Int) -> Int {
     let classes = max(1, shape.classes)
     let layout = Layout(
       classCounts: (0..<classes).map { shape.samples * ($0 + 1) / classes - shape.samples * $0 / classes }, ranks: ranks
     )
-    return (0..<ranks).map { PairSchedule(rank: $0, ranks: ranks).tileElements(layout) }.max() ?? 0
+    return (0..<(ranks <= 64 ? ranks : 1)).map { PairSchedule(rank: $0, ranks: ranks).tileElements(layout) }.max() ?? 0
   }
 
   /// The layer that takes most.
