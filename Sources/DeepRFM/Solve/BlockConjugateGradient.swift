@@ -53,6 +53,11 @@ package final class BlockConjugateGradient {
   /// The worst true residual at the last start.
   private var last = Double.infinity
 
+  /// Bytes of a block of directions and its image, nearly.
+  static func blockBytes(rows: Int, classes: Int) -> Int {
+    2 * 8 * rows * paddedForProduct(classes * ConjugateDirections.piece) / ConjugateDirections.piece
+  }
+
   /// Below this share of the tolerance the recursive residual, which runs a little ahead of the true one, is small enough.
   ///
   /// Where a few iterations reach the tolerance, a digit more costs next to nothing, and is worth it: in collapsed layers
@@ -287,12 +292,12 @@ private struct Basis {
 /// takes the place of the one before it.
 private struct ConjugateDirections {
   /// Blocks in one piece of memory: enough for products that BLAS does well, few enough not to hold much that is not used.
-  private static let piece = 8
+  static let piece = 8
 
   private let rows, width: Int
   fileprivate let limit: Int
   private(set) var count = 0
-  /// (rows x some blocks' columns), zeros behind the last one.
+  /// (rows x some blocks' columns, padded for products), zeros behind the last one.
   fileprivate private(set) var pieces: [(directions: Matrix<Double>, images: Matrix<Double>)] = []
 
   init(rows: Int, width: Int, limit: Int) {
@@ -317,21 +322,25 @@ private struct ConjugateDirections {
     return pieces[index / Self.piece][keyPath: side].view.columns(first..<(first + width))
   }
 
+  /// Of the piece's blocks, and what pads them.
+  private func columns(ofPiece index: Int) -> Int {
+    paddedForProduct(width * min(Self.piece, limit - index * Self.piece))
+  }
+
   mutating func forget() {
     count = 0
     pieces = []
   }
 
   /// *Local.* Remembers P T and K P T.
-  mutating func append(_ columns: ColumnBlock, _ p: Matrix<Double>, _ image: Matrix<Double>, times t: Matrix<Double>) {
+  mutating func append(_ block: ColumnBlock, _ p: Matrix<Double>, _ image: Matrix<Double>, times t: Matrix<Double>) {
     count = min(count + 1, limit)
     if count > pieces.count * Self.piece {
-      let blocks = min(Self.piece, limit - pieces.count * Self.piece)
-      pieces.append(
-        (Matrix(rows: rows, columns: blocks * width), Matrix(rows: rows, columns: blocks * width)))
+      let columns = columns(ofPiece: pieces.count)
+      pieces.append((Matrix(rows: rows, columns: columns), Matrix(rows: rows, columns: columns)))
     }
-    columns.combine([p.view], t, beta: 0, into: lastDirections)
-    columns.combine([image.view], t, beta: 0, into: lastImages)
+    block.combine([p.view], t, beta: 0, into: lastDirections)
+    block.combine([image.view], t, beta: 0, into: lastImages)
   }
 
   /// What `pieces` and `count` were; the memory is shared with nothing.
@@ -434,9 +443,8 @@ extension ConjugateDirections {
     guard 1...1_000_000 ~= limit, count <= limit else { throw CheckpointError("its solve makes no sense") }
     self.init(rows: rows, width: width, limit: limit)
     for (index, piece) in pieces.enumerated() {
-      let columns = width * min(Self.piece, limit - index * Self.piece)
-      guard columns > 0,
-        [piece.0, piece.1].allSatisfy({ $0.rows == rows && $0.columns == columns })
+      guard index * Self.piece < limit,
+        [piece.0, piece.1].allSatisfy({ $0.rows == rows && $0.columns == columns(ofPiece: index) })
       else { throw CheckpointError("its directions are not of this solve") }
       self.pieces.append((directions: piece.0, images: piece.1))
     }
