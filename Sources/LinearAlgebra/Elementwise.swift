@@ -163,6 +163,15 @@ public func paddedForProduct(_ columns: Int) -> Int {
   return (columns + padding - 1) / padding * padding
 }
 
+extension MatrixView {
+  /// Whether its rows are those of a matrix from the first column on, with room for what the loops of `addProduct` read. What lies there
+  /// has to be finite.
+  public var isPaddedForProduct: Bool {
+    owner.columns == stride && paddedForProduct(columns) <= stride
+      && (pointer - owner.pointer) % Swift.max(1, stride) == 0
+  }
+}
+
 /// What a tile's product computes: E x_columns, E^T x_rows, or both from one reading.
 public struct ProductSides: OptionSet, Sendable {
   public let rawValue: Int32

@@ -172,7 +172,8 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// A block of the solver's directions and its image, and its products with others: each thread's, and their sum.
   private static func directionBytes(_ load: Workload) -> Int {
-    BlockConjugateGradient.blockBytes(rows: load.rows, classes: load.classes) + (load.threads + 4) * 8 * load.classes * load.classes
+    BlockConjugateGradient.blockBytes(rows: load.rows, classes: load.classes) + (load.threads + 4) * 8 * load.classes
+      * load.classes
   }
 
   /// Blocks of directions that the solver remembers: at most 50, and no more than a twentieth of the kernel's size.
