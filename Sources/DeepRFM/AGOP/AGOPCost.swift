@@ -78,9 +78,10 @@ public struct AGOPCost: Sendable, Equatable {
     // Two sets of memory take turns.
     let travelling = ranks > 1 ? min(2 * Self.runRows, self.rows) * (samples + width) : 0
     let pairs = max(rows * min(Self.runRows, self.rows), 2 * square)
-    let elements = rows * (panels * samples + width) + pairs + 6 * samples * outputs + travelling
+    let elements = rows * (panels * samples + width) + pairs + 7 * samples * (outputs + 1) + travelling
     // M twice in double: as it is summed, and its part from the means when the panels are gone.
-    return max(8 * square + scalarBytes * elements + 16 * rows * outputs, 16 * square)
+    let double = 16 * samples * (outputs + 1) + 16 * rows * outputs
+    return max(8 * square + scalarBytes * elements + double, 16 * square)
   }
 
   /// Bytes that the Gram route takes of a rank's memory.

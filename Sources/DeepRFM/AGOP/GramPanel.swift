@@ -1,7 +1,7 @@
 import LinearAlgebra
 import MPI
 
-/// The gradient's weights between a chunk of this rank's rows and all samples, H_I; (chunk rows x samples).
+/// The gradient's weights between a chunk of this rank's rows and all samples, H_I, less the constant h; (chunk rows x samples).
 final class GramPanel<T: Real>: @unchecked Sendable {
   let chunk: Int
   let segments: [Segment]
@@ -9,7 +9,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   let range: Range<Int>
   /// Their place among all samples.
   let place: Range<Int>
-  /// H_I: columns in the class-sorted order of all samples.
+  /// H_I - h, 0 for a row and itself: columns in the class-sorted order of all samples.
   let weights: Matrix<T>
 
   /// *Local.* Memory only.
@@ -28,14 +28,14 @@ final class GramPanel<T: Real>: @unchecked Sendable {
 
   /// *Collective.* Fills H_I as the blocks of X pass round the ring; breaks off, and must not be used, if `stop` is set.
   /// - Parameter finished: called with the columns that are new.
-  func build(_ gram: GramProduct<T>, stop: StopSwitch? = nil, finished: (Int) -> Void) throws {
+  func build(_ gram: GramProduct<T>, less shift: T, stop: StopSwitch? = nil, finished: (Int) -> Void) throws {
     let ring = BlockRing<T>(world: gram.world, layout: gram.layout, timer: gram.timer)
     let runs = segments.runs(ofAtMost: gram.pieceRows)
     try ring.forEachBlock(startingWith: gram.rows, steps: gram.world.size) { owner, block, poke in
       let isOwn = owner == gram.world.rank
       for columns in columnRuns(of: block, isOwn, gram.pieceRows) {
         for rows in runs where stop?.isRequested != true {
-          build(gram, rows, block, of: owner, columns, poke)
+          build(gram, less: shift, rows, block, of: owner, columns, poke)
         }
         finished(columns.rowRange.count)
       }
@@ -53,8 +53,8 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   /// A rectangle of the panel. Of two own segments of the chunk only one
   /// order is computed, the other copied.
   private func build(
-    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, of owner: Int, _ columns: [Segment],
-    _ poke: @escaping () -> Void
+    _ gram: GramProduct<T>, less shift: T, _ rows: [Segment], _ block: CentredRows<T>, of owner: Int,
+    _ columns: [Segment], _ poke: @escaping () -> Void
   ) {
     let (first, isOwn) = (gram.layout.shard(of: owner).lowerBound, owner == gram.world.rank)
     let tiles = rows.flatMap { row in
@@ -68,6 +68,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
       let (row, column) = tiles[index]
       let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
       makers.fill(out, row, block, of: owner, column, lane: lane)
+      Self.subtract(shift, from: out, isDiagonal: isOwn && row == column)
       if isOwn && row != column && self.holds(column) {
         transpose(out, into: self.weights(column.rows).columns(row.rows.shifted(by: first)))
       }
@@ -94,113 +95,64 @@ final class GramPanel<T: Real>: @unchecked Sendable {
     }
   }
 
+  /// A row's weight with itself meets a difference of 0: it may be h.
+  private static func subtract(_ shift: T, from h: MatrixView<T>, isDiagonal: Bool) {
+    for i in 0..<h.rows {
+      let row = h.pointer + i * h.stride
+      for j in 0..<h.columns { row[j] -= shift }
+      if isDiagonal { row[i] = 0 }
+    }
+  }
+
   private func holds(_ segment: Segment) -> Bool { range.contains(segment.rows.lowerBound) }
 
-  /// *Local.* B_I = H_I A (chunk rows x outputs), in double; and to `total` what the means alone give. With S_ibc = sum over samples j of
-  /// class b of H_ij A_jc, row i of class a has the gradient sum over b of W_ibc m_b: W = S but for b = a, where W_iac =
-  /// -(sum over b != a of S_ibc).
+  /// *Local.* (B_I s_I): B_I = H_I A and the sums of the rows of H_I - h, (chunk rows x (outputs + 1)), in double; and to `total` what
+  /// the means alone give. With S_ibc = sum over samples j of class b of H_ij A_jc, row i of class a has the gradient sum over b of
+  /// W_ibc m_b: W = S but for b = a, where W_iac = -(sum over b != a of S_ibc).
   func classSums(_ gram: GramProduct<T>, _ terms: GramTerms<T>, into total: GramTotal<T>) -> Matrix<Double> {
-    let products = Matrix<Double>(rows: range.count, columns: terms.outputs)
+    let products = Matrix<Double>(rows: range.count, columns: terms.outputs + 1)
     let centres = gram.rows.centres.rows
     let squares = (0..<gram.team.count).map { _ in Matrix<Double>(rows: centres, columns: centres) }
-    let layout = gram.layout
+    let (layout, constant) = (gram.layout, terms.constantSums)
     gram.team.forEach(0..<segments.count) { index, lane in
       let segment = self.segments[index]
       let sums = self.sums(segment, layout, terms, centres)
       for (k, i) in segment.rows.enumerated() {
-        let s = sums.rows(k..<(k + 1)).reshaped(rows: centres, columns: terms.outputs)
+        let s = sums.rows(k..<(k + 1)).reshaped(rows: centres, columns: terms.outputs + 1)
         let b = products.row(i - self.range.lowerBound)
-        for c in b.indices {
-          for centre in 0..<centres { b[c] += s[centre, c] }
+        for centre in 0..<centres { b[terms.outputs] += s[centre, terms.outputs] }
+        for c in 0..<terms.outputs {
+          for centre in 0..<centres {
+            s[centre, c] += constant[centre, c]
+            b[c] += s[centre, c]
+          }
           s[segment.centre, c] -= b[c]
         }
-        multiply(s, s, transposeB: true, beta: 1, into: squares[lane].view)
+        let w = s.columns(0..<terms.outputs)
+        multiply(w, w, transposeB: true, beta: 1, into: squares[lane].view)
       }
     }
     for square in squares { for k in 0..<square.count { total.means.pointer[k] += square.pointer[k] } }
     return products
   }
 
-  /// S of one segment, (rows x (centres outputs)).
+  /// Of one segment the class sums of (H - h) A, and last in each class those of H - h; (rows x (centres (outputs + 1))).
   private func sums(_ segment: Segment, _ layout: Layout, _ terms: GramTerms<T>, _ centres: Int) -> Matrix<Double> {
-    let sums = Matrix<Double>(rows: segment.rows.count, columns: centres * terms.outputs)
-    let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: terms.outputs)
+    let width = terms.outputs + 1
+    let sums = Matrix<Double>(rows: segment.rows.count, columns: centres * width)
+    let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: width)
     let h = weights(segment.rows)
     for rank in 0..<layout.ranks {
       let first = layout.shard(of: rank).lowerBound
       for column in layout.segments(of: rank) {
         let place = column.rows.shifted(by: first)
-        multiply(h.columns(place), terms.coefficients(place), into: product.view)
+        multiply(h.columns(place), terms.coefficientsAndOnes(place), into: product.view)
         for i in 0..<product.rows {
           T.accumulate(
-            product.pointer + i * product.columns, sums.pointer + i * sums.columns + column.centre * terms.outputs,
-            terms.outputs)
+            product.pointer + i * width, sums.pointer + i * sums.columns + column.centre * width, width)
         }
       }
     }
     return sums
-  }
-}
-
-/// A and B = H A of all samples, side by side in both orders: (A B)(B A)^T = A B^T + B A^T.
-final class GramTerms<T: Real>: @unchecked Sendable {
-  let outputs: Int
-  /// (samples x (2 outputs)) each.
-  private let ab, ba: Matrix<T>
-
-  /// *Collective.* B is 0 until it is learnt. - Parameter a: (own rows x outputs)
-  init(_ a: Matrix<Double>, _ layout: Layout, _ world: Communicator, _ timer: PhaseTimer) throws {
-    outputs = a.columns
-    ab = Matrix(rows: layout.sampleCount, columns: 2 * outputs)
-    ba = Matrix(rows: layout.sampleCount, columns: 2 * outputs)
-    let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
-    for rank in 0..<layout.ranks {
-      let (block, first) = (all.block(of: rank), layout.shard(of: rank).lowerBound)
-      for i in 0..<block.rows {
-        for c in 0..<outputs {
-          ab[first + i, c] = block[i, c]
-          ba[first + i, outputs + c] = block[i, c]
-        }
-      }
-    }
-  }
-
-  /// *Collective.* Takes in all ranks' products. - Parameters:
-  ///   - own: rows of B.
-  ///   - place: where they belong among all samples.
-  func learn(_ own: Matrix<Double>, at place: Range<Int>, _ world: Communicator, _ timer: PhaseTimer) throws {
-    let all = Matrix<T>(rows: ab.rows, columns: outputs)
-    for (k, i) in place.enumerated() { for c in 0..<outputs { all[i, c] = T(own[k, c]) } }
-    try timer.measure(.communication) { try world.sum(all.buffer) }
-    for i in 0..<ab.rows {
-      for c in 0..<outputs {
-        ab[i, outputs + c] += all[i, c]
-        ba[i, c] += all[i, c]
-      }
-    }
-  }
-
-  var saved: [SavedTensor] { [SavedTensor("ab", ab), SavedTensor("ba", ba)] }
-
-  /// Throws `CheckpointError`.
-  func restore(_ saved: [SavedTensor]) throws {
-    try saved.restore("ab", into: ab)
-    try saved.restore("ba", into: ba)
-  }
-
-  /// A of some samples.
-  func coefficients(_ samples: Range<Int>) -> MatrixView<T> { ab.rows(samples).columns(0..<outputs) }
-
-  /// (A B) of some samples.
-  func both(_ samples: Range<Int>) -> MatrixView<T> { ab.rows(samples) }
-
-  /// (B A) of some samples.
-  func swapped(_ samples: Range<Int>) -> MatrixView<T> { ba.rows(samples) }
-
-  /// |b_i|^2 of one sample.
-  func squaredProduct(_ sample: Int) -> T {
-    var sum = 0.0
-    for b in ba.rows(sample..<(sample + 1)).columns(0..<outputs).row(0) { sum += Double(b) * Double(b) }
-    return T(sum)
   }
 }

@@ -6,6 +6,8 @@ import MPI
 ///
 ///     M = X^T Q X,  Q = (A A^T) o H^2 - (A B^T) o H - (B A^T) o H + diag(|b_i|^2),  o entry by entry.
 ///
+/// H stands for its deviation from a constant here; what that leaves out has a low rank (see `GramTerms`).
+///
 /// **Schedule.** Each rank holds a panel of H: a chunk of its own rows against all N samples, built while the blocks of X pass
 /// round the ring. Then the panels themselves travel, a piece of rows at a time with these rows of X: a piece J that comes
 /// by gives Q_IJ of the own chunk I, from one product (H^2)_IJ = H_I H_J^T of depth N, and adds Q_IJ X_J to T_I. Q is
@@ -66,14 +68,30 @@ package struct GramProduct<T: Real> {
       ranks: layout.ranks,
       scalarBytes: MemoryLayout<T>.stride, memoryBytes: try world.minimum(memoryBytes))
     let plan = GramPlan(layout: layout, chunkRows: cost.gramChunkRows, pieceRows: pieceRows)
-    let terms = try GramTerms<T>(a, layout, world, timer)
+    let terms = try GramTerms<T>(a, shift: typicalWeight(), layout, world, timer)
     let total = try withoutActuallyEscaping(progress) { progress in
       let run = GramRun(self, plan, terms, safePoints, progress)
       try run.meetAll(from: saved)
       return run.total
     }
+    total.addLowRank(terms, rows, at: layout.shard(of: world.rank), team)
     try timer.measure(.communication) { try total.sum(over: world) }
     let factor = builder.kernel.gradientFactor * builder.kernel.gradientFactor
     return total.finished(rows.centres, factor: factor, team)
+  }
+
+  /// *Collective.* The gradient's weight at the root of the mean squared distance between two samples.
+  private func typicalWeight() throws -> T {
+    let n = Double(max(1, layout.sampleCount))
+    var square = try timer.measure(.communication) { try world.sum(rows.scatter) }
+    for k in 0..<rows.width {
+      let mean = layout.presentClasses.reduce(0.0) { $0 + Double(layout.classCounts[$1]) * rows.centres[$1, k] } / n
+      for c in layout.presentClasses {
+        let difference = rows.centres[c, k] - mean
+        square += Double(layout.classCounts[c]) * difference * difference
+      }
+    }
+    let distance = (2 * square / n).squareRoot()
+    return T(plainGradientWeight(square: distance * distance, builder.kernel.form(distance: distance, near: 0)))
   }
 }

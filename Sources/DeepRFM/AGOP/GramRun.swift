@@ -95,14 +95,14 @@ final class GramRun<T: Real> {
     AGOPState(.gram, position: place.numbers, terms.saved + total.saved + (target?.saved ?? []))
   }
 
-  /// *Collective.* Builds the panel of each rank's chunk; the first time also H A and the class sums of it.
+  /// *Collective.* Builds the panel of each rank's chunk; the first time also its products with A.
   private func makePanel(
     _ chunk: Int, _ place: inout Place, state: (Place) -> AGOPState
   ) throws -> GramPanel<T> {
     let panel = GramPanel<T>(
       chunk: chunk, segments: plan.chunk(chunk, of: rank), shard: gram.layout.shard(of: rank),
       columns: gram.layout.sampleCount)
-    try panel.build(gram, stop: safePoints.stop) { report(share.adding(panel.range.count * $0 * gram.rows.width)) }
+    try panel.build(gram, less: terms.shift, stop: safePoints.stop) { report(share.adding(panel.range.count * $0 * gram.rows.width)) }
     // Nothing has come of it yet that would be worth a checkpoint.
     let wish = try gram.world.agree(safePoints.stop.isRequested ? .stop : .nothing).wish
     try safePoints.reached(wish, state(place))

@@ -1,7 +1,8 @@
 import LinearAlgebra
 import MPI
 
-/// A rank's part of M, in double precision: M = D^T Q D + Y^T m + m^T Y + m^T C m, with m the class means.
+/// A rank's part of M, in double precision: M = D^T Q D + Y^T m + m^T Y + m^T C m, with m the class means. Q's part of low rank,
+/// P A^T + A P^T, is kept apart.
 final class GramTotal<T: Real> {
   /// D^T Q D, lower triangle; (width x width).
   private let deviations: Matrix<Double>
@@ -9,6 +10,8 @@ final class GramTotal<T: Real> {
   private let cross: Matrix<Double>
   /// C; (centres x centres).
   let means: Matrix<Double>
+  /// A^T D and P^T D; (outputs x width) each.
+  private var lowRank: (a: Matrix<Double>, p: Matrix<Double>)?
 
   init(rows: CentredRows<T>) {
     deviations = Matrix(rows: rows.width, columns: rows.width)
@@ -54,22 +57,49 @@ final class GramTotal<T: Real> {
     for segment in segments {
       for i in segment.rows.shifted(by: -segments.rowRange.lowerBound) {
         var others = 0.0
-        for b in 0..<z.rows { others += z[b, i] }
+        for b in 0..<z.rows where b != segment.centre { others += z[b, i] }
         z[segment.centre, i] = -others
       }
     }
+    forEachWide(x) { rows, wide in
+      team.withThreadedBLAS { multiply(z.view.columns(rows), wide, beta: 1, into: cross.view) }
+    }
+  }
+
+  /// *Local.* The part of low rank, of a rank's rows. - Parameter place: where they are among all samples.
+  func addLowRank(_ terms: GramTerms<T>, _ rows: CentredRows<T>, at place: Range<Int>, _ team: ThreadTeam) {
+    let factors = terms.lowRankFactors(place)
+    // Row i's sums of P A^T + A P^T over each class.
+    let sums = Matrix<Double>(uninitialisedRows: rows.centres.rows, columns: rows.rowCount)
+    multiply(terms.lowRankClassSums().view, factors.view, transposeB: true, into: sums.view)
+    add([sums], rows.segments, rows.deviations, team)
+    let outputs = terms.outputs
+    let parts = (
+      a: Matrix<Double>(rows: outputs, columns: rows.width), p: Matrix<Double>(rows: outputs, columns: rows.width)
+    )
+    forEachWide(rows.deviations) { range, wide in
+      let own = factors.rows(range)
+      team.withThreadedBLAS {
+        multiply(own.columns(0..<outputs), wide, transposeA: true, beta: 1, into: parts.a.view)
+        multiply(own.columns(outputs..<(2 * outputs)), wide, transposeA: true, beta: 1, into: parts.p.view)
+      }
+    }
+    lowRank = parts
+  }
+
+  /// Calls `body` with some rows at a time in double precision.
+  private func forEachWide(_ x: MatrixView<T>, _ body: (_ rows: Range<Int>, _ wide: MatrixView<Double>) -> Void) {
     let wide = Matrix<Double>(uninitialisedRows: min(x.rows, 256), columns: x.columns)
     for rows in (0..<x.rows).pieces(ofAtMost: 256) {
       for (k, i) in rows.enumerated() { T.widen(x.pointer + i * x.stride, wide.pointer + k * wide.columns, x.columns) }
-      team.withThreadedBLAS {
-        multiply(z.view.columns(rows), wide.rows(0..<rows.count), beta: 1, into: cross.view)
-      }
+      body(rows, wide.rows(0..<rows.count))
     }
   }
 
   /// *Collective.*
   func sum(over world: Communicator) throws {
     for matrix in [deviations, cross, means] { try world.sum(matrix.buffer) }
+    if let lowRank { for matrix in [lowRank.a, lowRank.p] { try world.sum(matrix.buffer) } }
   }
 
   /// *Local.* M times a factor, once all ranks' parts are summed.
@@ -77,7 +107,10 @@ final class GramTotal<T: Real> {
     // Y^T m + m^T Y + m^T C m = V^T m + m^T V with V = Y + C m / 2, C being symmetric.
     multiply(means.view, centres.view, alpha: 0.5, beta: 1, into: cross.view)
     let mixed = Matrix<Double>(uninitialisedRows: centres.columns, columns: centres.columns)
-    team.withThreadedBLAS { multiply(cross.view, centres.view, transposeA: true, into: mixed.view) }
+    team.withThreadedBLAS {
+      multiply(cross.view, centres.view, transposeA: true, into: mixed.view)
+      if let lowRank { multiply(lowRank.a.view, lowRank.p.view, transposeA: true, beta: 1, into: mixed.view) }
+    }
     let m = deviations
     team.forEachPart(of: m.rows) { rows, _ in
       for i in rows { for j in 0...i { m[i, j] = factor * (m[i, j] + mixed[i, j] + mixed[j, i]) } }

@@ -29,9 +29,10 @@ package struct RidgeSolver {
   }
 
   /// Columns that pay, if the user asks for no number. A sixteenth of the samples, at most 1,000, keeps mapped layers below 35
-  /// iterations. The data itself needs fewer iterations and its columns are wide: there the cost decides.
+  /// iterations; up to 400 a tenth costs next to nothing, and ridge 0 needs it. The data itself needs fewer iterations and its columns
+  /// are wide: there the cost decides.
   static func defaultRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
-    let most = max(min(samples, 50), min(samples / 16, 1000))
+    let most = max(min(samples, 50), min(samples / 10, max(400, min(samples / 16, 1000))))
     guard layer == 1 else { return most }
     return stride(from: 50, to: most, by: 10).min {
       inputCost(rank: $0, samples, width, classes) < inputCost(rank: $1, samples, width, classes)
