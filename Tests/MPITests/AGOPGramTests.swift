@@ -80,6 +80,24 @@ import Testing
     #expect(relativeError(float, byClass) < 1e-5)
   }
 
+  /// Samples all nearly as far from each other, and coefficients like those of a solve: a constant in H, the means of classes and the halves of
+  /// Q in sorted order all are far larger than what is left of them.
+  @Test func largePartsCancel() throws {
+    let shape = Shape(classCounts: [150, 140, 0, 160, 150], tileRows: 64)
+    let (x, kernel) = (shape.samples(width: 40, spread: 1), Kernel.both[0])
+    let a = noise(600, 5, seed: 52)
+    var row = 0
+    for (label, count) in shape.classCounts.enumerated() {
+      for _ in 0..<count {
+        for c in 0..<5 { a[row, c] += c == label ? 4 : -1 }
+        row += 1
+      }
+    }
+    let problem = try Problem<Float>(x, classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
+    let float = try problem.gram(kernel, pieceRows: 130).agop(problem.own(a)) { _ in }
+    #expect(relativeError(float, Plain.agop(kernel, try problem.wholeRows(), a)) < 1e-6)
+  }
+
   @Test func oneSampleHasNoGradient() throws {
     let shape = Shape(classCounts: [0, 1])
     let m = try gram(shape, Kernel.both[0], shape.samples(), coefficients(shape), TestWorld.all, Double.self)

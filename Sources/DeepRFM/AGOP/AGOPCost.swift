@@ -71,14 +71,14 @@ public struct AGOPCost: Sendable, Equatable {
 
   // MARK: Memory of the Gram route
 
-  /// Bytes for a chunk of so many rows, with one panel in memory or two: weights and T of each row; then either Q against a
+  /// Bytes for a chunk of so many rows, with one panel in memory or two: weights, T and the moved row of each; then either Q against a
   /// piece, or what a chunk adds to M.
   private func gramBytes(chunk rows: Int, panels: Int) -> Int {
     let square = width * width
     // Two sets of memory take turns.
     let travelling = ranks > 1 ? min(2 * Self.runRows, self.rows) * (samples + width) : 0
     let pairs = max(rows * min(Self.runRows, self.rows), 2 * square)
-    let elements = rows * (panels * samples + width) + pairs + 7 * samples * (outputs + 1) + travelling
+    let elements = rows * (panels * samples + 2 * width) + pairs + 7 * samples * (outputs + 1) + travelling
     // M twice in double: as it is summed, and its part from the means when the panels are gone.
     let double = 16 * samples * (outputs + 1) + 16 * rows * outputs
     return max(8 * square + scalarBytes * elements + double, 16 * square)

@@ -30,6 +30,7 @@ final class GramTarget<T: Real>: @unchecked Sendable {
 final class GramMeeting<T: Real>: @unchecked Sendable {
   private let team: ThreadTeam
   private let panel: GramPanel<T>
+  private let rows: GramRows<T>
   private let terms: GramTerms<T>
   private let target: GramTarget<T>
   /// H^2, then Q, of the pair; (chunk rows x piece rows).
@@ -51,7 +52,11 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
     }
   }
 
-  init(_ gram: GramProduct<T>, _ panel: GramPanel<T>, _ terms: GramTerms<T>, _ target: GramTarget<T>, pieceRows: Int) {
+  init(
+    _ gram: GramProduct<T>, _ rows: GramRows<T>, _ panel: GramPanel<T>, _ terms: GramTerms<T>, _ target: GramTarget<T>,
+    pieceRows: Int
+  ) {
+    self.rows = rows
     team = gram.team
     stripRows = gram.world.size > 1 ? 2048 : 8192
     self.panel = panel
@@ -136,7 +141,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   private let stripRows: Int
 
   /// Turns a tile of H^2 into one of Q (without the diagonal's |b_i|^2) and adds up its rows and columns, unless both sides are of
-  /// one class.
+  /// one centre.
   private func finish(_ tile: MatrixView<T>, _ row: Segment, _ piece: GramPiece<T>, _ column: Segment, _ lane: Int) {
     let rowPlace = row.rows.shifted(by: panel.place.lowerBound - panel.range.lowerBound)
     let columnPlace = column.rows.shifted(by: piece.shardStart)
@@ -149,12 +154,13 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
       multiply(terms.both(samples), terms.swapped(columnPlace), transposeB: true, into: products)
       pairWeights(tile.rows(stripe), times: squares, minus: products, times: h.rows(stripe))
     }
-    guard row.centre != column.centre else { return }
+    let (rowCentre, columnCentre) = (rows.centre(of: row), rows.centre(of: column))
+    guard rowCentre != columnCentre else { return }
     let (ownSums, otherSums) = (target.classSums, pieceSums[lane])
     addSums(
       of: tile,
-      rows: ownSums.pointer + column.centre * ownSums.columns + row.rows.lowerBound - target.range.lowerBound,
-      columns: otherSums.pointer + row.centre * otherSums.columns + column.rows.lowerBound - piece.rowRange.lowerBound)
+      rows: ownSums.pointer + columnCentre * ownSums.columns + row.rows.lowerBound - target.range.lowerBound,
+      columns: otherSums.pointer + rowCentre * otherSums.columns + column.rows.lowerBound - piece.rowRange.lowerBound)
   }
 
   /// Of a tile on the diagonal: nothing above, half of the diagonal, which here gets its |b_i|^2.

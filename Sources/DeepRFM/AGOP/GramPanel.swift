@@ -107,16 +107,19 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   private func holds(_ segment: Segment) -> Bool { range.contains(segment.rows.lowerBound) }
 
   /// *Local.* (B_I s_I): B_I = H_I A and the sums of the rows of H_I - h, (chunk rows x (outputs + 1)), in double; and to `total` what
-  /// the means alone give. With S_ibc = sum over samples j of class b of H_ij A_jc, row i of class a has the gradient sum over b of
+  /// the means alone give. With S_ibc = sum over samples j of centre b of H_ij A_jc, row i of centre a has the gradient sum over b of
   /// W_ibc m_b: W = S but for b = a, where W_iac = -(sum over b != a of S_ibc).
-  func classSums(_ gram: GramProduct<T>, _ terms: GramTerms<T>, into total: GramTotal<T>) -> Matrix<Double> {
+  func products(
+    _ gram: GramProduct<T>, _ rows: GramRows<T>, _ terms: GramTerms<T>, into total: GramTotal<T>
+  ) -> Matrix<Double> {
     let products = Matrix<Double>(rows: range.count, columns: terms.outputs + 1)
-    let centres = gram.rows.centres.rows
+    let centres = rows.centres.rows
     let squares = (0..<gram.team.count).map { _ in Matrix<Double>(rows: centres, columns: centres) }
     let (layout, constant) = (gram.layout, terms.constantSums)
     gram.team.forEach(0..<segments.count) { index, lane in
       let segment = self.segments[index]
-      let sums = self.sums(segment, layout, terms, centres)
+      let own = rows.centre(of: segment)
+      let sums = self.sums(segment, rows, layout, terms)
       for (k, i) in segment.rows.enumerated() {
         let s = sums.rows(k..<(k + 1)).reshaped(rows: centres, columns: terms.outputs + 1)
         let b = products.row(i - self.range.lowerBound)
@@ -126,7 +129,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
             s[centre, c] += constant[centre, c]
             b[c] += s[centre, c]
           }
-          s[segment.centre, c] -= b[c]
+          s[own, c] -= b[c]
         }
         let w = s.columns(0..<terms.outputs)
         multiply(w, w, transposeB: true, beta: 1, into: squares[lane].view)
@@ -136,10 +139,12 @@ final class GramPanel<T: Real>: @unchecked Sendable {
     return products
   }
 
-  /// Of one segment the class sums of (H - h) A, and last in each class those of H - h; (rows x (centres (outputs + 1))).
-  private func sums(_ segment: Segment, _ layout: Layout, _ terms: GramTerms<T>, _ centres: Int) -> Matrix<Double> {
+  /// Of one segment the sums of (H - h) A by centre, and last of each those of H - h; (rows x (centres (outputs + 1))).
+  private func sums(
+    _ segment: Segment, _ rows: GramRows<T>, _ layout: Layout, _ terms: GramTerms<T>
+  ) -> Matrix<Double> {
     let width = terms.outputs + 1
-    let sums = Matrix<Double>(rows: segment.rows.count, columns: centres * width)
+    let sums = Matrix<Double>(rows: segment.rows.count, columns: rows.centres.rows * width)
     let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: width)
     let h = weights(segment.rows)
     for rank in 0..<layout.ranks {
@@ -149,7 +154,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
         multiply(h.columns(place), terms.coefficientsAndOnes(place), into: product.view)
         for i in 0..<product.rows {
           T.accumulate(
-            product.pointer + i * width, sums.pointer + i * sums.columns + column.centre * width, width)
+            product.pointer + i * width, sums.pointer + i * sums.columns + rows.centre(of: column) * width, width)
         }
       }
     }

@@ -20,7 +20,7 @@ import MPI
 /// Where that is more than `memoryBytes`, a rank's rows go in c chunks and the pairs of chunks one after another with two
 /// panels in memory: c + (c - 1) (c - 2) / 2 panels are built where c would do, each at 2 N^2 d / (c P) operations.
 ///
-/// **Centring.** Rows are class mean + deviation, x_i = m_a + delta_i. Rows of Q sum to 0 in exact arithmetic, and
+/// **Centring.** Rows are a centre (see `GramRows`) + deviation, x_i = m_a + delta_i. Rows of Q sum to 0 in exact arithmetic, and
 /// X^T Q X = D^T Q D + D^T Z + Z^T D + U with D the deviations, Z_i = sum over classes b != a of z_ib (m_b - m_a), where z_ib sums
 /// row i of Q over class b, and U the part of the means alone, which comes from the class sums of H A in double precision. Within
 /// a collapsed class Q is huge and nearly cancels, but only ever meets deviations on both sides, or is left out.
@@ -68,30 +68,21 @@ package struct GramProduct<T: Real> {
       ranks: layout.ranks,
       scalarBytes: MemoryLayout<T>.stride, memoryBytes: try world.minimum(memoryBytes))
     let plan = GramPlan(layout: layout, chunkRows: cost.gramChunkRows, pieceRows: pieceRows)
-    let terms = try GramTerms<T>(a, shift: typicalWeight(), layout, world, timer)
+    let centred = try GramRows(rows, layout, world, team, timer)
+    let terms = try GramTerms<T>(a, shift: weight(atSquare: centred.squareDistance), centred, layout, world, timer)
     let total = try withoutActuallyEscaping(progress) { progress in
-      let run = GramRun(self, plan, terms, safePoints, progress)
+      let run = GramRun(self, plan, centred, terms, safePoints, progress)
       try run.meetAll(from: saved)
       return run.total
     }
-    total.addLowRank(terms, rows, at: layout.shard(of: world.rank), team)
+    total.addLowRank(terms, at: layout.shard(of: world.rank), team)
     try timer.measure(.communication) { try total.sum(over: world) }
     let factor = builder.kernel.gradientFactor * builder.kernel.gradientFactor
-    return total.finished(rows.centres, factor: factor, team)
+    return total.finished(factor: factor, team)
   }
 
-  /// *Collective.* The gradient's weight at the root of the mean squared distance between two samples.
-  private func typicalWeight() throws -> T {
-    let n = Double(max(1, layout.sampleCount))
-    var square = try timer.measure(.communication) { try world.sum(rows.scatter) }
-    for k in 0..<rows.width {
-      let mean = layout.presentClasses.reduce(0.0) { $0 + Double(layout.classCounts[$1]) * rows.centres[$1, k] } / n
-      for c in layout.presentClasses {
-        let difference = rows.centres[c, k] - mean
-        square += Double(layout.classCounts[c]) * difference * difference
-      }
-    }
-    let distance = (2 * square / n).squareRoot()
-    return T(plainGradientWeight(square: distance * distance, builder.kernel.form(distance: distance, near: 0)))
+  /// The gradient's weight at the root of a squared distance.
+  private func weight(atSquare square: Double) -> T {
+    T(plainGradientWeight(square: square, builder.kernel.form(distance: square.squareRoot(), near: 0)))
   }
 }

@@ -6,6 +6,7 @@ final class GramRun<T: Real> {
   let total: GramTotal<T>
   private let gram: GramProduct<T>
   private let plan: GramPlan
+  private let rows: GramRows<T>
   private let terms: GramTerms<T>
   private let ring: PieceRing<T>
   private var share: FinishedShare
@@ -13,16 +14,17 @@ final class GramRun<T: Real> {
   private let report: (Double) -> Void
 
   init(
-    _ gram: GramProduct<T>, _ plan: GramPlan, _ terms: GramTerms<T>, _ safePoints: SafePoints<AGOPState>,
-    _ report: @escaping (Double) -> Void
+    _ gram: GramProduct<T>, _ plan: GramPlan, _ rows: GramRows<T>, _ terms: GramTerms<T>,
+    _ safePoints: SafePoints<AGOPState>, _ report: @escaping (Double) -> Void
   ) {
     self.gram = gram
     self.plan = plan
+    self.rows = rows
     self.terms = terms
     self.safePoints = safePoints
     self.report = report
-    total = GramTotal(rows: gram.rows)
-    ring = PieceRing(plan: plan, rows: gram.rows, world: gram.world, timer: gram.timer)
+    total = GramTotal(rows: rows)
+    ring = PieceRing(plan: plan, rows: rows.deviations, world: gram.world, timer: gram.timer)
     share = FinishedShare(of: Self.operations(gram, plan))
   }
 
@@ -62,7 +64,7 @@ final class GramRun<T: Real> {
     if start.partner != start.chunk { place.isKnown = true }
     var panel = try makePanel(start.chunk, &place) { saved ?? state($0, nil) }
     for chunk in start.chunk..<max(start.chunk, plan.chunks) {
-      let target = GramTarget(panel, width: gram.rows.width, centres: gram.rows.centres.rows)
+      let target = GramTarget(panel, width: gram.rows.width, centres: rows.centres.rows)
       if let saved, chunk == start.chunk, hasTarget(saved) { try target.restore(saved.tensors) }
       if start.partner == start.chunk || chunk > start.chunk {
         place = Place([chunk, chunk, 0, 0, 1])
@@ -84,7 +86,7 @@ final class GramRun<T: Real> {
         try meet(panel, next, target, &place)
         partner = next
       }
-      total.add(target, gram.rows, gram.team)
+      total.add(target, gram.team)
       if let partner { panel = partner }
     }
   }
@@ -102,12 +104,14 @@ final class GramRun<T: Real> {
     let panel = GramPanel<T>(
       chunk: chunk, segments: plan.chunk(chunk, of: rank), shard: gram.layout.shard(of: rank),
       columns: gram.layout.sampleCount)
-    try panel.build(gram, less: terms.shift, stop: safePoints.stop) { report(share.adding(panel.range.count * $0 * gram.rows.width)) }
+    try panel.build(gram, less: terms.shift, stop: safePoints.stop) {
+      report(share.adding(panel.range.count * $0 * gram.rows.width))
+    }
     // Nothing has come of it yet that would be worth a checkpoint.
     let wish = try gram.world.agree(safePoints.stop.isRequested ? .stop : .nothing).wish
     try safePoints.reached(wish, state(place))
     guard !place.isKnown else { return panel }
-    let products = panel.classSums(gram, terms, into: total)
+    let products = panel.products(gram, rows, terms, into: total)
     try terms.learn(products, at: panel.place, gram.world, gram.timer)
     place.isKnown = true
     return panel
@@ -117,7 +121,7 @@ final class GramRun<T: Real> {
   private func meet(
     _ panel: GramPanel<T>, _ moving: GramPanel<T>, _ target: GramTarget<T>, _ place: inout Place
   ) throws {
-    let meeting = GramMeeting(gram, panel, terms, target, pieceRows: plan.largestPiece)
+    let meeting = GramMeeting(gram, rows, panel, terms, target, pieceRows: plan.largestPiece)
     let pieces = plan.pieces(ofChunk: moving.chunk)
     while try !round(meeting, panel, moving, target, &place, pieces) {}
   }

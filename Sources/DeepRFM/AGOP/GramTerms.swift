@@ -14,9 +14,10 @@ final class GramTerms<T: Real>: @unchecked Sendable {
   let outputs: Int
   /// h
   let shift: T
-  /// h times the class sums of A; (centres x outputs).
+  /// h times the sums of A by centre; (centres x outputs).
   let constantSums: Matrix<Double>
-  private let layout: Layout
+  private let rows: GramRows<T>
+  private let classCounts: [Int]
   /// (A 1) of all samples; (samples x (outputs + 1)).
   private let ones: Matrix<T>
   /// (A B) and (B A) of all samples, so that (A B)(B A)^T = A B^T + B A^T; (samples x (2 outputs)).
@@ -25,13 +26,15 @@ final class GramTerms<T: Real>: @unchecked Sendable {
   private let exact: Matrix<Double>
 
   /// *Collective.* B is 0 until it is learnt. - Parameter a: (own rows x outputs)
-  init(_ a: Matrix<Double>, shift: T, _ layout: Layout, _ world: Communicator, _ timer: PhaseTimer) throws {
-    (outputs, self.shift, self.layout) = (a.columns, shift, layout)
+  init(
+    _ a: Matrix<Double>, shift: T, _ rows: GramRows<T>, _ layout: Layout, _ world: Communicator, _ timer: PhaseTimer
+  ) throws {
+    (outputs, self.shift, self.rows, classCounts) = (a.columns, shift, rows, layout.classCounts)
     ones = Matrix(rows: layout.sampleCount, columns: outputs + 1)
     ab = Matrix(rows: layout.sampleCount, columns: 2 * outputs)
     ba = Matrix(rows: layout.sampleCount, columns: 2 * outputs)
     exact = Matrix(rows: layout.sampleCount, columns: outputs + 1)
-    constantSums = Matrix(rows: layout.classCount, columns: outputs)
+    constantSums = Matrix(rows: rows.centres.rows, columns: outputs)
     let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
     for rank in 0..<layout.ranks {
       let (block, first) = (all.block(of: rank), layout.shard(of: rank).lowerBound)
@@ -44,7 +47,7 @@ final class GramTerms<T: Real>: @unchecked Sendable {
         ones[first + i, outputs] = 1
       }
     }
-    addByClass(to: constantSums) { Double(shift) * coefficient($0, $1) }
+    addByCentre(to: constantSums) { Double(shift) * coefficient($0, $1) }
   }
 
   /// *Collective.* Takes in all ranks' products. - Parameters:
@@ -110,16 +113,17 @@ final class GramTerms<T: Real>: @unchecked Sendable {
     return factors
   }
 
-  /// (P A), summed over the samples of each class; (centres x (2 outputs)). *Local.*
-  func lowRankClassSums() -> Matrix<Double> {
-    let sums = Matrix<Double>(rows: layout.classCount, columns: 2 * outputs)
-    addByClass(to: sums) { $1 < outputs ? partner($0, $1) : coefficient($0, $1 - outputs) }
+  /// (P A), summed over the samples of each centre; (centres x (2 outputs)). *Local.*
+  func lowRankSums() -> Matrix<Double> {
+    let sums = Matrix<Double>(rows: rows.centres.rows, columns: 2 * outputs)
+    addByCentre(to: sums) { $1 < outputs ? partner($0, $1) : coefficient($0, $1 - outputs) }
     return sums
   }
 
-  private func addByClass(to sums: Matrix<Double>, _ value: (_ sample: Int, _ column: Int) -> Double) {
+  private func addByCentre(to sums: Matrix<Double>, _ value: (_ sample: Int, _ column: Int) -> Double) {
     var first = 0
-    for (centre, count) in layout.classCounts.enumerated() {
+    for (index, count) in classCounts.enumerated() {
+      let centre = rows.centre(ofClass: index)
       for i in first..<(first + count) { for c in 0..<sums.columns { sums[centre, c] += value(i, c) } }
       first += count
     }

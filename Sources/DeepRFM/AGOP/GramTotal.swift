@@ -1,7 +1,7 @@
 import LinearAlgebra
 import MPI
 
-/// A rank's part of M, in double precision: M = D^T Q D + Y^T m + m^T Y + m^T C m, with m the class means. Q's part of low rank,
+/// A rank's part of M, in double precision: M = D^T Q D + Y^T m + m^T Y + m^T C m, with m the centres. Q's part of low rank,
 /// P A^T + A P^T, is kept apart.
 final class GramTotal<T: Real> {
   /// D^T Q D, lower triangle; (width x width).
@@ -12,10 +12,13 @@ final class GramTotal<T: Real> {
   let means: Matrix<Double>
   /// A^T D and P^T D; (outputs x width) each.
   private var lowRank: (a: Matrix<Double>, p: Matrix<Double>)?
+  private let rows: GramRows<T>
 
-  init(rows: CentredRows<T>) {
-    deviations = Matrix(rows: rows.width, columns: rows.width)
-    cross = Matrix(rows: rows.centres.rows, columns: rows.width)
+  init(rows: GramRows<T>) {
+    self.rows = rows
+    let width = rows.deviations.columns
+    deviations = Matrix(rows: width, columns: width)
+    cross = Matrix(rows: rows.centres.rows, columns: width)
     means = Matrix(rows: rows.centres.rows, columns: rows.centres.rows)
   }
 
@@ -30,24 +33,86 @@ final class GramTotal<T: Real> {
     }
   }
 
-  /// *Local.* What a chunk has gathered: D_I^T T_I + T_I^T D_I and its rows' part of Y.
-  func add(_ target: GramTarget<T>, _ rows: CentredRows<T>, _ team: ThreadTeam) {
+  /// *Local.* What a chunk has gathered: D_I^T T_I + T_I^T D_I and its rows' part of Y. T_I is changed.
+  func add(_ target: GramTarget<T>, _ team: ThreadTeam) {
     let x = rows.deviations.rows(target.range)
+    if T.precision == .float32 { takeOutLargest(x, target.product, team) }
     let part = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
     team.withThreadedBLAS { multiply(x, target.product.view, transposeA: true, into: part.view) }
-    let flipped = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
-    let m = deviations
-    team.forEachPart(of: m.rows) { rows, _ in
-      transpose(part.view.columns(rows), into: flipped.rows(rows))
-      for i in rows {
-        T.accumulate(part.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
-        T.accumulate(flipped.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
-      }
-    }
+    addSymmetric(part, team)
     add([target.classSums], target.segments, x, team)
   }
 
-  /// *Local.* Y += Z D for some rows. A row's own class gets minus the sum of the others: rows of Q sum to 0.
+  /// M += A + A^T, lower triangle.
+  private func addSymmetric<E: Real>(_ a: Matrix<E>, _ team: ThreadTeam) {
+    let flipped = Matrix<E>(uninitialisedRows: a.columns, columns: a.rows)
+    let m = deviations
+    team.forEachPart(of: m.rows) { range, _ in
+      transpose(a.view.columns(range), into: flipped.rows(range))
+      for i in range {
+        E.accumulate(a.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
+        E.accumulate(flipped.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
+      }
+    }
+  }
+
+  /// Directions of T_I that are multiplied in double precision.
+  private static var largest: Int { 16 }
+
+  /// *Local.* T_I has a half of every pair's Q, so that what cancels in Q D is still in it, and cancels in D^T T + T^T D only: nearly all of it
+  /// along a few directions V (CIFAR-10: 98 % of its square along one). With T = T V^T V + T', D^T T V^T V is added in double precision,
+  /// and T' is left. V: a random sketch's rows (arXiv 0909.4061, algorithm 4.1).
+  private func takeOutLargest(_ x: MatrixView<T>, _ t: Matrix<T>, _ team: ThreadTeam) {
+    let count = min(Self.largest, t.rows, t.columns)
+    guard count > 0 else { return }
+    let random = RandomStream(seed: 0, layer: 0, purpose: .probe)
+    let v = Matrix<Double>(rows: count, columns: t.columns)
+    let signs = Matrix<Double>(uninitialisedRows: t.rows, columns: count)
+    signs.fill { random.uniform(row: $0, column: $1) < 0.5 ? -1 : 1 }
+    forEachWide(t.view) { range, wide in
+      team.withThreadedBLAS { multiply(signs.rows(range), wide, transposeA: true, beta: 1, into: v.view) }
+    }
+    orthonormaliseRows(v)
+    let product = Matrix<Double>(rows: x.columns, columns: count)
+    let wideX = Matrix<Double>(uninitialisedRows: Self.wideRows, columns: x.columns)
+    forEachWide(t.view) { range, wide in
+      let along = Matrix<Double>(uninitialisedRows: range.count, columns: count)
+      for (k, i) in range.enumerated() {
+        T.widen(x.pointer + i * x.stride, wideX.pointer + k * wideX.columns, x.columns)
+      }
+      team.withThreadedBLAS {
+        multiply(wide, v.view, transposeB: true, into: along.view)
+        multiply(along.view, v.view, alpha: -1, beta: 1, into: wide)
+        multiply(wideX.rows(0..<range.count), along.view, transposeA: true, beta: 1, into: product.view)
+      }
+      for (k, i) in range.enumerated() {
+        let (source, target) = (wide.pointer + k * wide.stride, t.pointer + i * t.columns)
+        for j in 0..<t.columns { target[j] = T(source[j]) }
+      }
+    }
+    let square = Matrix<Double>(uninitialisedRows: x.columns, columns: x.columns)
+    team.withThreadedBLAS { multiply(product.view, v.view, into: square.view) }
+    addSymmetric(square, team)
+  }
+
+  /// By Gram and Schmidt, twice; a row that depends on those before it becomes 0.
+  private func orthonormaliseRows(_ v: Matrix<Double>) {
+    for i in 0..<v.rows {
+      let before = v.row(i).reduce(0) { $0 + $1 * $1 }
+      for _ in 0..<2 {
+        for j in 0..<i {
+          var dot = 0.0
+          for k in 0..<v.columns { dot += v[i, k] * v[j, k] }
+          for k in 0..<v.columns { v[i, k] -= dot * v[j, k] }
+        }
+      }
+      let square = v.row(i).reduce(0) { $0 + $1 * $1 }
+      let scale = square > 1e-20 * before ? 1 / square.squareRoot() : 0
+      for k in 0..<v.columns { v[i, k] *= scale }
+    }
+  }
+
+  /// *Local.* Y += Z D for some rows. A row's own centre gets minus the sum of the others: rows of Q sum to 0.
   /// - Parameters:
   ///   - parts: Z is their sum, (centres x rows) each; changed.
   ///   - segments: of the rows, in order.
@@ -55,10 +120,11 @@ final class GramTotal<T: Real> {
     let z = parts[0]
     for part in parts.dropFirst() { for k in 0..<z.count { z.pointer[k] += part.pointer[k] } }
     for segment in segments {
+      let own = rows.centre(of: segment)
       for i in segment.rows.shifted(by: -segments.rowRange.lowerBound) {
         var others = 0.0
-        for b in 0..<z.rows where b != segment.centre { others += z[b, i] }
-        z[segment.centre, i] = -others
+        for b in 0..<z.rows where b != own { others += z[b, i] }
+        z[own, i] = -others
       }
     }
     forEachWide(x) { rows, wide in
@@ -67,15 +133,15 @@ final class GramTotal<T: Real> {
   }
 
   /// *Local.* The part of low rank, of a rank's rows. - Parameter place: where they are among all samples.
-  func addLowRank(_ terms: GramTerms<T>, _ rows: CentredRows<T>, at place: Range<Int>, _ team: ThreadTeam) {
+  func addLowRank(_ terms: GramTerms<T>, at place: Range<Int>, _ team: ThreadTeam) {
     let factors = terms.lowRankFactors(place)
-    // Row i's sums of P A^T + A P^T over each class.
-    let sums = Matrix<Double>(uninitialisedRows: rows.centres.rows, columns: rows.rowCount)
-    multiply(terms.lowRankClassSums().view, factors.view, transposeB: true, into: sums.view)
+    // Row i's sums of P A^T + A P^T over the samples of each centre.
+    let sums = Matrix<Double>(uninitialisedRows: rows.centres.rows, columns: place.count)
+    multiply(terms.lowRankSums().view, factors.view, transposeB: true, into: sums.view)
     add([sums], rows.segments, rows.deviations, team)
     let outputs = terms.outputs
     let parts = (
-      a: Matrix<Double>(rows: outputs, columns: rows.width), p: Matrix<Double>(rows: outputs, columns: rows.width)
+      a: Matrix<Double>(rows: outputs, columns: cross.columns), p: Matrix<Double>(rows: outputs, columns: cross.columns)
     )
     forEachWide(rows.deviations) { range, wide in
       let own = factors.rows(range)
@@ -87,10 +153,12 @@ final class GramTotal<T: Real> {
     lowRank = parts
   }
 
+  private static var wideRows: Int { 256 }
+
   /// Calls `body` with some rows at a time in double precision.
   private func forEachWide(_ x: MatrixView<T>, _ body: (_ rows: Range<Int>, _ wide: MatrixView<Double>) -> Void) {
-    let wide = Matrix<Double>(uninitialisedRows: min(x.rows, 256), columns: x.columns)
-    for rows in (0..<x.rows).pieces(ofAtMost: 256) {
+    let wide = Matrix<Double>(uninitialisedRows: min(x.rows, Self.wideRows), columns: x.columns)
+    for rows in (0..<x.rows).pieces(ofAtMost: Self.wideRows) {
       for (k, i) in rows.enumerated() { T.widen(x.pointer + i * x.stride, wide.pointer + k * wide.columns, x.columns) }
       body(rows, wide.rows(0..<rows.count))
     }
@@ -103,7 +171,8 @@ final class GramTotal<T: Real> {
   }
 
   /// *Local.* M times a factor, once all ranks' parts are summed.
-  func finished(_ centres: Matrix<Double>, factor: Double, _ team: ThreadTeam) -> Matrix<Double> {
+  func finished(factor: Double, _ team: ThreadTeam) -> Matrix<Double> {
+    let centres = rows.centres
     // Y^T m + m^T Y + m^T C m = V^T m + m^T V with V = Y + C m / 2, C being symmetric.
     multiply(means.view, centres.view, alpha: 0.5, beta: 1, into: cross.view)
     let mixed = Matrix<Double>(uninitialisedRows: centres.columns, columns: centres.columns)

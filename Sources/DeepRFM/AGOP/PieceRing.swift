@@ -26,13 +26,14 @@ struct GramPiece<T: Real> {
 /// The ranks in a circle, pieces of their panels passed on while the last one is worked on.
 final class PieceRing<T: Real> {
   private let plan: GramPlan
-  private let rows: CentredRows<T>
+  /// Own rows as they are multiplied.
+  private let rows: MatrixView<T>
   private let world: Communicator
   private let timer: PhaseTimer
   /// Memory for pieces that travel, weights and rows.
   private var spare: [(weights: Matrix<T>, deviations: Matrix<T>)] = []
 
-  init(plan: GramPlan, rows: CentredRows<T>, world: Communicator, timer: PhaseTimer) {
+  init(plan: GramPlan, rows: MatrixView<T>, world: Communicator, timer: PhaseTimer) {
     self.plan = plan
     self.rows = rows
     self.world = world
@@ -72,7 +73,7 @@ final class PieceRing<T: Real> {
     let range = segments.isEmpty ? panel.range.lowerBound..<panel.range.lowerBound : segments.rowRange
     return GramPiece(
       segments: segments, shardStart: panel.place.lowerBound - panel.range.lowerBound, weights: panel.weights(range),
-      deviations: rows.deviations.rows(range))
+      deviations: rows.rows(range))
   }
 
   /// Memory for a rank's piece: two sets take turns, one worked on and sent, one arriving.
@@ -81,7 +82,7 @@ final class PieceRing<T: Real> {
       spare.append(
         (
           Matrix(uninitialisedRows: plan.largestPiece, columns: plan.layout.sampleCount),
-          Matrix(uninitialisedRows: plan.largestPiece, columns: rows.width)
+          Matrix(uninitialisedRows: plan.largestPiece, columns: rows.columns)
         ))
     } else {
       spare.swapAt(0, 1)
