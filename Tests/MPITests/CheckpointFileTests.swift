@@ -103,7 +103,7 @@ import Testing
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
     let file = CheckpointFile(folder.path + "/state")
-    _ = try file.write(sample(world), world, format: 2)
+    _ = try file.write(sample(world), world, format: CheckpointFile.format + 1)
     expectRefusal(file, world, "version")
   }
 
