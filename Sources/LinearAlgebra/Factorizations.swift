@@ -100,9 +100,10 @@ public struct SymmetricEigen {
       dsyevd_("V", "U", &n, vectors.pointer, &stride, &values, &workSize, &lwork, &integerSize, &liwork, &info)
       lwork = Int32(workSize[0])
       liwork = integerSize[0]
-      var work = [Double](repeating: 0, count: Int(lwork))
+      let work = Matrix<Double>(uninitialisedRows: 1, columns: Int(lwork))
       var integers = [Int32](repeating: 0, count: Int(liwork))
-      dsyevd_("V", "U", &n, vectors.pointer, &stride, &values, &work, &lwork, &integers, &liwork, &info)
+      dsyevd_("V", "U", &n, vectors.pointer, &stride, &values, work.pointer, &lwork, &integers, &liwork, &info)
+      withExtendedLifetime(work) {}
     }
     if info != 0 { throw FactorizationError.eigenvaluesDidNotConverge(info: Int(info)) }
     self.values = values

@@ -77,11 +77,12 @@ public struct AGOPCost: Sendable, Equatable {
     let square = width * width
     // Two sets of memory take turns.
     let travelling = ranks > 1 ? min(2 * Self.runRows, self.rows) * (samples + width) : 0
-    let pairs = max(rows * min(Self.runRows, self.rows), 2 * square)
-    let elements = rows * (panels * samples + 2 * width) + pairs + 7 * samples * (outputs + 1) + travelling
+    // Q against a piece; or, when the chunk is through, its part of M in double precision, and that flipped.
+    let pairs = max(scalarBytes * rows * min(Self.runRows, self.rows), 16 * square)
+    let elements = rows * (panels * samples + 2 * width) + 7 * samples * (outputs + 1) + travelling
     // M twice in double: as it is summed, and its part from the means when the panels are gone.
     let double = 16 * samples * (outputs + 1) + 16 * rows * outputs
-    return max(8 * square + scalarBytes * elements + double, 16 * square)
+    return max(8 * square + scalarBytes * elements + pairs + double, 16 * square)
   }
 
   /// Bytes that the Gram route takes of a rank's memory.
