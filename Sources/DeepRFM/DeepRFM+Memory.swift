@@ -41,8 +41,7 @@ extension TrainOptions {
   }
 
   /// The route asked for. In float32 `auto` takes the Gram route at a laplace kernel's first layer alone: its bracket cancels, the more so
-  /// as classes collapse (AGOP of MNIST, N = 4,000, against float64: by class 3e-6 to 9e-6 at layers 2 to 18, by Gram 4e-5 to
-  /// 9e-4) and with the large coefficients of gaussian kernels.
+  /// as classes collapse (docs/method.md has both routes' errors), and with the large coefficients of gaussian kernels.
   func wantedRoute(layer: Int) -> AGOPRoute {
     let cancels = precision == .float32 && (kernel == .gaussian || layer > 1)
     return agop == .auto && cancels ? .class : agop

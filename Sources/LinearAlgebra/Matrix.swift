@@ -7,7 +7,6 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   public let columns: Int
   /// Row-major storage, `rows * columns` elements.
   public let pointer: UnsafeMutablePointer<Element>
-  private let isLarge: Bool
 
   /// A matrix of zeros.
   public convenience init(rows: Int, columns: Int) {
@@ -21,9 +20,9 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     self.rows = rows
     self.columns = columns
     let bytes = max(1, rows * columns) * MemoryLayout<Element>.stride
-    isLarge = bytes >= 2 * LargeBlocks.page
     let memory =
-      isLarge ? LargeBlocks.shared.take(bytes) : UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+      Self.isLarge(bytes)
+      ? LargeBlocks.shared.take(bytes) : UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
     pointer = memory.bindMemory(to: Element.self, capacity: max(1, rows * columns))
   }
 
@@ -34,8 +33,14 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     for (i, element) in elements.enumerated() { pointer[i] = element }
   }
 
+  private static func isLarge(_ bytes: Int) -> Bool { bytes >= 2 * LargeBlocks.page }
+
   deinit {
-    if isLarge { LargeBlocks.shared.give(pointer) } else { UnsafeMutableRawPointer(pointer).deallocate() }
+    if Self.isLarge(count * MemoryLayout<Element>.stride) {
+      LargeBlocks.shared.give(pointer)
+    } else {
+      UnsafeMutableRawPointer(pointer).deallocate()
+    }
   }
 
   @inlinable public var count: Int { rows * columns }
