@@ -96,7 +96,7 @@ extension Training {
     let computation = AGOPComputation(
       kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
-      gramBytes: plan.gramBytes, matrix: matrix)
+      gramBytes: plan.gramBytes, borrowedBytes: plan.borrowedBytes, matrix: matrix)
     let result = try computation.compute(
       options.wantedRoute(layer: layer), fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved,
       progress: advance)

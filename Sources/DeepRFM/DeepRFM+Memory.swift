@@ -22,13 +22,15 @@ extension Training {
   /// *Collective.*
   private func workload(_ samples: Samples<T>) throws -> Workload {
     let layout = samples.layout
-    let tileElements = try world.maximum(PairSchedule(rank: world.rank, ranks: world.size).tileElements(layout))
+    let schedule = PairSchedule(rank: world.rank, ranks: world.size)
+    let tileElements = try world.maximum(schedule.tileElements(layout))
+    let borrowedElements = try world.maximum(schedule.borrowedElements(layout))
     return Workload(
       samples: layout.sampleCount, rows: layout.largestShard, width: samples.rows.width,
       outputWidth: options.features == .cosine ? samples.rows.width : options.width, classes: layout.classCount,
       ranks: world.size, threads: host.threads, testRows: (samples.testCount + world.size - 1) / world.size,
       scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
-      isDense: options.solver == .cholesky)
+      borrowedElements: borrowedElements, isDense: options.solver == .cholesky)
   }
 }
 

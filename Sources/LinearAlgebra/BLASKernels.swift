@@ -27,10 +27,8 @@ private enum KernelClass: Int, Comparable {
     switch kernels.lowercased() {
     case "skylakex", "cooperlake", "sapphirerapids":
       self = .avx512
-    // Zen has AVX2 kernels. Where a newer Zen has AVX-512 too, they are OpenBLAS's choice for it.
-    case "zen":
-      self = .avx512
-    case "haswell", "excavator":
+    // A Zen with AVX-512 is newer than an OpenBLAS that knows it as Zen (a Zen 5 by these kernels: half its speed).
+    case "haswell", "excavator", "zen":
       self = .avx2
     case "generic", "unknown", "prescott", "core2", "penryn", "dunnington", "nehalem", "sandybridge", "atom", "katmai",
       "coppermine", "northwood", "banias", "athlon", "opteron", "opteron_sse3", "barcelona", "bobcat", "bulldozer",

@@ -43,6 +43,22 @@ import Testing
     }
   }
 
+  /// What ranks borrow is what others hold beyond their own blocks.
+  @Test(arguments: 1...9, 0..<6 as Range<UInt64>) func borrowedElements(ranks: Int, seed: UInt64) {
+    let layout = Layout(classCounts: randomClassCounts(seed), ranks: ranks, tileRows: 16)
+    let schedules = (0..<ranks).map { PairSchedule(rank: $0, ranks: ranks) }
+    let own = schedules.map { schedule in
+      let segments = layout.segments(of: schedule.rank)
+      return schedule.tiles(own: segments, other: segments, otherRank: schedule.rank).reduce(0) {
+        $0 + segments[$1.own].rows.count * paddedForProduct(segments[$1.other].rows.count)
+      }
+    }
+    let held = schedules.map { $0.tileElements(layout) }
+    let borrowed = schedules.map { $0.borrowedElements(layout) }.reduce(0, +)
+    let beyond = held.reduce(0, +) - own.reduce(0, +)
+    #expect(borrowed == beyond)
+  }
+
   /// Rank p serves q if and only if p is a partner of q's; partners are those whose blocks come round the ring next.
   @Test(arguments: 1...12) func partnersAndServantsMirror(ranks: Int) {
     let schedules = (0..<ranks).map { PairSchedule(rank: $0, ranks: ranks) }

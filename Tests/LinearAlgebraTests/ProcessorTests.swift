@@ -16,7 +16,7 @@ import Testing
     Case(testDescription: "Sapphire Rapids unknown", current: "Prescott", features: both, expected: "SkylakeX"),
     Case(testDescription: "AVX-512 with AVX2 kernels", current: "Haswell", features: both, expected: "SkylakeX"),
     Case(testDescription: "Zen 4 taken for Cooper Lake", current: "Cooperlake", features: both, expected: nil),
-    Case(testDescription: "Zen 4 with Zen kernels", current: "Zen", features: both, expected: nil),
+    Case(testDescription: "Zen 4 with Zen kernels", current: "Zen", features: both, expected: "SkylakeX"),
     Case(testDescription: "Skylake", current: "SkylakeX", features: both, expected: nil),
     Case(testDescription: "Sapphire Rapids known", current: "SapphireRapids", features: both, expected: nil),
     Case(testDescription: "newer than AVX2-only", current: "Prescott", features: .avx2, expected: "Haswell"),

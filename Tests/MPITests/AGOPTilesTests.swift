@@ -11,15 +11,19 @@ import Testing
 
   private func agop<T: Real>(
     _ shape: Shape, _ kernel: Kernel, _ a: Matrix<Double>, _ type: T.Type, gram: Bool, spread: Double = 0.7,
-    tileBudget: Int = .max
+    tileBudget: Int = .max, lending limit: Int? = nil
   ) throws -> Matrix<Double> {
     let problem = try Problem<T>(
       shape.samples(spread: spread), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
     let matrix = try problem.kernelMatrix(kernel, tileBudget: tileBudget)
     let own = problem.own(a)
-    return gram
+    if let limit { try matrix.lendTiles(limit: limit) }
+    let result =
+      gram
       ? try problem.gram(kernel, matrix: matrix, pieceRows: 9).agop(own) { _ in }
       : try problem.gradients(kernel, matrix: matrix).agop(own) { _ in }
+    try matrix.finishLending()
+    return result
   }
 
   private func coefficients(_ shape: Shape) -> Matrix<Double> {
@@ -33,6 +37,44 @@ import Testing
       #expect(relativeError(try agop(shape, kernel, a, Double.self, gram: gram), expected) < 1e-12)
       #expect(relativeError(try agop(shape, kernel, a, Float.self, gram: gram), expected) < 2e-5)
     }
+  }
+
+  /// The tiles that other ranks hold borrowed, all of them or as many as fit; none if some are made again.
+  @Test(arguments: [(Int.max, Int.max), (.max, 700), (2000, .max)], Self.kernels)
+  func borrowedTiles(memory: (tiles: Int, borrowed: Int), kernel: Kernel) throws {
+    let shape = Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5)
+    let a = coefficients(shape)
+    let expected = Plain.agop(kernel, shape.samples(), a)
+    for gram in [false, true] {
+      let result = try agop(
+        shape, kernel, a, Double.self, gram: gram, tileBudget: memory.tiles, lending: memory.borrowed)
+      #expect(relativeError(result, expected) < 1e-12)
+    }
+  }
+
+  /// With all that it can borrow a rank has every pair of segments, and the same weights as the rows give.
+  @Test(arguments: Shape.all) func everyPairIsHere(shape: Shape) throws {
+    let problem = try Problem<Double>(
+      shape.samples(), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
+    let (layout, rows, world) = (problem.layout, problem.rows, problem.world)
+    let matrix = try problem.kernelMatrix(Self.kernels[0])
+    try matrix.lendTiles(limit: .max)
+    for other in 0..<world.size { try matrix.waitForTiles(of: other) }
+    let blocks = try problem.blocks()
+    for row in rows.segments {
+      for other in 0..<world.size {
+        for column in layout.segments(of: other) {
+          let (out, expected) = (
+            Matrix<Double>(rows: row.rows.count, columns: column.rows.count),
+            Matrix<Double>(rows: row.rows.count, columns: column.rows.count)
+          )
+          let isHere = matrix.fillWeights(row, blocks[other], of: other, column, into: out.view, lane: 0)
+          matrix.builder.build(.gradientWeight, rows, row, blocks[other], column, into: expected.view, lane: 0)
+          #expect(isHere && relativeError(out, expected) < 1e-11)
+        }
+      }
+    }
+    try matrix.finishLending()
   }
 
   /// Some tiles stored, the others made from the rows.

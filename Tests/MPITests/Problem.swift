@@ -91,6 +91,20 @@ struct Problem<T: Real> {
       random: RandomStream(seed: seed, layer: 1, purpose: .sketch), chunkBytes: chunkBytes, runRows: runRows)
   }
 
+  /// *Collective.* Every rank's block of rows, on every rank.
+  func blocks() throws -> [CentredRows<T>] {
+    let own = Matrix<T>(uninitialisedRows: rows.rowCount, columns: rows.width)
+    own.view.copy(from: rows.deviations)
+    let all = try whole(own)
+    return (0..<world.size).map { rank in
+      let shard = layout.shard(of: rank)
+      let block = Matrix<T>(uninitialisedRows: shard.count, columns: rows.width)
+      for i in 0..<block.rows { for k in 0..<block.columns { block[i, k] = T(all[shard.lowerBound + i, k]) } }
+      return CentredRows(
+        block, rowCount: shard.count, centres: rows.centres, segments: layout.segments(of: rank), team: team)
+    }
+  }
+
   /// *Collective.* All rows as they are stored: centre and rounded deviation, in double.
   func wholeRows() throws -> Matrix<Double> {
     let own = Matrix<Double>(rows: rows.rowCount, columns: rows.width)

@@ -11,8 +11,8 @@ struct AGOPComputation<T: Real> {
   let timer: PhaseTimer
   /// The sketch's signs.
   let random: RandomStream
-  /// Bytes for a chunk of gradients, and for all of the Gram route.
-  let chunkBytes, gramBytes: Int
+  /// Bytes for a chunk of gradients, for all of the Gram route, and for other ranks' tiles.
+  let chunkBytes, gramBytes, borrowedBytes: Int
   /// The rows' kernel matrix, if its tiles are still there.
   let matrix: KernelOperator<T>?
 
@@ -44,6 +44,26 @@ struct AGOPComputation<T: Real> {
     progress: (Double) -> Void
   ) throws -> Result {
     let route = saved?.route ?? cost(outputs: a.columns).route(wanted)
+    try matrix?.lendTiles(limit: borrowedBytes)
+    do {
+      let result = try compute(route, a, safePoints, saved, progress)
+      try matrix?.finishLending()
+      return result
+    } catch let stopped as StoppedEarly {
+      // All ranks are here, and none may leave a message behind.
+      try matrix?.finishLending()
+      throw stopped
+    } catch {
+      matrix?.abandonLending()
+      throw error
+    }
+  }
+
+  /// *Collective.*
+  private func compute(
+    _ route: AGOPRoute, _ a: Matrix<Double>, _ safePoints: SafePoints<AGOPState>, _ saved: AGOPState?,
+    _ progress: (Double) -> Void
+  ) throws -> Result {
     let builder = TileBuilder<T>(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
     switch route {
     case .auto, .class:
@@ -61,8 +81,8 @@ struct AGOPComputation<T: Real> {
         matrix: try gram.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .gram, error: nil)
     case .sketch:
       let sketch = GradientSketch(
-        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, random: random,
-        chunkBytes: chunkBytes)
+        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, kernel: matrix,
+        random: random, chunkBytes: chunkBytes)
       let (matrix, error) = try sketch.estimate(a, safePoints: safePoints, from: saved, progress: progress)
       return Result(matrix: matrix, route: .sketch, error: error)
     }

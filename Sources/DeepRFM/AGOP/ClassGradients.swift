@@ -94,6 +94,7 @@ package struct ClassGradients<T: Real> {
     try way.walk(safePoints, progress: progress) { agreed, done in
       try safePoints.reached(agreed, state(done))
     } _: { owner, block, run, poke in
+      try weights.await(owner)
       gradients.add(self, block, of: owner, run, all.block(of: owner), poke)
     }
   }

@@ -10,6 +10,7 @@ import MPI
 /// outputs. The sums are centred as in `ClassGradients`, and the blocks of X pass round the ring in the same way.
 package struct GradientSketch<T: Real> {
   let builder: TileBuilder<T>
+  let weights: GradientWeights<T>
   let rows: CentredRows<T>
   let layout: Layout
   let world: Communicator
@@ -23,12 +24,16 @@ package struct GradientSketch<T: Real> {
 
   static var probes: Int { 2 }
 
-  /// - Parameter random: of purpose `sketch`.
+  /// - Parameters:
+  ///   - kernel: the same rows' kernel matrix, if its tiles are still there.
+  ///   - random: of purpose `sketch`.
   package init(
     builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, random: RandomStream, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
+    timer: PhaseTimer, kernel: KernelOperator<T>? = nil, random: RandomStream, chunkBytes: Int = 512 << 20,
+    runRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
+    weights = GradientWeights(builder: builder, rows: rows, kernel: kernel)
     self.rows = rows
     self.layout = layout
     self.world = world
@@ -92,7 +97,8 @@ package struct GradientSketch<T: Real> {
     try way.walk(safePoints, progress: progress) { agreed, done in
       try safePoints.reached(agreed, state(done))
     } _: { owner, block, run, poke in
-      chunk.add(self, block, run, all.block(of: owner), poke)
+      try weights.await(owner)
+      chunk.add(self, block, of: owner, run, all.block(of: owner), poke)
     }
   }
 

@@ -3,8 +3,8 @@ import MPI
 
 /// Makes H: the gradient's weights between own segments and those of the blocks that come by.
 ///
-/// Where the kernel's tiles are still in memory, H comes from them, an elementwise loop instead of 2 d operations an entry. Of
-/// a pair of ranks one holds the tile; the other makes its own.
+/// Where the kernel's tiles are still in memory, H comes from them, an elementwise loop instead of 2 d operations an entry. Those
+/// that another rank holds are borrowed, as many as there is memory for (see `BorrowedTiles`).
 struct GradientWeights<T: Real>: @unchecked Sendable {  // Reads only.
   let builder: TileBuilder<T>
   let rows: CentredRows<T>
@@ -19,6 +19,9 @@ struct GradientWeights<T: Real>: @unchecked Sendable {  // Reads only.
 
   /// Whether the rows' inner products are wanted in `out` before `fill`: one product for many segments.
   var needsProducts: Bool { kernel == nil }
+
+  /// *Local, blocking.* To be called before `fill` wants weights against a rank's block.
+  func await(_ owner: Int) throws { try kernel?.waitForTiles(of: owner) }
 
   /// *Local.* H of own segment `row` and segment `column` of a rank's block.
   func fill(

@@ -33,6 +33,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
     let runs = segments.runs(ofAtMost: gram.pieceRows)
     try ring.forEachBlock(startingWith: gram.rows, steps: gram.world.size) { owner, block, poke in
       let isOwn = owner == gram.world.rank
+      try gram.weights.await(owner)
       for columns in columnRuns(of: block, isOwn, gram.pieceRows) {
         for rows in runs where stop?.isRequested != true {
           build(gram, less: shift, rows, block, of: owner, columns, poke)

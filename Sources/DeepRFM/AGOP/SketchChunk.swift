@@ -31,20 +31,22 @@ final class SketchChunk<T: Real>: @unchecked Sendable {
 
   /// Adds the terms of a run of a block's segments: G += (H o (Sigma A^T)) X. - Parameter a: the block's coefficients.
   func add(
-    _ sketch: GradientSketch<T>, _ block: CentredRows<T>, _ run: [Segment], _ a: MatrixView<T>,
+    _ sketch: GradientSketch<T>, _ block: CentredRows<T>, of owner: Int, _ run: [Segment], _ a: MatrixView<T>,
     _ poke: @escaping () -> Void
   ) {
     let range = run.rowRange
     let first = weights[0].view.columns(0..<range.count)
-    let (builder, rows) = (sketch.builder, sketch.rows)
-    let own = rows.deviations.rows(stack.segments.rowRange)
-    sketch.team.withThreadedBLAS { multiply(own, block.deviations.rows(range), transposeB: true, into: first) }
+    let makers = sketch.weights
+    if makers.needsProducts {
+      let own = sketch.rows.deviations.rows(stack.segments.rowRange)
+      sketch.team.withThreadedBLAS { multiply(own, block.deviations.rows(range), transposeB: true, into: first) }
+    }
     let pokeFromMain = MainLane(poke)
     sketch.team.forEach(0..<stack.segments.count) { index, lane in
       for columns in run {
         let place = columns.rows.shifted(by: -range.lowerBound)
         let tile = first.rows(self.stack.rows(of: index)).columns(place)
-        builder.finish(.gradientWeight, rows, self.stack.segments[index], block, columns, products: tile, lane: lane)
+        makers.fill(tile, self.stack.segments[index], block, of: owner, columns, lane: lane)
         let h = self.tiles[lane].reshaped(rows: tile.rows, columns: tile.columns)
         h.copy(from: tile)
         for probe in self.signs.indices {

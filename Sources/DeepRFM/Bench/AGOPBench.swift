@@ -48,6 +48,6 @@ extension BenchProblem {
     AGOPComputation(
       kernel: kernel, rows: rows, layout: layout, world: world, team: team, timer: timer,
       random: RandomStream(seed: options.seed, layer: 1, purpose: .sketch), chunkBytes: 512 << 20,
-      gramBytes: .max / 2, matrix: matrix)
+      gramBytes: .max / 2, borrowedBytes: .max / 2, matrix: matrix)
   }
 }

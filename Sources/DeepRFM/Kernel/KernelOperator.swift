@@ -19,6 +19,8 @@ public final class KernelOperator<T: Real> {
   private var blocks: [PairBlock<T>] = []
   /// Stored tiles by their place.
   private var stored: [TilePlace: MatrixView<T>] = [:]
+  /// Those that other ranks hold, while the AGOP is made.
+  private var borrowed: BorrowedTiles<T>?
   /// Blocks of X that have to come by in each product, since some rank makes tiles of them again.
   private var circulating = 0
   /// Breaks tiles off, being made or multiplied: the caller then asks the ranks whether it was set, and uses no result.
@@ -61,19 +63,12 @@ public final class KernelOperator<T: Real> {
     var left = tileBudget
     let farthestFirst = (0..<schedule.steps).reversed().map { step in
       let other = (world.rank + step) % world.size
-      let block = PairBlock(
-        other: other, otherRows: layout.shard(of: other).count, tiles: tiles(with: other), budget: left)
+      var block = PairBlock<T>(of: world.rank, with: other, layout)
+      block.store(within: left)
       left -= block.storedBytes
       return block
     }
     return farthestFirst.reversed()
-  }
-
-  private func tiles(with other: Int) -> [KernelTile<T>] {
-    let (own, columns) = (layout.segments(of: world.rank), layout.segments(of: other))
-    return schedule.tiles(own: own, other: columns, otherRank: other).map {
-      KernelTile(own[$0.own], columns[$0.other], isDiagonal: other == world.rank && $0.own == $0.other)
-    }
   }
 
   private func build(_ pair: PairBlock<T>, _ block: CentredRows<T>, _ poke: @escaping () -> Void) {
@@ -86,16 +81,39 @@ public final class KernelOperator<T: Real> {
     }
   }
 
-  /// *Local.* The gradient's weights between an own segment and one of a rank's, from the stored tile of the kernel; false, and `out` is
-  /// as it was, if this rank stores none. For kernels that keep their digits as deviations.
-  func fillWeights(
+  /// *Collective.* Each rank begins to send its tiles to those whose rows they are of too, for `fillWeights`; `finishLending` or
+  /// `abandonLending` has to follow. Nothing is sent if some rank makes tiles again.
+  /// - Parameter limit: bytes of what this rank borrows.
+  package func lendTiles(limit: Int) throws {
+    let wanted = Double(schedule.borrowedElements(layout) * MemoryLayout<T>.stride)
+    let share = blocks.allSatisfy(\.storesAll) ? min(1, Double(limit) / max(1, wanted)) : 0
+    let agreed = try timer.measure(.communication) { try world.minimum(share) }
+    borrowed = try BorrowedTiles(lending: blocks, share: agreed, schedule, layout, world, timer)
+  }
+
+  /// *Local, blocking.* Returns when what is borrowed of a rank is here.
+  package func waitForTiles(of other: Int) throws { try borrowed?.wait(for: other) }
+
+  /// *Collective, blocking.* Gives back what was borrowed.
+  package func finishLending() throws {
+    try borrowed?.finish()
+    borrowed = nil
+  }
+
+  /// *Local.* The same before the program ends in an error.
+  func abandonLending() { borrowed?.abandon() }
+
+  /// *Local.* The gradient's weights between an own segment and one of a rank's, from the tile of the kernel; false, and `out` is as it
+  /// was, if it is not here. For kernels that keep their digits as deviations.
+  package func fillWeights(
     _ row: Segment, _ block: CentredRows<T>, of other: Int, _ column: Segment, into out: MatrixView<T>, lane: Int
   ) -> Bool {
     if let tile = stored[TilePlace(row, of: other, column)] {
       builder.weights(fromDeviations: tile, rows, row, block, column, into: out)
       return true
     }
-    guard other == world.rank, let tile = stored[TilePlace(column, of: other, row)] else { return false }
+    let held = other == world.rank ? stored : borrowed?.tiles
+    guard let tile = held?[TilePlace(column, of: other, row)] else { return false }
     builder.weights(fromTransposed: tile, rows, row, block, column, into: out, lane: lane)
     return true
   }
@@ -126,8 +144,8 @@ public final class KernelOperator<T: Real> {
   }
 }
 
-/// Where a tile lies: the first rows of an own segment and of another rank's.
-private struct TilePlace: Hashable {
+/// Where a tile lies: the first rows of two segments; `other` is not the rank that asks, where it borrows.
+struct TilePlace: Hashable {
   let row, other, column: Int
 
   init(_ row: Segment, of other: Int, _ column: Segment) {

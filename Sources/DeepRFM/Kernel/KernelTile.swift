@@ -47,27 +47,44 @@ struct PairBlock<T: Real>: Sendable {
   let other: Int
   let otherRows: Int
   private(set) var tiles: [KernelTile<T>]
-  private let arena: Matrix<T>
+  /// The stored tiles, one behind the other.
+  private(set) var storage = Matrix<T>(uninitialisedRows: 1, columns: 0)
 
-  /// *Local.* Stores the first tiles, as many as fit `budget` bytes.
-  init(other: Int, otherRows: Int, tiles: [KernelTile<T>], budget: Int) {
+  /// *Local.* The tiles that `rank` works on with `other`, none stored yet.
+  init(of rank: Int, with other: Int, _ layout: Layout) {
+    let (own, columns) = (layout.segments(of: rank), layout.segments(of: other))
+    let schedule = PairSchedule(rank: rank, ranks: layout.ranks)
     self.other = other
-    self.otherRows = otherRows
-    let limit = max(0, budget) / MemoryLayout<T>.stride
+    otherRows = layout.shard(of: other).count
+    tiles = schedule.tiles(own: own, other: columns, otherRank: other).map {
+      KernelTile(own[$0.own], columns[$0.other], isDiagonal: other == rank && $0.own == $0.other)
+    }
+  }
+
+  /// *Local.* Memory for the first tiles, as many as fit.
+  mutating func store(within bytes: Int) {
+    let (count, elements) = first(within: bytes)
+    storage = Matrix(uninitialisedRows: 1, columns: elements)
+    var start = 0
+    for index in 0..<count {
+      tiles[index].stored = tiles[index].view(of: storage, at: start)
+      start += tiles[index].elements
+    }
+  }
+
+  /// The first tiles that fit, and their elements: the beginning of `storage`, if these are stored.
+  func first(within bytes: Int) -> (count: Int, elements: Int) {
+    let limit = max(0, bytes) / MemoryLayout<T>.stride
     var (count, elements) = (0, 0)
     while count < tiles.count && elements + tiles[count].elements <= limit {
       elements += tiles[count].elements
       count += 1
     }
-    arena = Matrix(uninitialisedRows: 1, columns: elements)
-    self.tiles = tiles
-    var start = 0
-    for index in 0..<count {
-      self.tiles[index].stored = tiles[index].view(of: arena, at: start)
-      start += tiles[index].elements
-    }
+    return (count, elements)
   }
 
-  var storedBytes: Int { arena.count * MemoryLayout<T>.stride }
+  /// Bytes of all tiles, and of the stored ones.
+  var bytes: Int { tiles.reduce(0) { $0 + $1.elements } * MemoryLayout<T>.stride }
+  var storedBytes: Int { storage.count * MemoryLayout<T>.stride }
   var storesAll: Bool { tiles.last?.stored != nil || tiles.isEmpty }
 }

@@ -46,6 +46,16 @@ package struct PairSchedule: Sendable {
     }
   }
 
+  /// Elements of the tiles of this rank's rows that its servants hold.
+  package func borrowedElements(_ layout: Layout) -> Int {
+    let own = layout.segments(of: rank)
+    return servants.reduce(0) { sum, servant in
+      let rows = layout.segments(of: servant)
+      let tiles = PairSchedule(rank: servant, ranks: ranks).tiles(own: rows, other: own, otherRank: rank)
+      return tiles.reduce(sum) { $0 + rows[$1.own].rows.count * paddedForProduct(own[$1.other].rows.count) }
+    }
+  }
+
   /// The first segment of a block's second half; `Layout` cuts there.
   private static func half(of segments: [Segment]) -> Int {
     let rows = segments.last?.rows.upperBound ?? 0

@@ -10,7 +10,7 @@ package struct LayerWork: Sendable, Equatable {
   package let testSamples: Int
   /// Whether the AGOP's root is taken; the ablations compute the AGOP and use another matrix.
   package let takesRoot: Bool
-  /// Whether the AGOP's weights come from the kernel's tiles, where this rank holds them.
+  /// Whether the AGOP's weights come from the kernel's tiles, this rank's own and those that it borrows.
   package let takesTiles: Bool
 
   package init(
@@ -60,6 +60,8 @@ package struct LayerWork: Sendable, Equatable {
       samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes, ranks: load.ranks,
       scalarBytes: load.scalarBytes, memoryBytes: plan.gramBytes)
   }
+
+  private var borrowedShare: Double { Double(plan.borrowedBytes) / max(1, Double(load.borrowedElements) * s) }
 
   // MARK: Operations
 
@@ -117,8 +119,8 @@ package struct LayerWork: Sendable, Equatable {
 
   private func agop(_ rates: MachineRates, _ width: WidthRates) -> Double {
     let square = d * d * rates.product
-    // Of a pair of ranks one holds the tiles: the other makes its weights from the rows.
-    let untiled = takesTiles ? r * (n - r) / 2 * width.tilePair : 0
+    // Of a pair of ranks one holds the tiles: what the other does not borrow it makes from the rows.
+    let untiled = takesTiles ? (1 - borrowedShare) * r * (n - r) / 2 * width.tilePair : 0
     switch plan.route {
     case .auto, .class:
       return r * n * width.gradientPair + untiled + r * k * square + chunks * (p - 1) * r * width.arrivingRow
@@ -157,6 +159,10 @@ package struct LayerWork: Sendable, Equatable {
     switch plan.route {
     case .gram: total += hidden((p - 1) * block + half * r * (n + d) * s, 2 * p, behind: work.agop, network)
     default: total += hidden(chunks * (p - 1) * block, chunks * p, behind: work.agop, network)
+    }
+    if takesTiles {
+      // They are wanted when the first half of the blocks is through.
+      total += hidden(Double(plan.borrowedBytes), half, behind: work.agop / 2, network)
     }
     total += sum(8 * d * d + 2 * coefficients, times: 3, network)
     total += sum(d * d * s, times: 1, network)

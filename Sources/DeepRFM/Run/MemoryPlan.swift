@@ -11,18 +11,19 @@ public struct Workload: Sendable, Equatable {
   /// Bytes of an element.
   public var scalarBytes: Int
   public var tileRows: Int
-  /// Elements of the rank's tiles.
-  public var tileElements: Int
+  /// Elements of the rank's tiles, and of those of its rows that other ranks hold.
+  public var tileElements, borrowedElements: Int
   /// Whether K is held whole in double precision, for the dense solver.
   public var isDense = false
 
   public init(
     samples: Int, rows: Int, width: Int, outputWidth: Int, classes: Int, ranks: Int, threads: Int, testRows: Int,
-    scalarBytes: Int, tileRows: Int, tileElements: Int, isDense: Bool = false
+    scalarBytes: Int, tileRows: Int, tileElements: Int, borrowedElements: Int, isDense: Bool = false
   ) {
     (self.samples, self.rows, self.width, self.outputWidth, self.classes) = (samples, rows, width, outputWidth, classes)
     (self.ranks, self.threads, self.testRows) = (ranks, threads, testRows)
     (self.scalarBytes, self.tileRows, self.tileElements) = (scalarBytes, tileRows, tileElements)
+    self.borrowedElements = borrowedElements
     self.isDense = isDense
   }
 
@@ -58,6 +59,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var gramBytes = 0
   /// Whether the kernel's tiles stay in memory while the AGOP is made, which takes its weights from them.
   public private(set) var keepsTiles = false
+  /// Bytes for tiles that other ranks hold, while the AGOP is made.
+  public private(set) var borrowedBytes = 0
   /// The route that the AGOP takes.
   public private(set) var route = AGOPRoute.class
   /// Residuals that the solver remembers.
@@ -110,7 +113,8 @@ public struct MemoryPlan: Sendable, Equatable {
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
     let repeated = storedShare < 1 ? travelling : 0
     let agopBytes = planAGOP(load, spare: left, travelling: travelling, agop)
-    keepsTiles = storedShare == 1 && route != .sketch && agopBytes + tileBudget <= left
+    keepsTiles = storedShare == 1 && agopBytes + tileBudget <= left
+    borrowedBytes = keepsTiles ? min(load.borrowedElements * load.scalarBytes, left - agopBytes - tileBudget) : 0
     let root = Self.rootBytes(load)
     let mapping = Self.mappingBytes(load)
     items = [
@@ -118,14 +122,15 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "vectors", bytes: vectors),
       Item(name: "preconditioner", bytes: Self.preconditionerBytes(load, preconditionerRank)),
       Item(name: "tiles", bytes: tileBudget), Item(name: "dense matrix", bytes: dense),
-      Item(name: "gradients", bytes: agopBytes), Item(name: "root", bytes: root),
+      Item(name: "gradients", bytes: agopBytes), Item(name: "borrowed tiles", bytes: borrowedBytes),
+      Item(name: "root", bytes: root),
       Item(name: "features", bytes: mapping),
     ]
     stages = [
       Item(name: "normalise", bytes: base + Self.normalisingBytes(load)),
       Item(name: "kernel", bytes: base + tileBudget + max(travelling, 0)),
       Item(name: "solve", bytes: base + tileBudget + solving + repeated),
-      Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0)),
+      Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0) + borrowedBytes),
       Item(name: "root", bytes: base + root),
       Item(name: "features", bytes: base + mapping),
       Item(name: "files", bytes: base + load.rowBytes(load.rows, width: load.width) * (load.ranks > 1 ? 2 : 1)),
