@@ -1,4 +1,5 @@
 import DeepRFM
+import Foundation
 import LinearAlgebra
 import MPI
 import Testing
@@ -26,6 +27,36 @@ import Testing
     var options = DebugOptions()
     (options.dataset, options.samples, options.seed) = (.synthetic, 50, 3)
     #expect(try !failed(debugChecks(options, world: Self.world.get())))
+  }
+
+  /// What --dump writes fits together: (K + ridge I) A = Y, M is the sum of the gradients' outer products, R R is M.
+  @Test func theDumpFitsTogether() throws {
+    let folder = NSTemporaryDirectory() + "dump-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var options = DebugOptions()
+    options.samples = 20
+    _ = try debugChecks(options, dumpingTo: Dump(folder), world: Self.world.get())
+    func read(_ name: String, _ shape: [Int]) throws -> Matrix<Double> {
+      let (found, values) = try NPYFile.read(folder + "/\(name).npy")
+      #expect(found == shape)
+      return Matrix(rows: shape[0], columns: values.count / shape[0], values)
+    }
+    let (kernel, a, y) = (try read("kernel", [20, 20]), try read("coefficients", [20, 10]), try read("targets", [20, 10]))
+    let system = Matrix<Double>(rows: 20, columns: 10)
+    multiply(kernel.view, a.view, into: system.view)
+    for k in 0..<system.count { system.pointer[k] += TrainOptions().ridge * a.pointer[k] }
+    #expect(relativeError(system, y) < 1e-10)
+    let (gradients, m, root) = (
+      try read("gradients", [20, 10, 64]), try read("agop", [64, 64]), try read("projection", [64, 64])
+    )
+    let (sum, square) = (Matrix<Double>(rows: 64, columns: 64), Matrix<Double>(rows: 64, columns: 64))
+    let all = gradients.reshaped(rows: 200, columns: 64)
+    multiply(all, all, transposeA: true, into: sum.view)
+    let largest = sum.buffer.max() ?? 0
+    for k in 0..<sum.count { sum.pointer[k] /= largest }
+    #expect(relativeError(sum, m) < 1e-10)
+    multiply(root.view, root.view, into: square.view)
+    #expect(relativeError(square, m) < 1e-10)
   }
 
   @Test(arguments: Kernel.Kind.allCases) func aWrongTwinIsFound(_ kind: Kernel.Kind) throws {

@@ -9,8 +9,9 @@ final class GradientStack<T: Real>: @unchecked Sendable {
   let starts: [Int]
   let outputs: Int
   var height: Int { starts.last ?? 0 }
-  /// G: output after output, (height x width) each.
+  /// G: of each row all outputs' gradients, (height x (outputs * width)).
   let gradients: Matrix<T>
+  private let width: Int
   /// S_ibc = sum over samples j of class b of their weight in output c; (height x (centres * outputs)).
   let weightSums: Matrix<Double>
 
@@ -19,13 +20,14 @@ final class GradientStack<T: Real>: @unchecked Sendable {
     self.outputs = outputs
     starts = segments.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.rows.count) }
     let height = starts.last ?? 0
-    gradients = Matrix(rows: outputs * height, columns: width)
+    self.width = width
+    gradients = Matrix(rows: height, columns: outputs * width)
     weightSums = Matrix(rows: height, columns: centres * outputs)
   }
 
   /// Some rows of one output's gradients.
   func gradients(_ output: Int, _ rows: Range<Int>) -> MatrixView<T> {
-    gradients.rows(rows.shifted(by: output * height))
+    gradients.rows(rows).columns((output * width)..<((output + 1) * width))
   }
 
   /// A segment's rows of the stack.

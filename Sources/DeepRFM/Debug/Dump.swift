@@ -9,7 +9,7 @@ package struct Dump {
   let folder: String
 
   /// *Local.* Makes the folder. Throws `InputError` where that cannot be.
-  init(_ folder: String) throws {
+  package init(_ folder: String) throws {
     self.folder = folder
     do throws(FileError) {
       try RunDirectory.makeDirectories(folder)
@@ -49,12 +49,9 @@ package struct Dump {
   }
 
   private func writeGradients(_ problem: DebugProblem) throws {
-    let (n, classes) = (problem.n, problem.classes)
     let gradients = problem.gradients()
-    let writer = try NPYWriter<Double>("\(folder)/gradients.npy", shape: [n, classes, problem.d])
-    for i in 0..<n {
-      for c in 0..<classes { try writer.append(UnsafeBufferPointer(gradients.row(c * n + i))) }
-    }
+    let writer = try NPYWriter<Double>("\(folder)/gradients.npy", shape: [problem.n, problem.classes, problem.d])
+    for i in 0..<gradients.rows { try writer.append(UnsafeBufferPointer(gradients.row(i))) }
     try writer.finish()
   }
 }

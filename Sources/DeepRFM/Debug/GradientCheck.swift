@@ -14,7 +14,7 @@ extension DebugProblem {
     let coordinates = spread(Self.coordinates, over: d)
     let errors = spread(Self.points, over: n).map { i in
       let own = Matrix<Double>(rows: classes, columns: coordinates.count)
-      own.fill { c, k in all[c * n + i, coordinates[k]] }
+      own.fill { c, k in all[i, c * d + coordinates[k]] }
       return relativeError(own, twin(self, i, coordinates))
     }
     // Not `max()`: a NaN must not be passed over.
@@ -35,13 +35,13 @@ extension DebugProblem {
     }
   }
 
-  /// *Local.* The program's gradients at all samples, class after class, (K N x d).
+  /// *Local.* The program's gradients at all samples, of each class after class, (N x (K d)).
   func gradients() -> Matrix<Double> {
     let agop = classGradients
     let chunk = GradientChunk<Double>(agop, segments: rows.segments, classes: classes)
     for segment in rows.segments { chunk.add(agop, rows, of: 0, [segment], a.view, {}) }
     chunk.stack.finish(rows, training.team)
-    let result = Matrix<Double>(rows: classes * n, columns: d)
+    let result = Matrix<Double>(rows: n, columns: classes * d)
     result.fill { row, k in kernel.gradientFactor * chunk.stack.gradients[row, k] }
     return result
   }

@@ -31,7 +31,7 @@ package struct CheckpointFile {
   package init(_ path: String) { self.path = path }
 
   /// Version of this format, in the facts.
-  package static let format = 2
+  package static let format = 3
   private static let tag: Int32 = 7
   /// Bytes of a message.
   private static let pieceBytes = 16 << 20

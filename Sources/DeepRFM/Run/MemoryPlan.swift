@@ -196,11 +196,12 @@ public struct MemoryPlan: Sendable, Equatable {
   /// Of that what the iterations hold: U, in double where it has to be.
   private static func factorBytes(_ load: Workload, _ rank: Int) -> Int { load.rows * rank * 8 }
 
-  /// Of the routes that keep gradients: the AGOP, its part in T, and each thread's scaled rows.
+  /// Of the routes that keep gradients: the AGOP, its part in T, and the scaled rows of a group of classes.
   private static func gradientBytes(_ load: Workload) -> Int {
     let square = load.width * load.width
     let run = max(load.tileRows, min(AGOPCost.runRows, load.rows))
-    let scratch = load.threads * (run * load.width + load.tileRows * load.tileRows) * load.scalarBytes
+    let group = ClassGradients<Float>.groups(classes: load.classes, width: load.width).map(\.count).max() ?? 0
+    let scratch = (run * group * load.width + load.threads * load.tileRows * load.tileRows) * load.scalarBytes
     let coefficients = (load.samples + 2 * load.rows) * load.classes * load.scalarBytes
     return square * (8 + load.scalarBytes) + scratch + coefficients
   }
