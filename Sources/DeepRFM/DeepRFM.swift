@@ -47,7 +47,7 @@ final class Training<T: Real & TensorElement> {
     self.host = host
     self.world = world
     self.monitor = monitor
-    team = ThreadTeam(count: host.threads)
+    team = ThreadTeam(count: host.threads, ownCores: host.ownsItsCores)
     progress = Progress(enabled: world.rank == 0, quiet: options.quiet)
     pace = Pace(stop: stop, interval: options.checkpointEvery)
   }

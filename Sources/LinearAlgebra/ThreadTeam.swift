@@ -1,3 +1,6 @@
+import CElementwise
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -15,14 +18,19 @@ public final class ThreadTeam: @unchecked Sendable {
   private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let done = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var task: (@Sendable (Int) -> Void)?
-  private var generation = 0
-  private var busy = 0
+  private let generation = Atomic<Int>(0)
+  private let busy = Atomic<Int>(0)
   private var stopping = false
+  /// Looks at what it waits for before a thread goes to sleep. To wake one takes 50 us and more, as long as many tasks of a solver's
+  /// iteration.
+  private let looks: Int
 
   /// A team of `count` threads; workers inherit the caller's core binding.
-  public init(count: Int) {
+  /// - Parameter ownCores: no other thread wants these cores, so that one may wait for work without going to sleep, some 100 us.
+  public init(count: Int, ownCores: Bool = false) {
     precondition(count >= 1)
     self.count = count
+    looks = ownCores ? 4000 : 0
     BLAS.setThreads(1)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wake, nil)
@@ -69,19 +77,29 @@ public final class ThreadTeam: @unchecked Sendable {
 
   private func work(lane: Int) {
     var seen = 0
-    pthread_mutex_lock(mutex)
     while true {
-      while generation == seen && !stopping { pthread_cond_wait(wake, mutex) }
-      if stopping { break }
-      seen = generation
-      let task = self.task
-      pthread_mutex_unlock(mutex)
-      task?(lane)
+      look { generation.load(ordering: .acquiring) != seen }
       pthread_mutex_lock(mutex)
-      busy -= 1
-      if busy == 0 { pthread_cond_signal(done) }
+      while generation.load(ordering: .relaxed) == seen && !stopping { pthread_cond_wait(wake, mutex) }
+      let (task, isOver) = (self.task, stopping)
+      pthread_mutex_unlock(mutex)
+      if isOver { break }
+      seen += 1
+      task?(lane)
+      if busy.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+        pthread_mutex_lock(mutex)
+        pthread_cond_signal(done)
+        pthread_mutex_unlock(mutex)
+      }
     }
-    pthread_mutex_unlock(mutex)
+  }
+
+  /// Waits a little for something that should be there soon.
+  private func look(_ isThere: () -> Bool) {
+    for _ in 0..<looks {
+      if isThere() { return }
+      deeprfm_relax()
+    }
   }
 
   /// Runs `body(lane)` once on every thread, lane 0 on the caller's, and returns when all have. *Local.*
@@ -89,13 +107,14 @@ public final class ThreadTeam: @unchecked Sendable {
     guard count > 1 else { return body(0) }
     pthread_mutex_lock(mutex)
     task = body
-    busy = count - 1
-    generation += 1
+    busy.store(count - 1, ordering: .relaxed)
+    generation.add(1, ordering: .releasing)
     pthread_cond_broadcast(wake)
     pthread_mutex_unlock(mutex)
     body(0)
+    look { busy.load(ordering: .acquiring) == 0 }
     pthread_mutex_lock(mutex)
-    while busy > 0 { pthread_cond_wait(done, mutex) }
+    while busy.load(ordering: .acquiring) > 0 { pthread_cond_wait(done, mutex) }
     task = nil
     pthread_mutex_unlock(mutex)
   }

@@ -1,3 +1,4 @@
+import Foundation
 import LinearAlgebra
 import Testing
 
@@ -10,10 +11,14 @@ import Testing
     var all: [Double] { Array(counts.buffer) }
   }
 
-  @Test(arguments: 1...4) func everyLaneOnce(count: Int) {
-    let team = ThreadTeam(count: count)
+  /// Sleeping and waking, and where threads look for a while before they sleep; now and then the caller is so late that they do.
+  @Test(arguments: 1...4, [false, true]) func everyLaneOnce(count: Int, ownCores: Bool) {
+    let team = ThreadTeam(count: count, ownCores: ownCores)
     let visits = Visits(count)
-    for _ in 0..<1000 { team.run { visits.note($0) } }
+    for turn in 0..<1000 {
+      if turn % 100 == 99 { usleep(2000) }
+      team.run { visits.note($0) }
+    }
     #expect(visits.all == [Double](repeating: 1000, count: count))
   }
 

@@ -41,7 +41,8 @@ import Testing
       #expect(found == shape)
       return Matrix(rows: shape[0], columns: values.count / shape[0], values)
     }
-    let (kernel, a, y) = (try read("kernel", [20, 20]), try read("coefficients", [20, 10]), try read("targets", [20, 10]))
+    let (kernel, a) = (try read("kernel", [20, 20]), try read("coefficients", [20, 10]))
+    let y = try read("targets", [20, 10])
     let system = Matrix<Double>(rows: 20, columns: 10)
     multiply(kernel.view, a.view, into: system.view)
     for k in 0..<system.count { system.pointer[k] += TrainOptions().ridge * a.pointer[k] }

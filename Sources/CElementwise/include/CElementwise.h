@@ -41,6 +41,15 @@ typedef struct {
 DEEPRFM_DECLARE(float, f32)
 DEEPRFM_DECLARE(double, f64)
 
+// Tells the processor that this thread looks again and again at what it waits for.
+static inline void deeprfm_relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 // What the processor has of what OpenBLAS's kernels differ in: see LinearAlgebra/Processor.swift.
 unsigned deeprfm_processor_features(void);
 

@@ -34,7 +34,7 @@ final class Prediction {
     self.options = options
     self.host = host
     self.world = world
-    team = ThreadTeam(count: host.threads)
+    team = ThreadTeam(count: host.threads, ownCores: host.ownsItsCores)
     let model = try world.together { try TrainedRun(options.model, layer: options.layer) }
     self.model = model
     layout = Layout(classCounts: model.classCounts, ranks: world.size)

@@ -16,6 +16,8 @@ public struct Host: Sendable, Equatable {
   public let ranksOnNode: Int
   /// How many threads this rank runs.
   public let threads: Int
+  /// Whether the ranks of this host have a core for every thread.
+  public let ownsItsCores: Bool
 
   /// *Collective.* Looks at the cores this rank is bound to and at the ranks beside it.
   ///
@@ -31,6 +33,7 @@ public struct Host: Sendable, Equatable {
     placeOnNode = node.rank
     ranksOnNode = node.size
     self.threads = threads ?? Processor.threads(forRank: node.rank, boundCores: cores)
+    ownsItsCores = try node.sum(self.threads) <= Set(cores.joined()).count
   }
 
   private static func ownName() -> String {
