@@ -23,9 +23,27 @@ import Testing
     var width = WidthRates()
     (width.tilePair, width.predictorPair, width.pivotPair) = (1, 1, 1)
     (width.gradientPair, width.gramPair, width.gramProduct) = (1, 1, 1)
-    (width.normalisedRow, width.regroupedRow, width.mappedRow) = (1, 1, 1)
+    (width.normalisedRow, width.regroupedRow, width.mappedRow, width.mapping) = (1, 1, 1, 1)
     for layer in run.layers { rates.widths[layer.load.width] = width }
     return rates
+  }
+
+  /// Every rate, whatever its name.
+  private func all(_ rates: MachineRates) -> [Double] {
+    let own = Mirror(reflecting: rates).children.compactMap { $0.value as? Double }
+    return rates.widths.keys.sorted().reduce(into: own) { all, width in
+      all += Mirror(reflecting: rates.widths[width] ?? WidthRates()).children.compactMap { $0.value as? Double }
+    }
+  }
+
+  @Test func ratesAreMediansOneByOne() throws {
+    let one = unitRates(try run("--dataset mnist --samples 4000"))
+    var (low, high) = (MachineRates(), one)
+    low.widths = one.widths.mapValues { _ in WidthRates() }
+    high.product = 7
+    for order in [[one, low, high], [low, high, one], [high, one, low]] {
+      #expect(all(MachineRates(medianOf: order)) == all(one))
+    }
   }
 
   private var fast: Network {

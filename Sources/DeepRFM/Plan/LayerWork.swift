@@ -89,8 +89,7 @@ package struct LayerWork: Sendable, Equatable {
   package func seconds(_ rates: MachineRates, _ network: Network) -> LayerMetrics.Seconds {
     let width = rates.widths[load.width] ?? WidthRates()
     var time = LayerMetrics.Seconds()
-    let blocks = Double(load.ranks / 2)
-    time.kernel = pairs * width.tilePair + blocks * r * width.arrivingRow
+    time.kernel = pairs * width.tilePair
     time.preconditioner =
       load.isDense || rank == 0
       ? 0
@@ -100,7 +99,7 @@ package struct LayerWork: Sendable, Equatable {
     time.root = takesRoot ? rates.eigen * d * d * d + d * d * d * rates.doubleProduct : 0
     time.features =
       2 * width.mapping + (r + q) * (width.mappedRow + width.normalisedRow) + q * width.regroupedRow
-    time.metrics = q * n * width.predictorPair + (p - 1) * r * width.arrivingRow + r * k * 32 * rates.vectorByte
+    time.metrics = q * n * width.predictorPair + r * k * 32 * rates.vectorByte
     time.communication = communication(network, time)
     time.total = time.values.reduce(0, +)
     return time
@@ -123,13 +122,12 @@ package struct LayerWork: Sendable, Equatable {
     let untiled = takesTiles ? (1 - borrowedShare) * r * (n - r) / 2 * width.tilePair : 0
     switch plan.route {
     case .auto, .class:
-      return r * n * width.gradientPair + untiled + r * k * square + chunks * (p - 1) * r * width.arrivingRow
-    case .sketch: return r * n * width.gradientPair + 2 * r * square + chunks * (p - 1) * r * width.arrivingRow
+      return r * n * width.gradientPair + untiled + r * k * square
+    case .sketch: return r * n * width.gradientPair + untiled + 2 * r * square
     case .gram:
       let panels = takesTiles ? untiled : cost.weightBuilds * r * n / 2 * width.tilePair
       let met = r * n / 2 + unevenPairs
       return met * 2 * n * width.gramProduct + panels + met * width.gramPair + 2 * r * square
-        + (p - 1) * r * width.arrivingRow
     }
   }
 
@@ -145,7 +143,7 @@ package struct LayerWork: Sendable, Equatable {
   /// what takes longer than the work; sums over ranks are waited for.
   private func communication(_ network: Network, _ work: LayerMetrics.Seconds) -> Double {
     guard load.ranks > 1 else { return 0 }
-    let block = r * d * s
+    let block = r * (d * s + 8 * (k + 1))
     let half = Double(load.ranks / 2)
     let coefficients = n * k * s
     var total = hidden(half * block, half, behind: work.kernel, network)

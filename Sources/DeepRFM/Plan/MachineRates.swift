@@ -17,6 +17,16 @@ package struct MachineRates: Sendable, Equatable {
   package var widths: [Int: WidthRates] = [:]
 
   package init() {}
+
+  /// Each rate the median of those measured; all of the same widths.
+  package init(medianOf all: [MachineRates]) {
+    self = all[0]
+    let rates: [WritableKeyPath<MachineRates, Double> & Sendable] = [
+      \.product, \.doubleProduct, \.eigen, \.tileElement, \.exactTileElement, \.factorElement, \.vectorByte,
+    ]
+    for rate in rates { self[keyPath: rate] = median(of: all.map { $0[keyPath: rate] }) }
+    for input in widths.keys { widths[input] = WidthRates(medianOf: all.compactMap { $0.widths[input] }) }
+  }
 }
 
 /// What depends on a layer's input width d.
@@ -32,8 +42,6 @@ package struct WidthRates: Sendable, Equatable {
   /// On the Gram route an operation of its product of depth N, and a pair of rows beyond that.
   package var gramProduct = 0.0
   package var gramPair = 0.0
-  /// What every rank computes of a block's rows as it arrives, a row.
-  package var arrivingRow = 0.0
   /// A row divided by its norm and centred; a test row found its nearest mean beside that.
   package var normalisedRow = 0.0
   package var regroupedRow = 0.0
@@ -42,6 +50,14 @@ package struct WidthRates: Sendable, Equatable {
   package var mapping = 0.0
 
   package init() {}
+
+  init(medianOf all: [WidthRates]) {
+    let rates: [WritableKeyPath<WidthRates, Double> & Sendable] = [
+      \.tilePair, \.predictorPair, \.pivotPair, \.gradientPair, \.gramProduct, \.gramPair, \.normalisedRow,
+      \.regroupedRow, \.mappedRow, \.mapping,
+    ]
+    for rate in rates { self[keyPath: rate] = median(of: all.map { $0[keyPath: rate] }) }
+  }
 }
 
 /// What lies between the ranks.

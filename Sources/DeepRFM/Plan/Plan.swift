@@ -59,10 +59,15 @@ private struct Planner<T: Real & TensorElement> {
       return try probe.rates(
         [work.widthToProbe], tileBytes: base.nodeTileBytes * beside / perNode)
     }
-    let alone = try rates(min(ranks, perNode))
+    // Both in turn, so that a change of the machine's mood meets them both.
+    let rounds = try (0..<3).map { _ in
+      let alone = try rates(min(ranks, perNode))
+      return (alone: alone, full: perNode > ranks ? try rates(perNode) : alone)
+    }
     let model = ScalingModel(
-      kind, base: base, layer: measured.layer, measured: measured, ranksPerNode: perNode, alone: alone,
-      full: perNode > ranks ? try rates(perNode) : alone, network: try network())
+      kind, base: base, layer: measured.layer, measured: measured, ranksPerNode: perNode,
+      alone: MachineRates(medianOf: rounds.map(\.alone)), full: MachineRates(medianOf: rounds.map(\.full)),
+      network: try network())
     let report = ScalingReport(model: model, points: model.points(upTo: max(ranks, options.ranks ?? 1024)))
     standardOutput(options.json ? report.json.line + "\n" : report.text)
     return .done

@@ -38,7 +38,7 @@ final class RateProbe<T: Real & TensorElement> {
     self.options = options
     self.shape = shape
     self.threads = threads
-    team = ThreadTeam(count: max(1, min(host.boundCores.count, threads * ranks)))
+    team = ThreadTeam(count: max(1, min(host.boundCores.count, threads * ranks)), ownCores: host.ownsItsCores)
     measurement = Measurement(world: world, repetitions: 3)
   }
 
@@ -149,12 +149,6 @@ final class RateProbe<T: Real & TensorElement> {
     let pairs = rows * (rows + min(rows, Double(problem.layout.tileRows))) / 2
     width.tilePair = try seconds { matrix = try problem.kernelOperator() } * share / pairs
     if let matrix, options.solver == .cg { width.pivotPair = try pivotPair(matrix, problem, rates) }
-    let arriving = {
-      CentredRows(
-        problem.rows.storage, rowCount: n, centres: problem.rows.centres, segments: problem.rows.segments,
-        team: self.team)
-    }
-    width.arrivingRow = try seconds { _ = arriving() } * share / rows
     try addGradients(&width, problem, wanted, matrix, rates)
     width.normalisedRow = try seconds { try normalise(problem) } * share / rows
     try addTest(&width, problem, rows, size)
