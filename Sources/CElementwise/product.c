@@ -5,10 +5,6 @@
 
 #include "CElementwise.h"
 
-// Strips ahead of the one at work whose elements are fetched into the second cache (the first has the vectors to hold): without
-// it a core multiplies at half the speed.
-#define DEEPRFM_AHEAD 2
-
 #if defined(__x86_64__)
 
 #define R 4

@@ -232,7 +232,7 @@ extension KernelOperator {
       otherSums[lane].view.fill(0)
       let product = TileProduct<T, V>(tileRows: tileRows, vectors: columns)
       var scratch: Matrix<T>?
-      for index in stride(from: lane, to: tiles.count, by: lanes) {
+      for index in pair.part(lane, of: lanes) {
         if stop?.isRequested == true { break }
         let tile = tiles[index]
         if let deviation = tile.stored {

@@ -83,6 +83,19 @@ struct PairBlock<T: Real>: Sendable {
     return (count, elements)
   }
 
+  /// A lane's tiles, one behind the other as in memory: while the last rows of one are multiplied the next one's first are fetched.
+  func part(_ lane: Int, of lanes: Int) -> Range<Int> {
+    let total = tiles.reduce(0) { $0 + $1.elements }
+    var (before, cuts) = (0, [Int]())
+    for (index, tile) in tiles.enumerated() {
+      // A tile belongs to the lane in whose share its middle lies.
+      while cuts.count < lanes && (2 * before + tile.elements) * lanes >= 2 * total * cuts.count { cuts.append(index) }
+      before += tile.elements
+    }
+    while cuts.count <= lanes { cuts.append(tiles.count) }
+    return cuts[lane]..<cuts[lane + 1]
+  }
+
   /// Bytes of all tiles, and of the stored ones.
   var bytes: Int { tiles.reduce(0) { $0 + $1.elements } * MemoryLayout<T>.stride }
   var storedBytes: Int { storage.count * MemoryLayout<T>.stride }
