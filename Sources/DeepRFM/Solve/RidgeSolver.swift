@@ -44,7 +44,7 @@ package struct RidgeSolver {
   private static func inputCost(rank: Int, _ samples: Int, _ width: Int, _ classes: Int) -> Double {
     let (n, r) = (Double(samples), Double(rank))
     let iterations = inputIterations(samples: samples, rank: rank)
-    return r * (6 * Double(width) + 9 * r) + iterations * 3.1 * n * Double(classes)
+    return r * (6 * Double(width) + 9 * r) + iterations * 4.5 * n * Double(classes)
   }
 
   /// Iterations at layer 1 to a residual of 1e-4, as measured there within one.
