@@ -39,8 +39,9 @@ package struct RidgeSolver {
     } ?? most
   }
 
-  /// Operations of set-up and iterations over N, at layer 1. Measured on CIFAR-10, N = 8,000 and 16,000, ranks 100 to 440: r columns take as
-  /// long as 6 N d r + 9 N r^2 operations of sgemm, an iteration as long as 3.1 N^2 K.
+  /// Operations of set-up and iterations over N, at layer 1. Measured on CIFAR-10, N = 8,000 to 32,000, ranks 70 to 800: r columns take as
+  /// long as 6 N d r + 9 N r^2 operations of sgemm, an iteration as long as 3.1 N^2 K, or 6 on a processor whose sgemm is twice as
+  /// fast; between them, since the cost is flat.
   private static func inputCost(rank: Int, _ samples: Int, _ width: Int, _ classes: Int) -> Double {
     let (n, r) = (Double(samples), Double(rank))
     let iterations = inputIterations(samples: samples, rank: rank)
