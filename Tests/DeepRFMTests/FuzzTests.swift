@@ -58,8 +58,10 @@ import Testing
 
   private static func iterations(of reader: FuzzReader) -> Range<Int> {
     if let only = environment["DEEPRFM_FUZZ_ONLY"] {
-      let parts = only.split(separator: ":")
-      guard parts.count == 2, parts[0] == reader.name, let iteration = Int(parts[1]) else { return 0..<0 }
+      // The reader's name may have a colon.
+      guard let colon = only.lastIndex(of: ":"), only[..<colon] == reader.name,
+        let iteration = Int(only[only.index(after: colon)...])
+      else { return 0..<0 }
       return iteration..<iteration + 1
     }
     return 0..<(environment["DEEPRFM_FUZZ"].flatMap { Int($0) } ?? 2000)

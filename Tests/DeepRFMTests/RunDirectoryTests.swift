@@ -120,10 +120,13 @@ import Testing
     _ = try scratch.write(line + "\n" + line.prefix(100) + "\n", to: "metrics.jsonl")
     let error = try #require(throws: InputError.self) { try directory.readMetrics() }
     #expect(error.description.contains("line 2"))
-    let wrong = line.replacingOccurrences(of: "\"iterations\": 19", with: "\"iterations\": \"19\"")
-    _ = try scratch.write(wrong + "\n", to: "metrics.jsonl")
-    let typed = try #require(throws: InputError.self) { try directory.readMetrics() }
-    #expect(typed.description.contains("solver.iterations"))
+    // The last: larger than what a double holds, which pictures are drawn with.
+    for value in ["\"19\"", "1.5", "9223372036854775807"] {
+      let wrong = line.replacingOccurrences(of: "\"iterations\": 19", with: "\"iterations\": \(value)")
+      _ = try scratch.write(wrong + "\n", to: "metrics.jsonl")
+      let typed = try #require(throws: InputError.self) { try directory.readMetrics() }
+      #expect(typed.description.contains("solver.iterations"))
+    }
     _ = try scratch.write("{\"options\": {}, \"version\": 3}", to: "config.json")
     #expect(throws: InputError.self) { try directory.readConfiguration() }
     _ = try scratch.write("", to: "metrics.jsonl")

@@ -200,7 +200,8 @@ extension Int: JSONScalar {
   fileprivate var json: JSON { JSON(self) }
 
   fileprivate init?(scalar: JSON) {
-    guard case .number(let literal) = scalar, let value = Int(literal) else { return nil }
+    // Up to 2^53: a double holds it too.
+    guard case .number(let literal) = scalar, let value = Int(literal), value.magnitude <= 1 << 53 else { return nil }
     self = value
   }
 }
