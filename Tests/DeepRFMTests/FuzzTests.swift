@@ -6,7 +6,7 @@ import Testing
 /// none hangs, none takes memory out of proportion.
 ///
 /// `DEEPRFM_FUZZ=100000` sets the mutants for each reader (default 2,000). A crash says which mutant it was; alone it is played
-/// again by `DEEPRFM_FUZZ_ONLY='READER:NUMBER'`.
+/// again by `DEEPRFM_FUZZ_ONLY='READER:NUMBER'`; 'READER' plays all of one reader's.
 @Suite(.serialized) struct FuzzTests {
   private static let environment = ProcessInfo.processInfo.environment
 
@@ -57,14 +57,15 @@ import Testing
   }
 
   private static func iterations(of reader: FuzzReader) -> Range<Int> {
-    if let only = environment["DEEPRFM_FUZZ_ONLY"] {
+    let count = environment["DEEPRFM_FUZZ"].flatMap { Int($0) } ?? 2000
+    if let only = environment["DEEPRFM_FUZZ_ONLY"], only != reader.name {
       // The reader's name may have a colon.
       guard let colon = only.lastIndex(of: ":"), only[..<colon] == reader.name,
         let iteration = Int(only[only.index(after: colon)...])
       else { return 0..<0 }
       return iteration..<iteration + 1
     }
-    return 0..<(environment["DEEPRFM_FUZZ"].flatMap { Int($0) } ?? 2000)
+    return 0..<count
   }
 
   /// Without Foundation, which takes longer than the reader.
