@@ -82,9 +82,10 @@ public final class KernelOperator<T: Real> {
   }
 
   /// *Collective.* Each rank begins to send its tiles to those whose rows they are of too, for `fillWeights`; `finishLending` or
-  /// `abandonLending` has to follow. Nothing is sent if some rank makes tiles again.
+  /// `abandonLending` has to follow. Nothing is sent where no weight could come from a tile, or some rank makes tiles again.
   /// - Parameter limit: bytes of what this rank borrows.
   package func lendTiles(limit: Int) throws {
+    guard builder.kernel.keepsDigits else { return }
     let wanted = Double(schedule.borrowedElements(layout) * MemoryLayout<T>.stride)
     let share = blocks.allSatisfy(\.storesAll) ? min(1, Double(limit) / max(1, wanted)) : 0
     let agreed = try timer.measure(.communication) { try world.minimum(share) }
@@ -144,7 +145,7 @@ public final class KernelOperator<T: Real> {
   }
 }
 
-/// Where a tile lies: the first rows of two segments; `other` is not the rank that asks, where it borrows.
+/// Where a tile lies: the first row of a segment of the rank that holds it, and of one of `other`'s; of a borrowed tile `other` is the holder.
 struct TilePlace: Hashable {
   let row, other, column: Int
 
