@@ -8,7 +8,7 @@ import Synchronization
 /// A fixed team of threads: the caller and `count - 1` workers that wait between tasks.
 ///
 /// Work is dealt out by lane number, never by who is first, so that the same thread count gives the same bytes.
-/// Tasks run with a one-thread BLAS, which making a team sets; `withThreadedBLAS` is for the big calls between them.
+/// Tasks run with a one-thread BLAS, which making a team sets.
 public final class ThreadTeam: @unchecked Sendable {
   /// Threads, the caller included.
   public let count: Int
@@ -129,19 +129,15 @@ public final class ThreadTeam: @unchecked Sendable {
     }
   }
 
-  /// Splits 0..<total into one contiguous range a lane. *Local.*
-  public func forEachPart(of total: Int, _ body: @escaping @Sendable (_ range: Range<Int>, _ lane: Int) -> Void) {
-    let count = self.count
+  /// Splits 0..<total into one contiguous range a lane, which begins at a multiple of `unit`. *Local.*
+  public func forEachPart(
+    of total: Int, roundedTo unit: Int = 1, _ body: @escaping @Sendable (_ range: Range<Int>, _ lane: Int) -> Void
+  ) {
+    let (count, units) = (self.count, (total + unit - 1) / unit)
     run { lane in
-      let range = (total * lane / count)..<(total * (lane + 1) / count)
+      let range = (units * lane / count * unit)..<min(total, units * (lane + 1) / count * unit)
       if !range.isEmpty { body(range, lane) }
     }
   }
 
-  /// Runs `body` with BLAS on all of the team's threads. *Local.*
-  public func withThreadedBLAS<R>(_ body: () throws -> R) rethrows -> R {
-    BLAS.setThreads(count)
-    defer { BLAS.setThreads(1) }
-    return try body()
-  }
 }

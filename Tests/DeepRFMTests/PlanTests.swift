@@ -18,7 +18,7 @@ import Testing
   /// One second an operation everywhere: seconds are then counts.
   private func unitRates(_ run: RunPlan) -> MachineRates {
     var rates = MachineRates()
-    (rates.product, rates.doubleProduct, rates.eigen) = (1, 1, 1)
+    (rates.product, rates.doubleProduct, rates.smallEigen, rates.largeEigen) = (1, 1, 1, 1)
     (rates.tileElement, rates.exactTileElement, rates.factorElement, rates.vectorByte) = (1, 1, 1, 1)
     var width = WidthRates()
     (width.tilePair, width.predictorPair, width.pivotPair) = (1, 1, 1)
@@ -177,7 +177,7 @@ import Testing
     let base = try run("--dataset cifar10 --samples 8000 --layers 2", threads: 1)
     var rates = unitRates(base)
     // Seconds of the size that a machine takes.
-    (rates.product, rates.doubleProduct, rates.eigen) = (1e-11, 2e-11, 1e-9)
+    (rates.product, rates.doubleProduct, rates.smallEigen, rates.largeEigen) = (1e-11, 2e-11, 1e-9, 1e-9)
     (rates.tileElement, rates.exactTileElement, rates.factorElement) = (1e-9, 2e-9, 1e-9)
     rates.vectorByte = 1e-10
     for width in rates.widths.keys { rates.widths[width] = secondsOfAMachine }

@@ -2,9 +2,14 @@ import LinearAlgebra
 import Testing
 
 @Suite struct ProductTests {
+  /// nil: the caller's thread alone.
+  private static let teams: [ThreadTeam?] = [nil] + [1, 2, 3, 7].map { ThreadTeam(count: $0) }
+
   /// Odd shapes, either side transposed, inside larger matrices (strides), alpha and beta.
-  private func checkMultiply<T: Scalar>(_ type: T.Type) {
-    for (m, n, k) in [(1, 1, 1), (1, 7, 3), (5, 1, 9), (13, 17, 1), (33, 31, 65), (64, 10, 128)] {
+  private func checkMultiply<T: Scalar>(_ team: ThreadTeam?, _ type: T.Type) {
+    for (m, n, k) in [
+      (1, 1, 1), (1, 7, 3), (5, 1, 9), (13, 17, 1), (33, 31, 65), (64, 10, 128), (9, 101, 4), (100, 16, 0),
+    ] {
       for (transposeA, transposeB) in [(false, false), (true, false), (false, true), (true, true)] {
         let a = Noise.matrix(transposeA ? k : m, transposeA ? m : k, seed: 1, as: T.self)
         let b = Noise.matrix(transposeB ? n : k, transposeB ? k : n, seed: 2, as: T.self)
@@ -12,9 +17,12 @@ import Testing
         let before = Noise.matrix(m + 2, n + 3, seed: 3, as: T.self)
         let after = before.copy()
         let target = after.rows(1..<(m + 1)).columns(2..<(n + 2))
-        multiply(
-          a.view, b.view, transposeA: transposeA, transposeB: transposeB, alpha: 2, beta: -0.5,
-          into: target)
+        if let team {
+          team.multiply(
+            a.view, b.view, transposeA: transposeA, transposeB: transposeB, alpha: 2, beta: -0.5, into: target)
+        } else {
+          multiply(a.view, b.view, transposeA: transposeA, transposeB: transposeB, alpha: 2, beta: -0.5, into: target)
+        }
         let result = Matrix<T>(rows: m, columns: n)
         for i in 0..<m {
           for j in 0..<n {
@@ -41,8 +49,8 @@ import Testing
     return changes
   }
 
-  @Test func multiplyFloat() { checkMultiply(Float.self) }
-  @Test func multiplyDouble() { checkMultiply(Double.self) }
+  @Test(arguments: teams) func multiplyFloat(team: ThreadTeam?) { checkMultiply(team, Float.self) }
+  @Test(arguments: teams) func multiplyDouble(team: ThreadTeam?) { checkMultiply(team, Double.self) }
 
   /// Memory that was never written may hold anything; beta = 0 must not read it.
   @Test(arguments: [0, 3]) func betaZeroForgetsWhatWasThere(inner: Int) {
@@ -67,13 +75,19 @@ import Testing
     multiply(noRows.view, c.view, into: noRows.view)
   }
 
-  private func checkGram<T: Scalar>(_ type: T.Type) {
-    for (n, k) in [(1, 1), (7, 3), (3, 70), (65, 33)] {
-      let a = Noise.matrix(k, n, seed: 6, as: T.self)
+  /// - Parameter outer: A A^T rather than A^T A.
+  private func checkGram<T: Scalar>(_ team: ThreadTeam?, outer: Bool, _ type: T.Type) {
+    for (n, k) in [(1, 1), (7, 3), (3, 70), (65, 33), (130, 5)] {
+      let a = outer ? Noise.matrix(n, k, seed: 6, as: T.self) : Noise.matrix(k, n, seed: 6, as: T.self)
       let before = Noise.matrix(n, n, seed: 7, as: T.self)
       let c = before.copy()
-      addGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
-      let expected = plainProduct(a, a, transposeA: true)
+      switch (team, outer) {
+      case (nil, false): addGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
+      case (nil, true): addOuterGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
+      case (let team?, false): team.addGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
+      case (let team?, true): team.addOuterGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
+      }
+      let expected = plainProduct(a, a, transposeA: !outer, transposeB: outer)
       for i in 0..<n {
         for j in 0..<n {
           // The upper triangle is not touched.
@@ -86,8 +100,12 @@ import Testing
     }
   }
 
-  @Test func gramFloat() { checkGram(Float.self) }
-  @Test func gramDouble() { checkGram(Double.self) }
+  @Test(arguments: teams, [false, true]) func gramFloat(team: ThreadTeam?, outer: Bool) {
+    checkGram(team, outer: outer, Float.self)
+  }
+  @Test(arguments: teams, [false, true]) func gramDouble(team: ThreadTeam?, outer: Bool) {
+    checkGram(team, outer: outer, Double.self)
+  }
 
   @Test(arguments: [0, 1, 2, 63, 64, 65, 130]) func mirror(n: Int) {
     let a = Noise.matrix(n, n, seed: 8, as: Float.self)

@@ -66,7 +66,7 @@ import Testing
   @Test func bodyFailuresComeBackAndTheTeamGoesOn() {
     struct Failure: Error {}
     let team = ThreadTeam(count: 3)
-    #expect(throws: Failure.self) { try team.withThreadedBLAS { throw Failure() } }
+    #expect(throws: Failure.self) { try team.withThreadedLAPACK(order: 1000) { throw Failure() } }
     let visits = Visits(3)
     team.run { visits.note($0) }
     #expect(visits.all == [1, 1, 1])

@@ -79,7 +79,7 @@ package struct ClassGradients<T: Real> {
       gradients.stack.finish(rows, team)
       // Every gradient a row: their Gram matrix is the AGOP.
       let all = gradients.stack.gradients.reshaped(rows: gradients.stack.height * a.columns, columns: width)
-      team.withThreadedBLAS { addGram(of: all, beta: 0, intoLower: part.view) }
+      team.addGram(of: all, beta: 0, intoLower: part.view)
       T.accumulate(part.pointer, total.pointer, part.count)
     }
     try timer.measure(.communication) { try world.sum(total.buffer) }

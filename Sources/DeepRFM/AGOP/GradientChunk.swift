@@ -95,7 +95,7 @@ final class GradientChunk<T: Real>: @unchecked Sendable {
     let (weights, stack) = (agop.weights, stack)
     if weights.needsProducts {
       let own = agop.rows.deviations.rows(stack.segments.rowRange)
-      agop.team.withThreadedBLAS { multiply(own, block.deviations.rows(run.rowRange), transposeB: true, into: h) }
+      agop.team.multiply(own, block.deviations.rows(run.rowRange), transposeB: true, into: h)
     }
     let pokeFromMain = MainLane(poke)
     agop.team.forEach(0..<stack.segments.count) { index, lane in

@@ -76,9 +76,7 @@ package struct GradientSketch<T: Real> {
       }
       chunk.stack.finish(rows, team)
       for (probe, sum) in probes.enumerated() {
-        team.withThreadedBLAS {
-          addGram(of: chunk.stack.gradients(probe, 0..<chunk.stack.height), beta: 0, intoLower: part.view)
-        }
+        team.addGram(of: chunk.stack.gradients(probe, 0..<chunk.stack.height), beta: 0, intoLower: part.view)
         T.accumulate(part.pointer, sum.pointer, part.count)
       }
     }

@@ -16,7 +16,7 @@ extension GramTotal {
     let signs = Matrix<Double>(uninitialisedRows: t.rows, columns: count)
     signs.fill { random.uniform(row: $0, column: $1) < 0.5 ? -1 : 1 }
     forEachWide(t.view) { range, wide in
-      team.withThreadedBLAS { multiply(signs.rows(range), wide, transposeA: true, beta: 1, into: v.view) }
+      team.multiply(signs.rows(range), wide, transposeA: true, beta: 1, into: v.view)
     }
     orthonormaliseRows(v)
     let product = Matrix<Double>(rows: x.columns, columns: count)
@@ -26,18 +26,16 @@ extension GramTotal {
       for (k, i) in range.enumerated() {
         T.widen(x.pointer + i * x.stride, wideX.pointer + k * wideX.columns, x.columns)
       }
-      team.withThreadedBLAS {
-        multiply(wide, v.view, transposeB: true, into: along.view)
-        multiply(along.view, v.view, alpha: -1, beta: 1, into: wide)
-        multiply(wideX.rows(0..<range.count), along.view, transposeA: true, beta: 1, into: product.view)
-      }
+      team.multiply(wide, v.view, transposeB: true, into: along.view)
+      team.multiply(along.view, v.view, alpha: -1, beta: 1, into: wide)
+      team.multiply(wideX.rows(0..<range.count), along.view, transposeA: true, beta: 1, into: product.view)
       for (k, i) in range.enumerated() {
         let (source, target) = (wide.pointer + k * wide.stride, t.pointer + i * t.columns)
         for j in 0..<t.columns { target[j] = T(source[j]) }
       }
     }
     let square = Matrix<Double>(uninitialisedRows: x.columns, columns: x.columns)
-    team.withThreadedBLAS { multiply(product.view, v.view, into: square.view) }
+    team.multiply(product.view, v.view, into: square.view)
     addSymmetric(square, team)
   }
 

@@ -104,16 +104,14 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
     _ h: MatrixView<T>, _ other: MatrixView<T>, _ isOwn: Bool, _ stop: StopSwitch?, into out: MatrixView<T>,
     _ poke: () -> Void
   ) -> Bool {
-    team.withThreadedBLAS {
-      let square = isOwn ? other.rows : 0
-      if isOwn { addOuterGram(of: other, beta: 0, intoLower: out.rows(0..<square)) }
-      for rows in (square..<h.rows).pieces(ofAtMost: stripRows) {
-        if stop?.isRequested == true { return false }
-        poke()
-        multiply(h.rows(rows), other, transposeB: true, into: out.rows(rows))
-      }
-      return true
+    let square = isOwn ? other.rows : 0
+    if isOwn { team.addOuterGram(of: other, beta: 0, intoLower: out.rows(0..<square)) }
+    for rows in (square..<h.rows).pieces(ofAtMost: stripRows) {
+      if stop?.isRequested == true { return false }
+      poke()
+      team.multiply(h.rows(rows), other, transposeB: true, into: out.rows(rows))
     }
+    return true
   }
 
   /// T_I += Q_IJ D_J; the square of an own piece without most of the zeros above its diagonal.
@@ -122,18 +120,16 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   ) {
     let out = target.product.rows(range.shifted(by: -target.range.lowerBound))
     let x = piece.deviations
-    team.withThreadedBLAS {
-      if isOwn {
-        for segment in piece.segments {
-          let rows = segment.rows.shifted(by: -range.lowerBound)
-          multiply(
-            q.rows(rows).columns(0..<rows.upperBound), x.rows(0..<rows.upperBound), beta: 1, into: out.rows(rows))
-        }
+    if isOwn {
+      for segment in piece.segments {
+        let rows = segment.rows.shifted(by: -range.lowerBound)
+        team.multiply(
+          q.rows(rows).columns(0..<rows.upperBound), x.rows(0..<rows.upperBound), beta: 1, into: out.rows(rows))
       }
-      for rows in ((isOwn ? x.rows : 0)..<q.rows).pieces(ofAtMost: stripRows) {
-        poke()
-        multiply(q.rows(rows), x, beta: 1, into: out.rows(rows))
-      }
+    }
+    for rows in ((isOwn ? x.rows : 0)..<q.rows).pieces(ofAtMost: stripRows) {
+      poke()
+      team.multiply(q.rows(rows), x, beta: 1, into: out.rows(rows))
     }
   }
 

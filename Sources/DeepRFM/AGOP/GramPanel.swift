@@ -84,15 +84,13 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   ) {
     let x = gram.rows.deviations.rows(rows.rowRange)
     let out = weights(rows.rowRange).columns(needed.shifted(by: first))
-    gram.team.withThreadedBLAS {
-      if isOwn && rows.first == columns.first {
-        addOuterGram(of: x, beta: 0, intoLower: out)
-        for segment in rows {
-          mirrorLower(weights(segment.rows).columns(segment.rows.shifted(by: first)))
-        }
-      } else {
-        multiply(x, block.deviations.rows(needed), transposeB: true, into: out)
+    if isOwn && rows.first == columns.first {
+      gram.team.addOuterGram(of: x, beta: 0, intoLower: out)
+      for segment in rows {
+        mirrorLower(weights(segment.rows).columns(segment.rows.shifted(by: first)))
       }
+    } else {
+      gram.team.multiply(x, block.deviations.rows(needed), transposeB: true, into: out)
     }
   }
 

@@ -38,7 +38,7 @@ final class GramTotal<T: Real> {
     let x = rows.deviations.rows(target.range)
     if T.precision == .float32 { takeOutLargest(x, target.product, team) }
     let part = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
-    team.withThreadedBLAS { multiply(x, target.product.view, transposeA: true, into: part.view) }
+    team.multiply(x, target.product.view, transposeA: true, into: part.view)
     addSymmetric(part, team)
     add([target.classSums], target.segments, x, team)
   }
@@ -72,7 +72,7 @@ final class GramTotal<T: Real> {
       }
     }
     forEachWide(x) { rows, wide in
-      team.withThreadedBLAS { multiply(z.view.columns(rows), wide, beta: 1, into: cross.view) }
+      team.multiply(z.view.columns(rows), wide, beta: 1, into: cross.view)
     }
   }
 
@@ -89,10 +89,8 @@ final class GramTotal<T: Real> {
     )
     forEachWide(rows.deviations) { range, wide in
       let own = factors.rows(range)
-      team.withThreadedBLAS {
-        multiply(own.columns(0..<outputs), wide, transposeA: true, beta: 1, into: parts.a.view)
-        multiply(own.columns(outputs..<(2 * outputs)), wide, transposeA: true, beta: 1, into: parts.p.view)
-      }
+      team.multiply(own.columns(0..<outputs), wide, transposeA: true, beta: 1, into: parts.a.view)
+      team.multiply(own.columns(outputs..<(2 * outputs)), wide, transposeA: true, beta: 1, into: parts.p.view)
     }
     lowRank = parts
   }
@@ -120,10 +118,8 @@ final class GramTotal<T: Real> {
     // Y^T m + m^T Y + m^T C m = V^T m + m^T V with V = Y + C m / 2, C being symmetric.
     multiply(means.view, centres.view, alpha: 0.5, beta: 1, into: cross.view)
     let mixed = Matrix<Double>(uninitialisedRows: centres.columns, columns: centres.columns)
-    team.withThreadedBLAS {
-      multiply(cross.view, centres.view, transposeA: true, into: mixed.view)
-      if let lowRank { multiply(lowRank.a.view, lowRank.p.view, transposeA: true, beta: 1, into: mixed.view) }
-    }
+    team.multiply(cross.view, centres.view, transposeA: true, into: mixed.view)
+    if let lowRank { team.multiply(lowRank.a.view, lowRank.p.view, transposeA: true, beta: 1, into: mixed.view) }
     let m = deviations
     team.forEachPart(of: m.rows) { rows, _ in
       for i in rows { for j in 0...i { m[i, j] = factor * (m[i, j] + mixed[i, j] + mixed[j, i]) } }

@@ -39,7 +39,7 @@ final class SketchChunk<T: Real>: @unchecked Sendable {
     let makers = sketch.weights
     if makers.needsProducts {
       let own = sketch.rows.deviations.rows(stack.segments.rowRange)
-      sketch.team.withThreadedBLAS { multiply(own, block.deviations.rows(range), transposeB: true, into: first) }
+      sketch.team.multiply(own, block.deviations.rows(range), transposeB: true, into: first)
     }
     let pokeFromMain = MainLane(poke)
     sketch.team.forEach(0..<stack.segments.count) { index, lane in
@@ -55,12 +55,10 @@ final class SketchChunk<T: Real>: @unchecked Sendable {
       }
       pokeFromMain(lane)
     }
-    sketch.team.withThreadedBLAS {
-      for (probe, w) in weights.enumerated() {
-        let g = stack.gradients(probe, 0..<stack.height)
-        multiply(w.view.columns(0..<range.count), block.deviations.rows(range), beta: 1, into: g)
-        poke()
-      }
+    for (probe, w) in weights.enumerated() {
+      let g = stack.gradients(probe, 0..<stack.height)
+      sketch.team.multiply(w.view.columns(0..<range.count), block.deviations.rows(range), beta: 1, into: g)
+      poke()
     }
   }
 

@@ -72,7 +72,7 @@ extension BenchProblem {
     let x: Matrix<T> = noise(layout.sampleCount, layout.classCount)
     let y = Matrix<T>(rows: own, columns: layout.classCount)
     return {
-      try limits.measurement.seconds { team.withThreadedBLAS { multiply(whole.view, x.view, into: y.view) } }
+      try limits.measurement.seconds { team.multiply(whole.view, x.view, into: y.view) }
     }
   }
 }
@@ -168,7 +168,7 @@ private final class SolveMeasurement<T: Real & TensorElement> {
     sides.fill { T(targets[$1, $0]) }
     var isPositive = true
     let seconds = try measurement.seconds {
-      try problem.team.withThreadedBLAS {
+      try problem.team.withThreadedLAPACK(order: dense.rows) {
         do {
           try factorizeCholesky(dense.view)
           solveCholesky(dense.view, rows: sides.view)

@@ -50,7 +50,7 @@ package struct GramPictures {
     // In the run's precision: R is stored so, and the rows are centred.
     let narrow = shown.converted(to: T.self)
     let image = Matrix<T>(uninitialisedRows: shown.rows, columns: projection.columns)
-    team.withThreadedBLAS { multiply(narrow.view, projection.view, into: image.view) }
+    team.multiply(narrow.view, projection.view, into: image.view)
     input = cosines(shown)
     projected = cosines(image.converted(to: Double.self))
   }

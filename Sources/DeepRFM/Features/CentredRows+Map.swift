@@ -19,10 +19,8 @@ extension CentredRows {
     let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
     let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
     let (projection, weights) = (map.projection.converted(to: Double.self), map.weights.converted(to: Double.self))
-    team.withThreadedBLAS {
-      multiply(centres.view, projection.view, into: projectedMeans.view)
-      multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
-    }
+    team.multiply(centres.view, projection.view, into: projectedMeans.view)
+    team.multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
     withExtendedLifetime((projection, weights)) {}
     let images = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
     images.fill { map.activate(linear[$0, $1], $1) }

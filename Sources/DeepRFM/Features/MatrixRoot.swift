@@ -10,17 +10,15 @@ package func symmetricRoot(_ m: Matrix<Double>, team: ThreadTeam) throws -> Matr
 package func symmetricRootAndSpectrum(
   _ m: Matrix<Double>, team: ThreadTeam
 ) throws -> (root: Matrix<Double>, spectrum: [Double]) {
-  try team.withThreadedBLAS {
-    let eigen = try SymmetricEigen(of: m)
-    // R = (V sqrt(sqrt(L))) (V sqrt(sqrt(L)))^T is symmetric to the last bit.
-    let scaled = eigen.vectors
-    for (i, value) in eigen.values.enumerated() {
-      let weight = max(0, value).squareRoot().squareRoot()
-      for k in 0..<scaled.columns { scaled[i, k] *= weight }
-    }
-    let root = Matrix<Double>(rows: m.rows, columns: m.rows)
-    addGram(of: scaled.view, beta: 0, intoLower: root.view)
-    mirrorLower(root.view)
-    return (root, eigen.values.reversed())
+  let eigen = try team.withThreadedLAPACK(order: m.rows) { try SymmetricEigen(of: m) }
+  // R = (V sqrt(sqrt(L))) (V sqrt(sqrt(L)))^T is symmetric to the last bit.
+  let scaled = eigen.vectors
+  for (i, value) in eigen.values.enumerated() {
+    let weight = max(0, value).squareRoot().squareRoot()
+    for k in 0..<scaled.columns { scaled[i, k] *= weight }
   }
+  let root = Matrix<Double>(rows: m.rows, columns: m.rows)
+  team.addGram(of: scaled.view, beta: 0, intoLower: root.view)
+  mirrorLower(root.view)
+  return (root, eigen.values.reversed())
 }

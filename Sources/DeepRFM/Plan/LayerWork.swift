@@ -93,10 +93,10 @@ package struct LayerWork: Sendable, Equatable {
     time.preconditioner =
       load.isDense || rank == 0
       ? 0
-      : r * rank * width.pivotPair + 4 * r * rank * rank * rates.doubleProduct + rates.eigen * rank * rank * rank
+      : r * rank * width.pivotPair + 4 * r * rank * rank * rates.doubleProduct + rates.eigen(order: rank)
     time.solve = solve(rates, width)
     time.agop = agop(rates, width)
-    time.root = takesRoot ? rates.eigen * d * d * d + d * d * d * rates.doubleProduct : 0
+    time.root = takesRoot ? rates.eigen(order: d) + d * d * d * rates.doubleProduct : 0
     time.features =
       2 * width.mapping + (r + q) * (width.mappedRow + width.normalisedRow) + q * width.regroupedRow
     time.metrics = q * n * width.predictorPair + r * k * 32 * rates.vectorByte

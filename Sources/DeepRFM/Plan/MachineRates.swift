@@ -1,11 +1,14 @@
+import LinearAlgebra
+
 /// Seconds that one rank takes for a unit of each kind of work, while the other ranks of its node work too: what a plan
 /// multiplies with the amounts of `LayerWork`.
 package struct MachineRates: Sendable, Equatable {
   /// An operation of a large product in the run's precision, and in double.
   package var product = 0.0
   package var doubleProduct = 0.0
-  /// dsyevd of order n: this times n^3.
-  package var eigen = 0.0
+  /// dsyevd of order n: this times n^3; of an order that one thread does alone, and of one that all do.
+  package var smallEigen = 0.0
+  package var largeEigen = 0.0
   /// A stored element of a kernel tile, multiplied in both directions with all classes' vectors; the same in double precision.
   package var tileElement = 0.0
   package var exactTileElement = 0.0
@@ -18,11 +21,17 @@ package struct MachineRates: Sendable, Equatable {
 
   package init() {}
 
+  /// Seconds of the eigenvectors of a symmetric matrix.
+  func eigen(order: Double) -> Double {
+    (order > Double(ThreadTeam.largestSerialOrder) ? largeEigen : smallEigen) * order * order * order
+  }
+
   /// Each rate the median of those measured; all of the same widths.
   package init(medianOf all: [MachineRates]) {
     self = all[0]
     let rates: [WritableKeyPath<MachineRates, Double> & Sendable] = [
-      \.product, \.doubleProduct, \.eigen, \.tileElement, \.exactTileElement, \.factorElement, \.vectorByte,
+      \.product, \.doubleProduct, \.smallEigen, \.largeEigen, \.tileElement, \.exactTileElement, \.factorElement,
+      \.vectorByte,
     ]
     for rate in rates { self[keyPath: rate] = median(of: all.map { $0[keyPath: rate] }) }
     for input in widths.keys { widths[input] = WidthRates(medianOf: all.compactMap { $0.widths[input] }) }

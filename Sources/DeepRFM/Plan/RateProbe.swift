@@ -50,7 +50,8 @@ final class RateProbe<T: Real & TensorElement> {
     var rates = MachineRates()
     rates.product = try product(T.self)
     rates.doubleProduct = try product(Double.self)
-    rates.eigen = try eigen()
+    rates.smallEigen = try eigen(order: 400)
+    rates.largeEigen = try eigen(order: 640)
     try addVectors(&rates)
     try addTiles(&rates, bytes: tileBytes)
     for width in widths { rates.widths[width.input] = try rate(width, rates) }
@@ -69,17 +70,16 @@ final class RateProbe<T: Real & TensorElement> {
   private func product<S: Scalar>(_ type: S.Type) throws -> Double {
     let n = 2048
     let (a, b, c) = (noise(n, n) as Matrix<S>, noise(n, n) as Matrix<S>, Matrix<S>(rows: n, columns: n))
-    let taken = try seconds { team.withThreadedBLAS { multiply(a.view, b.view, into: c.view) } }
+    let taken = try seconds { team.multiply(a.view, b.view, into: c.view) }
     return taken * share / (2 * Double(n * n * n))
   }
 
   /// Seconds of dsyevd for each n^3. One rank of a node takes it, with its own threads.
-  private func eigen() throws -> Double {
-    let n = 640
+  private func eigen(order n: Int) throws -> Double {
     let half: Matrix<Double> = noise(n, n)
     let matrix = Matrix<Double>(rows: n, columns: n)
     addGram(of: half.view, beta: 0, intoLower: matrix.view)
-    BLAS.setThreads(min(threads, team.count))
+    BLAS.setThreads(ThreadTeam.lapackThreads(order: n, of: min(threads, team.count)))
     defer { BLAS.setThreads(1) }
     return try seconds { _ = try SymmetricEigen(of: matrix) } / Double(n * n * n)
   }
@@ -167,7 +167,7 @@ final class RateProbe<T: Real & TensorElement> {
       found = try NystromPreconditioner(of: matrix, ridge: 1e-9, limit: rank, random: random).rank
     }
     let (n, r) = (Double(matrix.layout.sampleCount), Double(max(1, found)))
-    let products = 4 * n * r * r * rates.doubleProduct / share + rates.eigen * r * r * r
+    let products = 4 * n * r * r * rates.doubleProduct / share + rates.eigen(order: r)
     let width = Double(problem.rows.width)
     // Not less than the products that its columns take.
     return max((taken - products) * share / (n * r), 2 * width * rates.product)

@@ -33,9 +33,9 @@ package struct NystromPreconditioner<T: Real> {
       of: k, limit: min(limit, k.layout.sampleCount), enough: ridge, random: random, progress: progress)
     let factor = partial.factor.view.columns(0..<partial.rank)
     let gram = Matrix<Double>(rows: partial.rank, columns: partial.rank)
-    k.team.withThreadedBLAS { addGram(of: factor, beta: 0, intoLower: gram.view) }
+    k.team.addGram(of: factor, beta: 0, intoLower: gram.view)
     try timer.measure(.communication) { try k.world.sum(gram.buffer) }
-    let eigen = try k.team.withThreadedBLAS { try SymmetricEigen(of: gram) }
+    let eigen = try k.team.withThreadedLAPACK(order: gram.rows) { try SymmetricEigen(of: gram) }
     // Eigenvalues below the rounding of F^T F are dropped.
     let floor = Double(partial.rank) * Double.ulpOfOne * (eigen.values.last ?? 0)
     let kept = eigen.values.indices.filter { eigen.values[$0] > floor }

@@ -47,9 +47,7 @@ struct PartialCholesky {
     }
     try k.timer.measure(.communication) { try k.world.sum(known.buffer) }
     let earlier = factor.view.columns(0..<rank)
-    k.team.withThreadedBLAS {
-      multiply(earlier, known.view, transposeB: true, alpha: -1, beta: 1, into: columns.view)
-    }
+    k.team.multiply(earlier, known.view, transposeB: true, alpha: -1, beta: 1, into: columns.view)
     let core = Matrix<Double>(rows: pivots.count, columns: pivots.count)
     for (position, local) in pivots.own { _ = core.row(position).update(fromContentsOf: columns.row(local)) }
     try k.timer.measure(.communication) { try k.world.sum(core.buffer) }
