@@ -1,21 +1,30 @@
 // The product of a stored tile with vectors, both ways in one reading (y_rows += E x_columns, y_columns += E^T x_rows) or one.
 //
-// Each element is read once and used 2 K times. Registers run along a row of the tile, so that no lane is wasted whatever K
-// is: the vectors of the columns' side lie transposed, (K x columns).
+// Each element is read from memory once and used 2 K times. Registers run along a row of the tile, so that no lane is wasted whatever
+// K is: the vectors of the columns' side lie transposed, (K x columns).
 
 #include "CElementwise.h"
 
 #if defined(__x86_64__)
 
-#define R 4
+// Rows of a block: with the next one's, and the vectors, well inside the second cache.
+#define BLOCK 64
+
+// 32 registers. In double precision 6 vectors of a tile's length fill the first cache.
 #define WIDTH 64
 #define TARGET __attribute__((target("arch=x86-64-v4")))
+#define R 2
+#define MOST 12
 #define TE float
 #define TV float
 #define NAME(x) x##_f32_f32_v4
 #include "product.h"
 #undef TV
 #undef NAME
+#undef R
+#undef MOST
+#define R 4
+#define MOST 6
 #define TV double
 #define NAME(x) x##_f32_f64_v4
 #include "product.h"
@@ -31,6 +40,7 @@
 #undef WIDTH
 #undef TARGET
 
+// 16 registers.
 #define R 2
 #define WIDTH 32
 #define TARGET __attribute__((target("arch=x86-64-v3")))
@@ -84,11 +94,11 @@
 #define CHOOSE(X) product_##X##_baseline
 #endif
 
-#define DEFINE(TE, TV, X)                                                                                                  \
-  void deeprfm_tile_product_##X(const TE *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, ptrdiff_t vectors,    \
-                                ptrdiff_t length, const TV *x_columns, const TV *x_rows, TV *y_columns, TV *y_rows,       \
-                                int sides) {                                                                               \
-    (CHOOSE(X))(tile, rows, columns, stride, vectors, length, x_columns, x_rows, y_columns, y_rows, sides);                \
+#define DEFINE(TE, TV, X)                                                                                              \
+  void deeprfm_tile_product_##X(const TE *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, ptrdiff_t vectors, \
+                                ptrdiff_t length, ptrdiff_t spacing, const TV *x_columns, const TV *x_rows,            \
+                                double *y_columns, double *y_rows, int sides) {                                        \
+    (CHOOSE(X))(tile, rows, columns, stride, vectors, length, spacing, x_columns, x_rows, y_columns, y_rows, sides);     \
   }
 
 #undef TE

@@ -122,13 +122,12 @@ extension Double: Scalar {
 
   public static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Double>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
-    _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,
-    _ rowSums: UnsafeMutablePointer<V>, _ sides: ProductSides
+    _ spacing: Int, _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>,
+    _ columnSums: UnsafeMutablePointer<Double>, _ rowSums: UnsafeMutablePointer<Double>, _ sides: ProductSides
   ) {
     precondition(V.precision == .float64, "a double tile is multiplied in double precision")
     deeprfm_tile_product_f64_f64(
-      e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self),
-      rebound(rowVector, as: Double.self),
-      rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), sides.rawValue)
+      e, rows, columns, stride, vectors, length, spacing, rebound(columnVector, as: Double.self),
+      rebound(rowVector, as: Double.self), columnSums, rowSums, sides.rawValue)
   }
 }

@@ -122,20 +122,18 @@ extension Float: Scalar {
 
   public static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Float>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
-    _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,
-    _ rowSums: UnsafeMutablePointer<V>, _ sides: ProductSides
+    _ spacing: Int, _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>,
+    _ columnSums: UnsafeMutablePointer<Double>, _ rowSums: UnsafeMutablePointer<Double>, _ sides: ProductSides
   ) {
     switch V.precision {
     case .float32:
       deeprfm_tile_product_f32_f32(
-        e, rows, columns, stride, vectors, length, rebound(columnVector, as: Float.self),
-        rebound(rowVector, as: Float.self),
-        rebound(columnSums, as: Float.self), rebound(rowSums, as: Float.self), sides.rawValue)
+        e, rows, columns, stride, vectors, length, spacing, rebound(columnVector, as: Float.self),
+        rebound(rowVector, as: Float.self), columnSums, rowSums, sides.rawValue)
     case .float64:
       deeprfm_tile_product_f32_f64(
-        e, rows, columns, stride, vectors, length, rebound(columnVector, as: Double.self),
-        rebound(rowVector, as: Double.self),
-        rebound(columnSums, as: Double.self), rebound(rowSums, as: Double.self), sides.rawValue)
+        e, rows, columns, stride, vectors, length, spacing, rebound(columnVector, as: Double.self),
+        rebound(rowVector, as: Double.self), columnSums, rowSums, sides.rawValue)
     }
   }
 }

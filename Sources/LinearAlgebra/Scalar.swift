@@ -88,8 +88,8 @@ public protocol Scalar: BinaryFloatingPoint & Sendable & BitwiseCopyable {
   /// See `addProduct(of:...)`. Float vectors go with Float tiles only.
   static func tileProduct<V: Scalar>(
     _ e: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ stride: Int, _ vectors: Int, _ length: Int,
-    _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>, _ columnSums: UnsafeMutablePointer<V>,
-    _ rowSums: UnsafeMutablePointer<V>, _ sides: ProductSides)
+    _ spacing: Int, _ columnVector: UnsafePointer<V>, _ rowVector: UnsafePointer<V>,
+    _ columnSums: UnsafeMutablePointer<Double>, _ rowSums: UnsafeMutablePointer<Double>, _ sides: ProductSides)
 }
 
 /// The same memory under the type it is known to have.

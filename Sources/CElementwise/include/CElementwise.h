@@ -58,15 +58,15 @@ int deeprfm_bound_processors(uint64_t *mask, size_t words);
 
 // The product of a tile with K vectors: y_rows += E x_columns, y_columns += E^T x_rows, or both, as `sides` asks.
 // E is (rows x columns), row after row `stride` apart; x_rows and y_rows are (rows x K); x_columns and y_columns (K x columns),
-// `length` apart. Every row of E and of the transposed vectors is readable, and 0, up to a multiple of DEEPRFM_PADDING columns.
-// A side that is not asked for is not touched.
+// `length` and `spacing` apart. Every row of E and of x_columns is readable up to a multiple of DEEPRFM_PADDING columns, and E is 0
+// there. Sums of columns are in TV over at most 64 rows, and of rows over E's columns. A side that is not asked for is not touched.
 #define DEEPRFM_PADDING 16
 #define DEEPRFM_ROW_SUMS 1
 #define DEEPRFM_COLUMN_SUMS 2
 #define DEEPRFM_DECLARE_PRODUCT(TE, TV, X)                                                                 \
   void deeprfm_tile_product_##X(const TE *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride,       \
-                                ptrdiff_t vectors, ptrdiff_t length, const TV *x_columns,                  \
-                                const TV *x_rows, TV *y_columns, TV *y_rows, int sides);
+                                ptrdiff_t vectors, ptrdiff_t length, ptrdiff_t spacing,                    \
+                                const TV *x_columns, const TV *x_rows, double *y_columns, double *y_rows, int sides);
 
 DEEPRFM_DECLARE_PRODUCT(float, float, f32_f32)
 DEEPRFM_DECLARE_PRODUCT(float, double, f32_f64)

@@ -1,21 +1,16 @@
 import LinearAlgebra
 
-/// Multiplies tiles with vectors in both directions in one reading: precision V inside a stripe of a tile, double across them. Owns
-/// one thread's scratch.
+/// Multiplies tiles with vectors in precision V, in both directions in one reading. Owns one thread's scratch.
 final class TileProduct<T: Real, V: Real> {
   private let vectors: Int
   private let length: Int
-  /// The columns' side of the vector and of the sums, transposed: (vectors x length).
-  private let columnVector, columnSums: Matrix<V>
-  /// (tile rows x vectors)
-  private let rowSums: Matrix<V>
+  /// The columns' side of the vector, transposed and padded: (vectors x length).
+  private let columnVector: Matrix<V>
 
   init(tileRows: Int, vectors: Int) {
     self.vectors = vectors
     length = paddedForProduct(tileRows)
     columnVector = Matrix(rows: vectors, columns: length)
-    columnSums = Matrix(rows: vectors, columns: length)
-    rowSums = Matrix(rows: tileRows, columns: vectors)
   }
 
   /// ownSums[tile's rows] += E other[tile's columns] and otherSums[tile's columns] += E^T own[tile's rows].
@@ -28,25 +23,13 @@ final class TileProduct<T: Real, V: Real> {
   ) {
     let (rows, columns) = (tile.rows.rows, tile.columns.rows)
     load(other, columns)
-    rowSums.rows(0..<rows.count).fill(0)
-    for stripe in (0..<rows.count).pieces(ofAtMost: Self.stripeRows) {
-      if !tile.isDiagonal { columnSums.view.columns(0..<paddedForProduct(columns.count)).fill(0) }
-      addProduct(
-        of: deviation.rows(stripe), columnVector: columnVector.view,
-        rowVector: own.rows(stripe.shifted(by: rows.lowerBound)), columnSums: columnSums.view,
-        rowSums: rowSums.rows(stripe), sides: tile.isDiagonal ? .rowSums : .both)
-      if !tile.isDiagonal { addColumnSums(to: otherSums.view.columns(columns)) }
-    }
-    V.accumulate(rowSums.pointer, ownSums.rows(rows).pointer, rows.count * vectors)
-  }
-
-  /// Rows whose sums are as long as V's rounding bears. A solver's directions nearly cancel in K: sums over 512 rows in float32 cost
-  /// a sixth of the iterations more.
-  private static var stripeRows: Int { V.precision == .float32 ? 64 : 512 }
-
-  private func addColumnSums(to sums: MatrixView<Double>) {
-    for c in 0..<vectors {
-      V.accumulate(columnSums.pointer + c * length, sums.pointer + c * sums.stride, sums.columns)
+    let ownPart = ownSums.rows(rows)
+    if tile.isDiagonal {
+      addProduct(of: deviation, columnVector: columnVector.view, rowSums: ownPart)
+    } else {
+      addProducts(
+        of: deviation, columnVector: columnVector.view, rowVector: own.rows(rows),
+        columnSums: otherSums.view.columns(columns), rowSums: ownPart)
     }
   }
 

@@ -35,9 +35,7 @@ struct ColumnBlock {
         let own = y.rows(block)
         for (a, out) in zip(many, parts[lane]) {
           if a.isPaddedForProduct {
-            addProduct(
-              of: a.rows(block), columnVector: out.view, rowVector: own, columnSums: out.view, rowSums: own,
-              sides: .columnSums)
+            addTransposedProduct(of: a.rows(block), rowVector: own, columnSums: out.view)
           } else {
             multiply(own, a.rows(block), transposeA: true, beta: 1, into: out.view.columns(0..<a.columns))
           }
@@ -69,9 +67,7 @@ struct ColumnBlock {
         var first = 0
         for (a, vectors) in zip(many, transposed) {
           if y.stride == y.columns && a.isPaddedForProduct {
-            addProduct(
-              of: a.rows(block), columnVector: vectors.view, rowVector: own, columnSums: vectors.view, rowSums: own,
-              sides: .rowSums)
+            addProduct(of: a.rows(block), columnVector: vectors.view, rowSums: own)
           } else {
             multiply(a.rows(block), factors.rows(first..<(first + a.columns)), alpha: alpha, beta: 1, into: own)
           }

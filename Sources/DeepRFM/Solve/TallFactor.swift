@@ -1,7 +1,7 @@
 import LinearAlgebra
 
 /// A tall matrix U that is multiplied with a few vectors again and again: U^T x and U y, on all threads, at the speed of
-/// memory. Elements and products in V, double across stripes of rows.
+/// memory. Elements and products in V.
 final class TallFactor<V: Real>: @unchecked Sendable {
   let rows: Int
   let columns: Int
@@ -10,7 +10,7 @@ final class TallFactor<V: Real>: @unchecked Sendable {
   private let team: ThreadTeam
   private let stripes: [Range<Int>]
 
-  /// Rows of a stripe: sums in V are this short.
+  /// Rows of a stripe: what a thread takes at a time.
   private static var stripeRows: Int { 512 }
 
   /// *Local.* Memory that `set` fills.
@@ -39,14 +39,9 @@ final class TallFactor<V: Real>: @unchecked Sendable {
     let (own, vectors) = (x.converted(to: V.self), x.columns)
     let sums = (0..<team.count).map { _ in Matrix<Double>(rows: vectors, columns: storage.columns) }
     team.run { lane in
-      let part = Matrix<V>(uninitialisedRows: vectors, columns: self.storage.columns)
       for index in Swift.stride(from: lane, to: self.stripes.count, by: self.team.count) {
-        part.view.fill(0)
-        let rows = own.rows(self.stripes[index])
-        LinearAlgebra.addProduct(
-          of: self.stripe(index), columnVector: part.view, rowVector: rows, columnSums: part.view, rowSums: rows,
-          sides: .columnSums)
-        V.accumulate(part.pointer, sums[lane].pointer, part.count)
+        addTransposedProduct(
+          of: self.stripe(index), rowVector: own.rows(self.stripes[index]), columnSums: sums[lane].view)
       }
     }
     for k in 0..<columns {
@@ -61,14 +56,9 @@ final class TallFactor<V: Real>: @unchecked Sendable {
     let transposed = Matrix<V>(rows: vectors, columns: storage.columns)
     for c in 0..<vectors { for k in 0..<columns { transposed[c, k] = V(y[k, c]) } }
     team.run { lane in
-      let part = Matrix<V>(uninitialisedRows: Self.stripeRows, columns: vectors)
       for index in Swift.stride(from: lane, to: self.stripes.count, by: self.team.count) {
-        let rows = part.rows(0..<self.stripes[index].count)
-        rows.fill(0)
         LinearAlgebra.addProduct(
-          of: self.stripe(index), columnVector: transposed.view, rowVector: rows, columnSums: transposed.view,
-          rowSums: rows, sides: .rowSums)
-        V.accumulate(part.pointer, z.pointer + self.stripes[index].lowerBound * vectors, rows.rows * vectors)
+          of: self.stripe(index), columnVector: transposed.view, rowSums: z.rows(self.stripes[index]))
       }
     }
   }
