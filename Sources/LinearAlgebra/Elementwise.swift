@@ -155,6 +155,13 @@ public func addPlainSums<T: Scalar>(
   }
 }
 
+/// The sum of some elements as 64-bit words, which wraps around: reads them as fast as memory gives. *Local.*
+public func wordSum(of a: Matrix<Double>, _ elements: Range<Int>) -> UInt64 {
+  precondition(elements.lowerBound >= 0 && elements.upperBound <= a.count)
+  let words = UnsafeRawPointer(a.pointer + elements.lowerBound).assumingMemoryBound(to: UInt64.self)
+  return withExtendedLifetime(a) { deeprfm_read_words(words, elements.count) }
+}
+
 // MARK: - Product of a tile
 
 /// Elements of a row, padded with zeros to what the loops of `addProduct` read. (DEEPRFM_PADDING)

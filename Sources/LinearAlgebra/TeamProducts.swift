@@ -67,4 +67,11 @@ extension ThreadTeam {
     }
     run { lane in if bounds[lane] < bounds[lane + 1] { body(bounds[lane]..<bounds[lane + 1]) } }
   }
+
+  /// The same values in another precision. *Local.*
+  public func converted<A: Scalar, B: Scalar>(_ a: Matrix<A>, to type: B.Type) -> Matrix<B> {
+    let other = Matrix<B>(uninitialisedRows: a.rows, columns: a.columns)
+    forEachPart(of: a.count) { range, _ in for i in range { other.pointer[i] = B(a.pointer[i]) } }
+    return other
+  }
 }

@@ -271,4 +271,59 @@ import Testing
     // All of the space is known by then.
     if historyLimit == 50 { #expect(solution.iterations <= 2 * truth.iterations) }
   }
+
+  /// Products off by as much as `rounding` says leave the recursive residual behind the true one: measured in time, that costs no iterations.
+  @Test func driftIsTakenInInTime() throws {
+    let (a, b, rounding) = (spread(300), noise(300, 4, seed: 13), 4e-9)
+    func solve(knowing: Bool) throws -> (solution: Solution, measurements: [Double]) {
+      var (products, measurements): (UInt64, [Double]) = (0, [])
+      let rough = RidgeSystem(
+        apply: { x, y in
+          multiply(a.view, x.view, into: y.view)
+          let error = noise(x.rows, x.columns, seed: 100 + products)
+          products += 1
+          for c in 0..<x.columns {
+            // As a vector, 3 sqrt(rows) half units of |x|.
+            let size = 1.5 * rounding * (0..<x.rows).reduce(0) { $0 + x[$1, c] * x[$1, c] }.squareRoot()
+            for i in 0..<x.rows { y[i, c] += size * error[i, c] }
+          }
+        },
+        applyExactly: { x, y in
+          multiply(a.view, x.view, into: y.view)
+          measurements.append(worst(of: residuals(a, x, b)))
+        }, precondition: { $1.pointer.update(from: $0.pointer, count: $0.count) }, sum: { _ in })
+      let solution = try BlockConjugateGradient(
+        rough, rows: 300, classes: 4, tolerance: 1e-6, maxIterations: 500, rounding: knowing ? rounding : 0, team: team
+      ).solve(b)
+      return (solution, measurements)
+    }
+    let (unaware, aware) = (try solve(knowing: false), try solve(knowing: true))
+    #expect(unaware.solution.outcome == .converged && aware.solution.outcome == .converged)
+    #expect(unaware.measurements[0] > 1e-6, "the recursive residual was as good as true: this shows nothing")
+    #expect(aware.measurements.count == 2 && aware.measurements[0] > 2e-6)
+    #expect(aware.solution.iterations < unaware.solution.iterations)
+  }
+
+  private func worst(of values: [Double]) -> Double { values.max() ?? 0 }
+
+  /// A class that is done takes no part in the products.
+  @Test func productsNarrow() throws {
+    let n = 60
+    let a = definite(n, shift: 1e-2)
+    // An eigenvector is done at once.
+    let eigen = try SymmetricEigen(of: a)
+    let b = noise(n, 3, seed: 14)
+    for i in 0..<n { b[i, 1] = eigen.vectors[n - 1, i] }
+    var widths: [Int] = []
+    let counted = RidgeSystem(
+      apply: { x, y in
+        widths.append(x.columns)
+        multiply(a.view, x.view, into: y.view)
+      }, applyExactly: { multiply(a.view, $0.view, into: $1.view) },
+      precondition: { $1.pointer.update(from: $0.pointer, count: $0.count) }, sum: { _ in })
+    let solution = try solver(counted, b).solve(b)
+    #expect(solution.outcome == .converged)
+    #expect(widths.first == 3 && widths.last! < 3)
+    for residual in residuals(a, solution.coefficients, b) { #expect(residual <= 1e-10) }
+  }
 }

@@ -300,4 +300,12 @@ import Testing
 
   @Test func float() { check(Float.self) }
   @Test func double() { check(Double.self) }
+
+  @Test func wordsAreSummed() {
+    let a = Noise.matrix(7, 13, seed: 40, as: Double.self)
+    for range in [0..<0, 3..<4, 0..<91, 5..<90] {
+      let expected = range.reduce(UInt64(0)) { $0 &+ a.pointer[$1].bitPattern }
+      #expect(wordSum(of: a, range) == expected)
+    }
+  }
 }

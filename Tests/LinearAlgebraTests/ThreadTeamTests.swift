@@ -71,4 +71,10 @@ import Testing
     team.run { visits.note($0) }
     #expect(visits.all == [1, 1, 1])
   }
+
+  @Test(arguments: [1, 3]) func converts(count: Int) {
+    let a = Noise.matrix(5, 7, seed: 41, as: Double.self)
+    let narrow = ThreadTeam(count: count).converted(a, to: Float.self)
+    #expect(narrow.rows == 5 && (0..<35).allSatisfy { narrow.pointer[$0] == Float(a.pointer[$0]) })
+  }
 }

@@ -41,6 +41,9 @@ typedef struct {
 DEEPRFM_DECLARE(float, f32)
 DEEPRFM_DECLARE(double, f64)
 
+// The sum of so many words, which wraps around: reads them as fast as memory gives.
+uint64_t deeprfm_read_words(const uint64_t *x, ptrdiff_t count);
+
 // Tells the processor that this thread looks again and again at what it waits for.
 static inline void deeprfm_relax(void) {
 #if defined(__x86_64__)

@@ -92,8 +92,7 @@ final class MachineLimits {
   private static func read(_ memory: Matrix<Double>, _ team: ThreadTeam) {
     let sums = Matrix<Double>(rows: team.count, columns: 8)
     team.forEachPart(of: memory.count) { part, lane in
-      let words = UnsafeRawPointer(memory.pointer + part.lowerBound).assumingMemoryBound(to: UInt64.self)
-      sums[lane, 0] = Double(sum(UnsafeBufferPointer(start: words, count: part.count)) & 1)
+      sums[lane, 0] = Double(wordSum(of: memory, part) & 1)
     }
     // A sum that nobody looks at need not be taken.
     precondition(sums.buffer.allSatisfy { $0 < 2 })
@@ -156,11 +155,4 @@ func noise<T: Scalar>(_ rows: Int, _ columns: Int) -> Matrix<T> {
     matrix.pointer[k] = T(Int32(bitPattern: state)) / 2_147_483_648
   }
   return matrix
-}
-
-/// Wraps around, which lets the loop read as fast as memory gives. *Local.*
-private func sum(_ words: UnsafeBufferPointer<UInt64>) -> UInt64 {
-  var total: UInt64 = 0
-  for word in words { total &+= word }
-  return total
 }

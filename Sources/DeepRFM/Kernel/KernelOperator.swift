@@ -187,7 +187,7 @@ extension KernelOperator {
 
   /// *Collective.* y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
   private func applyConstants(_ v: Matrix<Double>, into y: Matrix<Double>) throws {
-    let sums = try sumByClass(v, rows.segments, layout, world, timer)
+    let sums = try sumByClass(v, rows.segments, layout, world, team, timer)
     let classes = layout.classCount
     let products = Matrix<Double>(rows: classes, columns: v.columns)
     for a in 0..<classes {
@@ -196,8 +196,9 @@ extension KernelOperator {
         for k in 0..<v.columns { products[a, k] += c * sums[b, k] }
       }
     }
-    for segment in rows.segments {
-      for i in segment.rows { _ = y.row(i).update(fromContentsOf: products.row(segment.centre)) }
+    let segments = rows.segments
+    team.forEach(0..<segments.count) { index, _ in
+      for i in segments[index].rows { _ = y.row(i).update(fromContentsOf: products.row(segments[index].centre)) }
     }
   }
 
@@ -266,21 +267,34 @@ extension KernelOperator {
 
   private func addTransposed(_ parts: [Matrix<Double>], to y: Matrix<Double>) {
     team.forEachPart(of: y.rows) { range, _ in
-      for part in parts { for c in 0..<y.columns { for i in range { y[i, c] += part[c, i] } } }
+      // Few rows at a time: they stay in the first cache.
+      for batch in range.pieces(ofAtMost: 128) {
+        for part in parts {
+          for c in 0..<y.columns {
+            let (from, to) = (part.pointer + c * part.columns, y.pointer + c)
+            for i in batch { to[i * y.columns] += from[i] }
+          }
+        }
+      }
     }
   }
 }
 
 /// *Collective.* Sums of a matrix's rows by class, over all ranks; (classes x columns).
 func sumByClass(
-  _ v: Matrix<Double>, _ segments: [Segment], _ layout: Layout, _ world: Communicator, _ timer: PhaseTimer
+  _ v: Matrix<Double>, _ segments: [Segment], _ layout: Layout, _ world: Communicator, _ team: ThreadTeam,
+  _ timer: PhaseTimer
 ) throws -> Matrix<Double> {
-  let sums = Matrix<Double>(rows: layout.classCount, columns: v.columns)
-  for segment in segments {
-    for i in segment.rows {
-      for k in 0..<v.columns { sums[segment.centre, k] += v[i, k] }
+  let parts = (0..<team.count).map { _ in Matrix<Double>(rows: layout.classCount, columns: v.columns) }
+  team.forEach(0..<segments.count) { index, lane in
+    let sums = parts[lane].row(segments[index].centre)
+    for i in segments[index].rows {
+      let row = v.pointer + i * v.columns
+      for k in 0..<v.columns { sums[k] += row[k] }
     }
   }
+  let sums = parts[0]
+  for part in parts.dropFirst() { for k in 0..<sums.count { sums.pointer[k] += part.pointer[k] } }
   try timer.measure(.communication) { try world.sum(sums.buffer) }
   return sums
 }

@@ -18,7 +18,7 @@ final class VectorExchange<V: Real> {
   /// *Local.* Posts all messages of the vector and of the results to come: every rank has to make one.
   init<T>(_ v: Matrix<Double>, operator k: KernelOperator<T>) throws {
     world = k.world
-    own = v.converted()
+    own = k.team.converted(v, to: V.self)
     do {
       for partner in k.schedule.partners {
         let values = Matrix<V>(uninitialisedRows: k.layout.shard(of: partner).count, columns: v.columns)

@@ -8,6 +8,13 @@ struct ColumnBlock {
   /// Rows at a time: of all operands they stay in the second-level cache.
   private static let blockRows = 256
 
+  /// *Local.* Each thread clears its part: most of the time goes into getting the memory.
+  func zeros(_ rows: Int, _ columns: Int) -> Matrix<Double> {
+    let matrix = Matrix<Double>(uninitialisedRows: rows, columns: columns)
+    team.forEachPart(of: rows) { part, _ in matrix.rows(part).fill(0) }
+    return matrix
+  }
+
   /// Inner products of x's and y's columns. *Local.*
   func dots(_ x: Matrix<Double>, _ y: Matrix<Double>) -> [Double] {
     precondition(x.rows == y.rows && x.columns == y.columns)

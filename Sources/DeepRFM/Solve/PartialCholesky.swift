@@ -21,7 +21,7 @@ struct PartialCholesky {
     factor = Matrix(rows: k.rows.rowCount, columns: limit)
     residualTrace = Double(k.layout.sampleCount)
     var diagonal = [Double](repeating: 1, count: k.rows.rowCount)
-    let block = max(16, min(128, limit / 3))
+    let block = max(16, (limit + Self.rounds(limit) - 1) / Self.rounds(limit))
     var round = 0
     while rank < limit && residualTrace > enough {
       let pivots = try PivotRows(
@@ -34,6 +34,9 @@ struct PartialCholesky {
       progress(Double(rank) / Double(limit))
     }
   }
+
+  /// Blocks as equal as can be, at least 3: each reads X from end to end.
+  private static func rounds(_ limit: Int) -> Int { max(3, (limit + 143) / 144) }
 
   /// *Collective.* Adds what the pivots' columns bring; returns the number of columns gained.
   private mutating func add<T: Real>(
@@ -67,16 +70,35 @@ struct PartialCholesky {
   ) {
     let target = factor.view.columns(rank..<(rank + cholesky.rank))
     let left = Matrix<Double>(rows: 1, columns: diagonal.count, diagonal)
+    let order = Array(cholesky.order.prefix(cholesky.rank))
     team.forEachPart(of: columns.rows) { rows, _ in
-      for i in rows { for c in 0..<cholesky.rank { target[i, c] = columns[i, cholesky.order[c]] } }
-      solveRightTransposed(cholesky.factor, rows: target.rows(rows))
-      for i in rows {
-        var rest = left[0, i]
-        for value in target.row(i) { rest -= value * value }
-        left[0, i] = rest > noise ? rest : 0
+      // Few rows at a time: they stay in the second cache from the first step to the last.
+      for batch in rows.pieces(ofAtMost: 256) {
+        order.withUnsafeBufferPointer { order in
+          for i in batch {
+            let (from, to) = (columns.pointer + i * columns.columns, target.pointer + i * target.stride)
+            for c in 0..<order.count { to[c] = from[order[c]] }
+          }
+        }
+        solveRightTransposed(cholesky.factor, rows: target.rows(batch))
+        for i in batch {
+          let rest = left[0, i] - Self.sumOfSquares(target.row(i))
+          left[0, i] = rest > noise ? rest : 0
+        }
       }
     }
     diagonal = left.values
     rank += cholesky.rank
+  }
+
+  /// Eight sums at a time, which do not wait for each other.
+  private static func sumOfSquares(_ x: UnsafeMutableBufferPointer<Double>) -> Double {
+    var sums = SIMD8<Double>.zero
+    let whole = x.count / 8 * 8
+    for k in stride(from: 0, to: whole, by: 8) {
+      let part = UnsafeRawPointer(x.baseAddress! + k).loadUnaligned(as: SIMD8<Double>.self)
+      sums += part * part
+    }
+    return x[whole...].reduce(sums.sum()) { $0 + $1 * $1 }
   }
 }

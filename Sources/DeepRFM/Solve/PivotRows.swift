@@ -82,12 +82,13 @@ extension KernelOperator {
           .kernelDeviation, rows, segment, pivots.rows, columns, products: deviations, lane: lane)
         let constant = builder.constant(segment.centre, columns.centre)
         for i in 0..<deviations.rows {
+          let (values, first) = (deviations.row(i), columns.rows.lowerBound)
           let target = result.row(segment.rows.lowerBound + i)
-          let values = deviations.row(i)
           var most: T = 0
-          for (j, c) in columns.rows.enumerated() {
-            most = max(most, abs(values[j]))
-            target[c] = constant + Double(values[j])
+          for j in 0..<values.count {
+            let value = values[j]
+            if abs(value) > most { most = abs(value) }
+            target[first + j] = constant + Double(value)
           }
           largest[lane, 0] = max(largest[lane, 0], Double(most))
         }

@@ -64,7 +64,7 @@ package struct Predictor<T: Real> {
   private func addConstants(
     _ a: Matrix<Double>, _ points: CentredRows<T>, _ builder: TileBuilder<T>, to sums: Matrix<Double>
   ) throws {
-    let classSums = try sumByClass(a, rows.segments, layout, world, timer)
+    let classSums = try sumByClass(a, rows.segments, layout, world, team, timer)
     for segment in points.segments {
       for b in 0..<layout.classCount {
         let c = builder.constant(segment.centre, b)

@@ -36,7 +36,7 @@ final class TallFactor<V: Real>: @unchecked Sendable {
   /// *Local.* out = U^T x over this rank's rows: x (rows x vectors), out (columns x vectors).
   func multiplyTransposed(_ x: Matrix<Double>, into out: MatrixView<Double>) {
     guard columns > 0 else { return }
-    let (own, vectors) = (x.converted(to: V.self), x.columns)
+    let (own, vectors) = (team.converted(x, to: V.self), x.columns)
     let sums = (0..<team.count).map { _ in Matrix<Double>(rows: vectors, columns: storage.columns) }
     team.run { lane in
       for index in Swift.stride(from: lane, to: self.stripes.count, by: self.team.count) {
