@@ -53,6 +53,8 @@ package final class BlockConjugateGradient {
   private var iterations = 0
   /// Whether in this iteration R's part along the earlier directions has been taken away.
   private var isCorrected = false
+  /// Whether r has just been measured, and nobody has looked at it yet.
+  private var isMeasured = false
   /// The worst true residual at the last start.
   private var last = Double.infinity
   /// Rows of all ranks.
@@ -133,6 +135,7 @@ package final class BlockConjugateGradient {
       }
       last = worst
       isCorrected = false
+      isMeasured = true
     }
   }
 
@@ -170,10 +173,12 @@ package final class BlockConjugateGradient {
     var isFirst = true
     while true {
       try system.precondition(r, z)
-      let seen = try look()
+      // Rounding alone takes some iterations to put into R what a true residual brings at once.
+      let seen = try look(along: !isCorrected && (isMeasured || iterations % 4 == 0))
+      isMeasured = false
       let residuals = zip(seen.squares, scale).map { $0.squareRoot() / $1 }
       let active = residuals.map { $0 > margin * tolerance }
-      if !isCorrected && isLarge(seen.slopes, beside: seen.inner, active) {
+      if isLarge(seen.slopes, beside: seen.inner, active) {
         // Rounding, or a start from the true residual, has put into R what new directions, conjugate to Q, would never take away.
         apply(step: seen.slopes, along: earlier.directions, earlier.images)
         isCorrected = true
@@ -230,16 +235,17 @@ package final class BlockConjugateGradient {
     }
   }
 
-  /// *Collective.* What the next directions are made of, in one reduction.
-  private func look() throws -> Look {
+  /// *Collective.* What the next directions are made of, in one reduction. - Parameter along: with the slopes.
+  private func look(along: Bool) throws -> Look {
     let (width, past) = (r.columns, earlier.count * r.columns)
-    let own = [columns.products([r.view] + earlier.images, z), columns.products(earlier.directions, r)]
+    let slopes = along ? earlier.directions : []
+    let own = [columns.products([r.view] + earlier.images, z), columns.products(slopes, r)]
     var all = try sum(columns.dots(r, r) + columns.dots(x, x) + own.flatMap(\.values))[...]
     func next(_ rows: Int) -> Matrix<Double> {
       defer { all = all.dropFirst(rows * width) }
       return Matrix(rows: rows, columns: width, all.prefix(rows * width))
     }
-    return Look(squares: next(1).values, x: next(1).values, inner: next(width), parts: next(past), slopes: next(past))
+    return Look(squares: next(1).values, x: next(1).values, inner: next(width), parts: next(past), slopes: next(along ? past : 0))
   }
 
   private struct Look {
@@ -247,7 +253,7 @@ package final class BlockConjugateGradient {
     let squares, x: [Double]
     /// R^T Z.
     let inner: Matrix<Double>
-    /// (K Q)^T Z and Q^T R, Q the earlier directions.
+    /// (K Q)^T Z and Q^T R, Q the earlier directions; the slopes only where they were asked for.
     let parts, slopes: Matrix<Double>
   }
 
@@ -420,6 +426,8 @@ extension BlockConjugateGradient {
   private func restore(_ saved: State) throws {
     iterations = saved.iterations
     isCorrected = saved.isCorrected
+    // Where it was true the part along the earlier directions has been looked for.
+    isMeasured = false
     last = saved.last
     try earlier.restore(saved.earlier)
     for (own, other) in [(x, saved.x), (r, saved.r ?? r)] {
