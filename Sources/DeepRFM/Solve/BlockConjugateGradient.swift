@@ -245,7 +245,8 @@ package final class BlockConjugateGradient {
       defer { all = all.dropFirst(rows * width) }
       return Matrix(rows: rows, columns: width, all.prefix(rows * width))
     }
-    return Look(squares: next(1).values, x: next(1).values, inner: next(width), parts: next(past), slopes: next(along ? past : 0))
+    return Look(
+      squares: next(1).values, x: next(1).values, inner: next(width), parts: next(past), slopes: next(along ? past : 0))
   }
 
   private struct Look {

@@ -40,11 +40,11 @@ package struct RidgeSolver {
   }
 
   /// Operations of set-up and iterations over N, at layer 1. Measured on CIFAR-10, N = 16,000 and 32,000, ranks 190 to 550: r columns take
-  /// as long as 5.5 N d r + 5 N r^2 operations of sgemm, an iteration as long as 4.5 N^2 K. The cost is flat.
+  /// as long as 5 N d r + 4 N r^2 operations of sgemm, an iteration as long as 4.5 N^2 K. The cost is flat.
   private static func inputCost(rank: Int, _ samples: Int, _ width: Int, _ classes: Int) -> Double {
     let (n, r) = (Double(samples), Double(rank))
     let iterations = inputIterations(samples: samples, rank: rank)
-    return r * (5.5 * Double(width) + 5 * r) + iterations * 4.5 * n * Double(classes)
+    return r * (5 * Double(width) + 4 * r) + iterations * 4.5 * n * Double(classes)
   }
 
   /// Iterations at layer 1 to a residual of 1e-4, as measured there within one: CIFAR-10, N = 4,000 to 32,000.
