@@ -8,7 +8,7 @@ import Synchronization
 /// A fixed team of threads: the caller and `count - 1` workers that wait between tasks.
 ///
 /// Work is dealt out by lane number, never by who is first, so that the same thread count gives the same bytes.
-/// Tasks run with a one-thread BLAS, which making a team sets.
+/// Tasks run with a one-thread BLAS, which making a team sets. One task at a time: from one thread only, and not from inside a task.
 public final class ThreadTeam: @unchecked Sendable {
   /// Threads, the caller included.
   public let count: Int

@@ -2,11 +2,12 @@ import LinearAlgebra
 import Testing
 
 @Suite struct ProductTests {
-  /// nil: the caller's thread alone.
-  private static let teams: [ThreadTeam?] = [nil] + [1, 2, 3, 7].map { ThreadTeam(count: $0) }
+  /// Threads of a team; nil: the functions without one.
+  private static let threads: [Int?] = [nil, 1, 2, 3, 7]
 
   /// Odd shapes, either side transposed, inside larger matrices (strides), alpha and beta.
-  private func checkMultiply<T: Scalar>(_ team: ThreadTeam?, _ type: T.Type) {
+  private func checkMultiply<T: Scalar>(_ threads: Int?, _ type: T.Type) {
+    let team = threads.map { ThreadTeam(count: $0) }
     for (m, n, k) in [
       (1, 1, 1), (1, 7, 3), (5, 1, 9), (13, 17, 1), (33, 31, 65), (64, 10, 128), (9, 101, 4), (100, 16, 0),
     ] {
@@ -49,8 +50,8 @@ import Testing
     return changes
   }
 
-  @Test(arguments: teams) func multiplyFloat(team: ThreadTeam?) { checkMultiply(team, Float.self) }
-  @Test(arguments: teams) func multiplyDouble(team: ThreadTeam?) { checkMultiply(team, Double.self) }
+  @Test(arguments: threads) func multiplyFloat(threads: Int?) { checkMultiply(threads, Float.self) }
+  @Test(arguments: threads) func multiplyDouble(threads: Int?) { checkMultiply(threads, Double.self) }
 
   /// Memory that was never written may hold anything; beta = 0 must not read it.
   @Test(arguments: [0, 3]) func betaZeroForgetsWhatWasThere(inner: Int) {
@@ -76,7 +77,8 @@ import Testing
   }
 
   /// - Parameter outer: A A^T rather than A^T A.
-  private func checkGram<T: Scalar>(_ team: ThreadTeam?, outer: Bool, _ type: T.Type) {
+  private func checkGram<T: Scalar>(_ threads: Int?, outer: Bool, _ type: T.Type) {
+    let team = threads.map { ThreadTeam(count: $0) }
     for (n, k) in [(1, 1), (7, 3), (3, 70), (65, 33), (130, 5)] {
       let a = outer ? Noise.matrix(n, k, seed: 6, as: T.self) : Noise.matrix(k, n, seed: 6, as: T.self)
       let before = Noise.matrix(n, n, seed: 7, as: T.self)
@@ -100,11 +102,11 @@ import Testing
     }
   }
 
-  @Test(arguments: teams, [false, true]) func gramFloat(team: ThreadTeam?, outer: Bool) {
-    checkGram(team, outer: outer, Float.self)
+  @Test(arguments: threads, [false, true]) func gramFloat(threads: Int?, outer: Bool) {
+    checkGram(threads, outer: outer, Float.self)
   }
-  @Test(arguments: teams, [false, true]) func gramDouble(team: ThreadTeam?, outer: Bool) {
-    checkGram(team, outer: outer, Double.self)
+  @Test(arguments: threads, [false, true]) func gramDouble(threads: Int?, outer: Bool) {
+    checkGram(threads, outer: outer, Double.self)
   }
 
   @Test(arguments: [0, 1, 2, 63, 64, 65, 130]) func mirror(n: Int) {

@@ -148,7 +148,7 @@ package struct LayerWork: Sendable, Equatable {
     let coefficients = n * k * s
     var total = hidden(half * block, half, behind: work.kernel, network)
     // Rounds of the partial Cholesky factor: pivots, their rows of X and of F, the core.
-    let rounds = (rank / 128).rounded(.up)
+    let rounds = (rank / Double(PartialCholesky.blockColumns(Int(rank)))).rounded(.up)
     total += sum(rank * (d * s + 4 * rank + 1024) + 8 * rank * rank, times: 7 * rounds + 1, network)
     // Of each iteration: parts of the vectors there and back, and five sums.
     let exchanged = half * r * k * (s + 8)

@@ -60,7 +60,7 @@ private struct Planner<T: Real & TensorElement> {
         [work.widthToProbe], tileBytes: base.nodeTileBytes * beside / perNode)
     }
     // Both in turn, so that a change of the machine's mood meets them both.
-    let rounds = try (0..<3).map { _ in
+    let rounds = try (0..<5).map { _ in
       let alone = try rates(min(ranks, perNode))
       return (alone: alone, full: perNode > ranks ? try rates(perNode) : alone)
     }

@@ -37,7 +37,7 @@ struct PartialCholesky {
 
   /// Pivots of a round, of 3 or more: each reads X from end to end. Products with a multiple of 16 are a tenth faster, and more than 256
   /// columns no better.
-  private static func blockColumns(_ limit: Int) -> Int {
+  static func blockColumns(_ limit: Int) -> Int {
     let rounds = max(3, (limit + 255) / 256)
     return max(16, ((limit + rounds - 1) / rounds + 15) / 16 * 16)
   }
