@@ -35,7 +35,15 @@ enum Startup {
     let length = readlink(link, &buffer, Int(PATH_MAX))
     guard length > 0 else { return nil }
     let path = String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
-    return path == fileOfThisCode() ? link : nil
+    guard path == fileOfThisCode() else { return nil }
+    // By its path the process keeps its name; the link finds a file that has been moved or replaced meanwhile.
+    return isSameFile(path, link) ? path : link
+  }
+
+  private static func isSameFile(_ first: String, _ second: String) -> Bool {
+    var (one, other) = (stat(), stat())
+    guard stat(first, &one) == 0 && stat(second, &other) == 0 else { return false }
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino
   }
 
   /// The file whose mapping holds this very function, as /proc/self/maps names it.
