@@ -1,4 +1,4 @@
-/// The big products, one part of the result a thread, each with a one-thread BLAS.
+/// The big products, one part of the result a thread, each with a one-thread BLAS, and what else is done to whole matrices.
 ///
 /// OpenBLAS's own threads go on looking for work some 30 ms after a call, on the cores that the team's next task needs: they are for
 /// large factorizations only.
