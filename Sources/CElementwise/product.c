@@ -5,14 +5,14 @@
 
 #include "CElementwise.h"
 
-#if defined(__x86_64__)
+// A block of BLOCK rows and the next one, of tiles 512 wide, lie well inside the second cache: 1 MiB and more where there are 512-bit registers.
 
-// Rows of a block: with the next one's, and the vectors, well inside the second cache.
-#define BLOCK 64
+#if defined(__x86_64__)
 
 // 32 registers. In double precision 6 vectors of a tile's length fill the first cache.
 #define WIDTH 64
 #define TARGET __attribute__((target("arch=x86-64-v4")))
+#define BLOCK 128
 #define R 2
 #define MOST 12
 #define TE float
@@ -28,6 +28,8 @@
 #define TV double
 #define NAME(x) x##_f32_f64_v4
 #include "product.h"
+#undef BLOCK
+#define BLOCK 64
 #undef TE
 #undef NAME
 #define TE double
@@ -67,6 +69,8 @@
 
 #endif
 
+#undef BLOCK
+#define BLOCK 64
 #define R 2
 #define WIDTH 16
 #define TARGET

@@ -1,5 +1,5 @@
 // One instantiation of the tile product: TE a tile's elements, TV the vectors and what sums begin in, WIDTH bytes a register, R rows
-// or registers of a row and at most MOST vectors at a time, TARGET the processor it is compiled for, NAME(x) its names.
+// or registers of a row and at most MOST vectors at a time, BLOCK rows of a block, TARGET the processor it is compiled for, NAME(x) its names.
 //
 // A block of rows lies in the second cache. It is read for the sums of its rows and again for those of its columns, each a small
 // matrix product whose sums stay in registers. All the while the next block is on its way there from memory.

@@ -191,7 +191,7 @@ public struct ProductSides: OptionSet, Sendable {
 /// y_rows += E x_columns and y_columns += E^T x_rows, reading E from memory once. *Local.* Plain twins: `addPlainProduct`,
 /// `addPlainTransposedProduct`.
 ///
-/// In precision V over 64 rows or E's columns, in double across them: a solver's directions nearly cancel in K, and float32 sums over 512
+/// In precision V over at most 128 rows or E's columns, in double across them: a solver's directions nearly cancel in K, and float32 sums over 512
 /// rows cost a sixth of the iterations more.
 /// - Parameters:
 ///   - e: (rows x columns), rows padded with zeros in memory.

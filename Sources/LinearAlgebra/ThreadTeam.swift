@@ -7,7 +7,8 @@ import Synchronization
 
 /// A fixed team of threads: the caller and `count - 1` workers that wait between tasks.
 ///
-/// Work is dealt out by lane number, never by who is first, so that the same thread count gives the same bytes.
+/// The same thread count gives the same bytes: work is dealt out by lane number or, where what comes out does not depend on the lane,
+/// to whoever is free.
 /// Tasks run with a one-thread BLAS, which making a team sets. One task at a time: from one thread only, and not from inside a task.
 public final class ThreadTeam: @unchecked Sendable {
   /// Threads, the caller included.
@@ -127,6 +128,22 @@ public final class ThreadTeam: @unchecked Sendable {
         body(index, lane)
       }
     }
+  }
+
+  /// The same for unequal work, or cores that others use too: a free lane takes the next index. What an index gives, and where, must
+  /// not depend on its lane. *Local.*
+  public func forEachWhenFree(_ indices: Range<Int>, _ body: @escaping @Sendable (_ index: Int, _ lane: Int) -> Void) {
+    let turns = Turns(next: indices.lowerBound)
+    run { lane in
+      while case let index = turns.next.add(1, ordering: .relaxed).oldValue, index < indices.upperBound {
+        body(index, lane)
+      }
+    }
+  }
+
+  private final class Turns: Sendable {
+    let next: Atomic<Int>
+    init(next: Int) { self.next = Atomic(next) }
   }
 
   /// Splits 0..<total into one contiguous range a lane, which begins at a multiple of `unit`. *Local.*

@@ -92,4 +92,17 @@ import Testing
       #expect(abs(entry - share) <= shard * (Double(tileRows) / 2 + Double(ranks)), "\(entry) of \(share)")
     }
   }
+
+  /// The runs of a product cover all tiles in order; a lane's long run is as near to half its share as a tile's size allows.
+  @Test(arguments: 1...5, [0, 1, 2, 9, 40, 1000]) func runsCoverOnceInOrder(lanes: Int, tiles: Int) {
+    let elements = (0..<tiles).map { 16 * (20 + $0 * 7 % 13) }
+    let runs = runs(of: elements, lanes: lanes)
+    #expect(runs.flatMap(Array.init) == Array(0..<tiles))
+    #expect(runs.allSatisfy { !$0.isEmpty } && runs.count <= (lanes == 1 ? 1 : 4 * lanes))
+    if tiles >= 40 {
+      let share = Double(elements.reduce(0, +)) / Double(lanes)
+      let longest = runs.map { Double(elements[$0].reduce(0, +)) }.max() ?? 0
+      #expect(abs(longest - (lanes == 1 ? share : share / 2)) <= Double(elements.max() ?? 0))
+    }
+  }
 }

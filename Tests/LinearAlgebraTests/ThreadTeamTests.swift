@@ -34,6 +34,21 @@ import Testing
     #expect(lanes.all == [Double](repeating: 0, count: indices))
   }
 
+  /// A lane that is late leaves its work to the others.
+  @Test(arguments: 1...4, [0, 1, 2, 3, 7, 100]) func everyIndexOnceWhenFree(count: Int, indices: Int) {
+    let team = ThreadTeam(count: count)
+    let (visits, late) = (Visits(indices), Visits(count))
+    team.forEachWhenFree(5..<(5 + indices)) { index, lane in
+      visits.note(index - 5)
+      if lane == count - 1 {
+        late.note(lane)
+        usleep(20_000)
+      }
+    }
+    #expect(visits.all == [Double](repeating: 1, count: indices))
+    if count > 1 { #expect(late.all[count - 1] < 50) }
+  }
+
   @Test(arguments: 1...4, [0, 1, 2, 3, 7, 100]) func partsCoverOnceInOrder(count: Int, total: Int) {
     let team = ThreadTeam(count: count)
     let visits = Visits(total)

@@ -76,6 +76,22 @@ import Testing
     try checkProduct(shape, kernel, Float.self, in: Double.self)
   }
 
+  /// Whichever lane takes which run of tiles: the same bits.
+  @Test(arguments: [1, 3, 4]) func sameBitsWhoeverIsFree(threads: Int) throws {
+    let shape = Shape.all[Shape.all.count - 1]
+    let problem = try Problem<Float>(
+      shape.samples(), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows, threads: threads)
+    let k = try problem.kernelMatrix(Kernel.both[0])
+    let v = problem.own(noise(problem.x.rows, 3, seed: 45))
+    func image() throws -> [Double] {
+      let y = Matrix<Double>(rows: v.rows, columns: 3)
+      try k.apply(v, into: y, in: Float.self)
+      return Array(y.buffer)
+    }
+    let first = try image()
+    for _ in 0..<50 { #expect(try image() == first) }
+  }
+
   /// Tiles that are made again for each product give the same product as stored ones; ranks may have different budgets.
   @Test(arguments: Shape.all, [0, 1000, 4000]) func recomputedTiles(shape: Shape, budget: Int) throws {
     let world = try TestWorld.all

@@ -62,7 +62,7 @@ int deeprfm_bound_processors(uint64_t *mask, size_t words);
 // The product of a tile with K vectors: y_rows += E x_columns, y_columns += E^T x_rows, or both, as `sides` asks.
 // E is (rows x columns), row after row `stride` apart; x_rows and y_rows are (rows x K); x_columns and y_columns (K x columns),
 // `length` and `spacing` apart. Every row of E and of x_columns is readable up to a multiple of DEEPRFM_PADDING columns, and E is 0
-// there. Sums of columns are in TV over at most 64 rows, and of rows over E's columns. A side that is not asked for is not touched.
+// there. Sums of columns are in TV over at most 128 rows, and of rows over E's columns. A side that is not asked for is not touched.
 #define DEEPRFM_PADDING 16
 #define DEEPRFM_ROW_SUMS 1
 #define DEEPRFM_COLUMN_SUMS 2

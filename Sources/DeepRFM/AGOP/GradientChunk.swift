@@ -98,7 +98,7 @@ final class GradientChunk<T: Real>: @unchecked Sendable {
       agop.team.multiply(own, block.deviations.rows(run.rowRange), transposeB: true, into: h)
     }
     let pokeFromMain = MainLane(poke)
-    agop.team.forEach(0..<stack.segments.count) { index, lane in
+    agop.team.forEachWhenFree(0..<stack.segments.count) { index, lane in
       for columns in run {
         let tile = h.rows(stack.rows(of: index)).columns(columns.rows.shifted(by: -run.rowRange.lowerBound))
         weights.fill(tile, stack.segments[index], block, of: owner, columns, lane: lane)

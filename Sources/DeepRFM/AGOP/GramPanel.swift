@@ -65,7 +65,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
     poke()
     let pokeFromMain = MainLane(poke)
     let makers = gram.weights
-    gram.team.forEach(0..<tiles.count) { index, lane in
+    gram.team.forEachWhenFree(0..<tiles.count) { index, lane in
       let (row, column) = tiles[index]
       let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
       makers.fill(out, row, block, of: owner, column, lane: lane)

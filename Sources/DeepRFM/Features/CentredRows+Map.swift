@@ -30,7 +30,7 @@ extension CentredRows {
     }
     let scatter = Matrix<Double>(rows: batches.count, columns: 1)
     let source = self.deviations
-    team.forEach(0..<batches.count) { index, _ in
+    team.forEachWhenFree(0..<batches.count) { index, _ in
       let (rows, c) = (batches[index].rows, batches[index].centre)
       let projected = Matrix<T>(uninitialisedRows: rows.count, columns: map.inputWidth)
       multiply(source.rows(rows), map.projection.view, into: projected.view)
@@ -52,7 +52,7 @@ extension CentredRows {
     let units = centres.copy()
     for c in 0..<units.rows { divideByNorm(units.row(c)) }
     let result = Matrix<T>(uninitialisedRows: rowCount, columns: width)
-    team.forEach(0..<segments.count) { index, _ in
+    team.forEachWhenFree(0..<segments.count) { index, _ in
       let segment = self.segments[index]
       let row = Matrix<Double>(uninitialisedRows: 1, columns: self.width)
       let unit = units.row(segment.centre)

@@ -74,7 +74,7 @@ public final class KernelOperator<T: Real> {
   private func build(_ pair: PairBlock<T>, _ block: CentredRows<T>, _ poke: @escaping () -> Void) {
     let (rows, builder, tiles, stop) = (self.rows, self.builder, pair.tiles, self.stop)
     let pokeFromMain = MainLane(poke)
-    team.forEach(0..<tiles.count) { index, lane in
+    team.forEachWhenFree(0..<tiles.count) { index, lane in
       guard let memory = tiles[index].stored, stop?.isRequested != true else { return }
       tiles[index].build(in: memory, builder, rows, block, lane: lane)
       pokeFromMain(lane)
@@ -178,7 +178,7 @@ extension KernelOperator {
         if let pair = pairs.popFirst() { try add(pair, block, exchange, to: y, poke) }
       }
       for pair in pairs { try add(pair, nil, exchange, to: y, {}) }
-      for part in try timer.measure(.communication, { try exchange.finish() }) { add([part], to: y) }
+      for part in try timer.measure(.communication, { try exchange.finish() }) { add(part, to: y) }
     } catch {
       exchange.abandon()
       throw error
@@ -208,47 +208,45 @@ extension KernelOperator {
     _ poke: @escaping () -> Void
   ) throws {
     let vector = try timer.measure(.communication) { try exchange.vector(of: pair.other) }
-    let (own, other) = multiply(pair, block, exchange.own, transposed(vector)) {
+    let sums = multiply(pair, block, exchange.own, transposed(vector)) {
       exchange.poke()
       poke()
     }
-    add(own, to: y)
-    let sum = pair.other == world.rank ? y : Matrix<Double>(rows: pair.otherRows, columns: y.columns)
-    addTransposed(other, to: sum)
-    if pair.other != world.rank { try exchange.send(sum, to: pair.other) }
+    addRows(of: sums, to: y)
+    let other = pair.other == world.rank ? y : Matrix<Double>(rows: pair.otherRows, columns: y.columns)
+    addColumns(of: sums, to: other)
+    if pair.other != world.rank { try exchange.send(other, to: pair.other) }
   }
 
-  /// E v, and transposed E^T v, of one pair of blocks, as each lane's own sums.
+  /// E v, and transposed E^T v, of one pair of blocks, as the sums of each run of its tiles.
   /// - Parameter other: the other block's vectors transposed, (columns x other rows).
   private func multiply<V: Real>(
     _ pair: PairBlock<T>, _ block: CentredRows<T>?, _ own: Matrix<V>, _ other: Matrix<V>, _ poke: @escaping () -> Void
-  ) -> (own: [Matrix<Double>], other: [Matrix<Double>]) {
-    let columns = own.columns
-    let ownSums = (0..<team.count).map { _ in Matrix<Double>(uninitialisedRows: self.rows.rowCount, columns: columns) }
-    let otherSums = (0..<team.count).map { _ in Matrix<Double>(uninitialisedRows: columns, columns: pair.otherRows) }
+  ) -> [RunSums] {
     let pokeFromMain = MainLane(poke)
-    let (lanes, tiles, tileRows) = (team.count, pair.tiles, layout.tileRows)
+    let (tiles, tileRows, columns) = (pair.tiles, layout.tileRows, own.columns)
     let (rows, builder, stop) = (self.rows, self.builder, self.stop)
-    team.run { lane in
-      ownSums[lane].view.fill(0)
-      otherSums[lane].view.fill(0)
-      let product = TileProduct<T, V>(tileRows: tileRows, vectors: columns)
+    let runs = pair.runs(lanes: team.count)
+    let sums = runs.map { RunSums(of: tiles[$0], columns: columns) }
+    team.forEachWhenFree(0..<runs.count) { run, lane in
+      let (sums, product) = (sums[run], TileProduct<T, V>(tileRows: tileRows, vectors: columns))
+      sums.clear()
       var scratch: Matrix<T>?
-      for index in pair.part(lane, of: lanes) {
+      for tile in tiles[runs[run]] {
         if stop?.isRequested == true { break }
-        let tile = tiles[index]
+        let (ownSums, otherSums) = sums.parts(for: tile)
         if let deviation = tile.stored {
-          product.add(tile, deviation, own, other, ownSums[lane], otherSums[lane])
+          product.add(tile, deviation, own, other, ownSums, otherSums)
         } else if let block {
           let memory = scratch ?? Matrix(uninitialisedRows: tileRows, columns: paddedForProduct(tileRows))
           scratch = memory
           tile.build(in: tile.view(of: memory), builder, rows, block, lane: lane)
-          product.add(tile, tile.view(of: memory), own, other, ownSums[lane], otherSums[lane])
+          product.add(tile, tile.view(of: memory), own, other, ownSums, otherSums)
         }
         pokeFromMain(lane)
       }
     }
-    return (ownSums, otherSums)
+    return sums
   }
 
   private func transposed<V: Real>(_ v: Matrix<V>) -> Matrix<V> {
@@ -259,24 +257,66 @@ extension KernelOperator {
     return result
   }
 
-  private func add(_ parts: [Matrix<Double>], to y: Matrix<Double>) {
-    team.forEachPart(of: y.count) { range, _ in
-      for part in parts { for k in range { y.pointer[k] += part.pointer[k] } }
+  private func add(_ part: Matrix<Double>, to y: Matrix<Double>) {
+    team.forEachPart(of: y.count) { range, _ in for k in range { y.pointer[k] += part.pointer[k] } }
+  }
+
+  private func addRows(of sums: [RunSums], to y: Matrix<Double>) {
+    team.forEachPart(of: y.rows) { range, _ in
+      for sum in sums {
+        let rows = range.clamped(to: sum.rows)
+        let from = sum.own.pointer - sum.rows.lowerBound * y.columns
+        for k in (rows.lowerBound * y.columns)..<(rows.upperBound * y.columns) { y.pointer[k] += from[k] }
+      }
     }
   }
 
-  private func addTransposed(_ parts: [Matrix<Double>], to y: Matrix<Double>) {
+  private func addColumns(of sums: [RunSums], to y: Matrix<Double>) {
     team.forEachPart(of: y.rows) { range, _ in
       // Few rows at a time: they stay in the first cache.
       for batch in range.pieces(ofAtMost: 128) {
-        for part in parts {
+        for sum in sums {
+          let rows = batch.clamped(to: sum.columns)
           for c in 0..<y.columns {
-            let (from, to) = (part.pointer + c * part.columns, y.pointer + c)
-            for i in batch { to[i * y.columns] += from[i] }
+            let (from, to) = (sum.other.pointer + c * sum.columns.count - sum.columns.lowerBound, y.pointer + c)
+            for i in rows { to[i * y.columns] += from[i] }
           }
         }
       }
     }
+  }
+}
+
+/// What a run of tiles gives to its own rows and, transposed, to the other block's that its columns are.
+private struct RunSums: Sendable {
+  let rows, columns: Range<Int>
+  /// (rows x vectors) and (vectors x columns), not cleared.
+  let own, other: Matrix<Double>
+
+  init<T: Real>(of tiles: ArraySlice<KernelTile<T>>, columns vectors: Int) {
+    rows = Self.hull(of: tiles.lazy.map(\.rows.rows))
+    columns = Self.hull(of: tiles.lazy.map(\.columns.rows))
+    own = Matrix(uninitialisedRows: rows.count, columns: vectors)
+    other = Matrix(uninitialisedRows: vectors, columns: columns.count)
+  }
+
+  private static func hull(of ranges: some Sequence<Range<Int>>) -> Range<Int> {
+    ranges.reduce(nil as Range<Int>?) { hull, range in
+      guard let hull else { return range }
+      return min(hull.lowerBound, range.lowerBound)..<max(hull.upperBound, range.upperBound)
+    } ?? 0..<0
+  }
+
+  func clear() {
+    own.view.fill(0)
+    other.view.fill(0)
+  }
+
+  func parts<T: Real>(for tile: KernelTile<T>) -> (own: MatrixView<Double>, other: MatrixView<Double>) {
+    (
+      own.rows(tile.rows.rows.shifted(by: -rows.lowerBound)),
+      other.view.columns(tile.columns.rows.shifted(by: -columns.lowerBound))
+    )
   }
 }
 

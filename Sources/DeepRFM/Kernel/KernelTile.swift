@@ -41,6 +41,28 @@ package struct KernelTile<T: Real>: Sendable {
   }
 }
 
+/// A lane's share of a product, in runs of so many eighths, the long ones first: all lanes end together, though one be slower.
+let laneRuns = [4, 2, 1, 1]
+
+/// Neighbouring tiles cut into such runs, which cover all of them in order; none is empty. *Local.*
+/// - Parameter elements: of each tile.
+package func runs(of elements: [Int], lanes: Int) -> [Range<Int>] {
+  let shares = lanes == 1 ? [1] : laneRuns.flatMap { [Int](repeating: $0, count: lanes) }
+  let (total, whole) = (elements.reduce(0, +), shares.reduce(0, +))
+  var (runs, first, next, before, share) = ([Range<Int>](), 0, 0, 0, 0)
+  for part in shares {
+    share += part
+    // A tile belongs to the run in whose share its middle lies.
+    while next < elements.count && (2 * before + elements[next]) * whole < 2 * total * share {
+      before += elements[next]
+      next += 1
+    }
+    if first < next { runs.append(first..<next) }
+    first = next
+  }
+  return runs
+}
+
 /// The tiles that a rank works on of one pair of row blocks, in one piece of memory as far as they are stored.
 struct PairBlock<T: Real>: Sendable {
   /// The rank of the columns, and its rows.
@@ -83,18 +105,8 @@ struct PairBlock<T: Real>: Sendable {
     return (count, elements)
   }
 
-  /// A lane's tiles, one behind the other as in memory: while the last rows of one are multiplied the next one's first are fetched.
-  func part(_ lane: Int, of lanes: Int) -> Range<Int> {
-    let total = tiles.reduce(0) { $0 + $1.elements }
-    var (before, cuts) = (0, [Int]())
-    for (index, tile) in tiles.enumerated() {
-      // A tile belongs to the lane in whose share its middle lies.
-      while cuts.count < lanes && (2 * before + tile.elements) * lanes >= 2 * total * cuts.count { cuts.append(index) }
-      before += tile.elements
-    }
-    while cuts.count <= lanes { cuts.append(tiles.count) }
-    return cuts[lane]..<cuts[lane + 1]
-  }
+  /// One tile behind the other as in memory: while the last rows of one are multiplied the next one's first are fetched.
+  func runs(lanes: Int) -> [Range<Int>] { DeepRFM.runs(of: tiles.map(\.elements), lanes: lanes) }
 
   /// Bytes of all tiles, and of the stored ones.
   var bytes: Int { tiles.reduce(0) { $0 + $1.elements } * MemoryLayout<T>.stride }

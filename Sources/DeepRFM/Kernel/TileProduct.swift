@@ -13,23 +13,23 @@ final class TileProduct<T: Real, V: Real> {
     columnVector = Matrix(rows: vectors, columns: length)
   }
 
-  /// ownSums[tile's rows] += E other[tile's columns] and otherSums[tile's columns] += E^T own[tile's rows].
+  /// ownSums += E other[tile's columns] and otherSums += E^T own[tile's rows].
   /// - Parameters:
-  ///   - own, ownSums: (own rows x vectors)
-  ///   - other, otherSums: transposed, (vectors x other rows), so that a tile's part of each vector is one piece.
+  ///   - own: (own rows x vectors).
+  ///   - other: transposed, (vectors x other rows), so that a tile's part of each vector is one piece.
+  ///   - ownSums: (tile's rows x vectors).
+  ///   - otherSums: transposed, (vectors x tile's columns).
   func add(
-    _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: Matrix<V>, _ other: Matrix<V>, _ ownSums: Matrix<Double>,
-    _ otherSums: Matrix<Double>
+    _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: Matrix<V>, _ other: Matrix<V>, _ ownSums: MatrixView<Double>,
+    _ otherSums: MatrixView<Double>
   ) {
-    let (rows, columns) = (tile.rows.rows, tile.columns.rows)
-    load(other, columns)
-    let ownPart = ownSums.rows(rows)
+    load(other, tile.columns.rows)
     if tile.isDiagonal {
-      addProduct(of: deviation, columnVector: columnVector.view, rowSums: ownPart)
+      addProduct(of: deviation, columnVector: columnVector.view, rowSums: ownSums)
     } else {
       addProducts(
-        of: deviation, columnVector: columnVector.view, rowVector: own.rows(rows),
-        columnSums: otherSums.view.columns(columns), rowSums: ownPart)
+        of: deviation, columnVector: columnVector.view, rowVector: own.rows(tile.rows.rows), columnSums: otherSums,
+        rowSums: ownSums)
     }
   }
 

@@ -169,7 +169,8 @@ public struct MemoryPlan: Sendable, Equatable {
   /// Iterates, directions, sums of a product, messages.
   private static func vectorBytes(_ load: Workload) -> Int {
     let block = load.rows * load.classes
-    let product = 2 * load.threads * block * 8 + block * load.scalarBytes
+    let sums = load.threads == 1 ? 2 : 2 + laneRuns.count * load.threads
+    let product = sums * block * 8 + block * load.scalarBytes
     let messages = load.ranks / 2 * block * (16 + load.scalarBytes)
     return 8 * block * 8 + product + messages
       + load.threads * (4 * load.tileRows * load.tileRows * load.scalarBytes)

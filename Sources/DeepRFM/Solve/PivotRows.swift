@@ -71,7 +71,7 @@ extension KernelOperator {
     let result = Matrix<Double>(uninitialisedRows: rows.rowCount, columns: pivots.count)
     let largest = Matrix<Double>(rows: team.count, columns: 1)
     let (rows, builder) = (self.rows, self.builder)
-    team.forEach(0..<rows.segments.count) { index, lane in
+    team.forEachWhenFree(0..<rows.segments.count) { index, lane in
       let segment = rows.segments[index]
       // One product for the pivots of all classes: cut by class it would be too thin for BLAS.
       let products = Matrix<T>(uninitialisedRows: segment.rows.count, columns: pivots.count)

@@ -46,7 +46,7 @@ package struct Predictor<T: Real> {
     to sums: Matrix<Double>, _ poke: MainLane
   ) {
     let tileRows = layout.tileRows
-    team.forEach(0..<points.segments.count) { index, lane in
+    team.forEachWhenFree(0..<points.segments.count) { index, lane in
       let segment = points.segments[index]
       let tile = Matrix<T>(uninitialisedRows: segment.rows.count, columns: tileRows)
       let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: a.columns)
