@@ -5,7 +5,7 @@
 
 #include "CElementwise.h"
 
-// A block of BLOCK rows and the next one, of tiles 512 wide, lie well inside the second cache: 1 MiB and more where there are 512-bit registers.
+// A block of BLOCK rows and the next one, of tiles 512 wide, lie well inside the second cache: 1 MiB and more where servers have 512-bit registers.
 
 #if defined(__x86_64__)
 
@@ -71,6 +71,8 @@
 
 #undef BLOCK
 #define BLOCK 64
+#undef MOST
+#define MOST 6
 #define R 2
 #define WIDTH 16
 #define TARGET

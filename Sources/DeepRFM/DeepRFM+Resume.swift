@@ -74,7 +74,7 @@ extension Training {
     }
     if before.version != version { differences.append("by version \(version), begun by \(before.version)") }
     let different = differences.isEmpty ? "" : " (\(differences.joined(separator: "; ")): figures agree to rounding)"
-    progress.message("going on after layer \(found.finishedLayers) of \(options.layers)\(different)")
+    progress.message("going on in layer \(found.finishedLayers + 1) of \(options.layers)\(different)")
   }
 
   /// *Local.* Sums over ranks round differently: means and scales may differ by that.

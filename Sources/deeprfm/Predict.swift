@@ -6,7 +6,7 @@ struct Predict: Subcommand {
   static let name = "predict"
   static let summary = "the outputs of a trained run for new rows"
   static let usage =
-    "--model DIR [--layer L] (--dataset NAME [--data DIR] [--split train|test] | --input X.npy) --output P.npy"
+    "--model DIR [--layer L] (--dataset NAME [--data DIR] [--split train|test] | --input X.npy [--data DIR]) --output P.npy"
   static var optionHelp: String { PredictOptions.table.help(defaults: PredictOptions()) }
 
   let options: PredictOptions

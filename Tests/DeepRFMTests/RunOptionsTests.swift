@@ -209,6 +209,16 @@ import Testing
     #expect(options.samples == 5 && options.output == "p" && options.model == "m")
   }
 
+  /// Training data that have moved are where --data says, unless that is the folder of what to predict.
+  @Test(arguments: [
+    ("--input x", "old"), ("--input x --data new", "new"), ("--dataset mnist --data new", "old"), ("--dataset digits", "old"),
+  ])
+  func trainingDataOfAModel(line: String, folder: String) throws {
+    let run = try TrainOptions.parse(["--dataset", "mnist", "--data", "old"])
+    let options = try PredictOptions.parse(["--model", "m", "--output", "p"] + line.split(separator: " ").map(String.init))
+    #expect(options.trainingData(of: run) == folder)
+  }
+
   @Test func debugDefaults() throws {
     #expect(try DebugOptions.parse([]) == DebugOptions())
     #expect(DebugOptions().samples == 300 && DebugOptions().dataset == .digits)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks a finished run from its saved files and the official data alone, in float64.
 
+    check_run.py RUN_DIR                      the data are where the run had them; digits: scikit-learn's or --digits-file
     check_run.py RUN_DIR --data DIR
-    check_run.py RUN_DIR                      digits, from scikit-learn or --digits-file
     check_run.py RUN_DIR --data DIR --layers 3 --no-test
 
 Every layer's X is rebuilt from the raw data and the stored projections and weights. Then, for each layer:
@@ -227,7 +227,7 @@ def check_layer(layer, folder, options, metrics, X, T, shadow, y, test_y, bounds
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", metavar="RUN_DIR")
-    parser.add_argument("--data", metavar="DIR", help="folder with the data set's official files")
+    parser.add_argument("--data", metavar="DIR", help="folder with the data set's official files (default: the run's)")
     parser.add_argument("--digits-file", metavar="FILE", help="the digits, instead of scikit-learn's copy")
     parser.add_argument("--digits-train", type=int, help="the digits' first so many images train (default: the run's samples)")
     parser.add_argument("--layers", type=int, help="only the first so many")
@@ -249,7 +249,8 @@ def main():
 
     checks = Checks()
     digits_train = arguments.digits_train or options.get("samples")
-    train_x, train_y, test_x, test_y = datasets.load(options["dataset"], arguments.data, arguments.digits_file, digits_train)
+    data = arguments.data or options.get("data")
+    train_x, train_y, test_x, test_y = datasets.load(options["dataset"], data, arguments.digits_file, digits_train)
     kept = 0 if arguments.no_test else options.get("testSamples")
     X, y, T, test_y = prepare(folder, options, (train_x, train_y, test_x[:kept], test_y[:kept]), bounds, checks)
     print(f"{len(X)} training samples, {len(T)} test samples, {X.shape[1]} features\n")

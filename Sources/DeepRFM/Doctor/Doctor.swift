@@ -75,7 +75,7 @@ private enum OutputCheck {
       return judged(parent)
     } catch {
       let sentence = (error as? any RankError)?.sentence ?? "\(error)"
-      return HostFinding("output", .fail, sentence, mend: "--output DIR where you may write")
+      return HostFinding("output", .fail, sentence, mend: "another --output, where you may write")
     }
   }
 

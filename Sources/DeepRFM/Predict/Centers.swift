@@ -32,7 +32,7 @@ extension Prediction {
   private func trainingRows() throws -> Matrix<Double> {
     do {
       let reader = try Dataset.openSplit(
-        .train, of: model.options.dataset, directory: model.options.data, seed: model.options.seed,
+        .train, of: model.options.dataset, directory: options.trainingData(of: model.options), seed: model.options.seed,
         model: model.trained)
       let labels = try reader.labels(first: model.order.count)
       let sorted = model.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
@@ -45,7 +45,7 @@ extension Prediction {
     } catch let error as InputError {
       throw InputError(
         "--layer \(model.layers.count): \(model.directory.path) stores the centers of its last layer"
-          + " (\(model.options.layers)) alone, and the training data cannot be read again: \(error)"
+          + " (\(model.options.layers)) alone, and the training data cannot be read again (with --input, --data DIR tells where they are): \(error)"
       )
     }
   }

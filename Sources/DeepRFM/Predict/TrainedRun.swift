@@ -1,3 +1,4 @@
+import Glibc
 import LinearAlgebra
 
 /// A run directory as prediction needs it: everything but the large tensors read, all shapes proven to fit each other.
@@ -24,6 +25,9 @@ package struct TrainedRun {
   /// *Local.* - Parameter layer: whose predictor is wanted, from 1; nil: the last.
   package init(_ path: String, layer: Int? = nil) throws {
     directory = RunDirectory(path)
+    if !File.exists(directory.configuration) && (errno == ENOENT || errno == ENOTDIR) {
+      throw InputError("\(path) is no run directory: it has no config.json")
+    }
     options = try directory.readConfiguration().options
     let layer = layer ?? options.layers
     guard 1...options.layers ~= layer else {

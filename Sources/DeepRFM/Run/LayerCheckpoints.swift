@@ -12,6 +12,13 @@ struct LayerState<T: Real> {
   /// At most one of the two: an AGOP that is not finished, or the finished one, divided by its largest entry.
   let agop: AGOPState?
   let result: AGOPComputation<T>.Result?
+
+  /// For people.
+  fileprivate var place: String {
+    if let solve { return "in its solve, after \(solve.iterations) iterations" }
+    if agop != nil { return "in its AGOP" }
+    return result == nil ? "after its solve" : "after its AGOP"
+  }
 }
 
 /// What a layer's memory plan was made from: on the same basis the plan is the same.
@@ -92,7 +99,9 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     for path in folder.states {
       guard try world.broadcast(world.rank == 0 && File.exists(path) ? 1 : 0, from: 0) == 1 else { continue }
       do {
-        if let state = try read(path, layer, memory, classes, rows) { return state }
+        guard let state = try read(path, layer, memory, classes, rows) else { continue }
+        progress.message("layer \(layer) goes on \(state.place)")
+        return state
       } catch let error as CheckpointError {
         progress.message("\(error): going on from the state before it")
       }

@@ -169,7 +169,9 @@ public struct MemoryPlan: Sendable, Equatable {
   /// Iterates, directions, sums of a product, messages.
   private static func vectorBytes(_ load: Workload) -> Int {
     let block = load.rows * load.classes
-    let sums = load.threads == 1 ? 2 : 2 + laneRuns.count * load.threads
+    // The columns of a triangle's runs, which one rank has alone, are half as many and a little more.
+    let runs = load.ranks == 1 ? (laneRuns.count * load.threads + 1) * 9 / 16 : laneRuns.count * load.threads
+    let sums = load.threads == 1 ? 2 : 2 + runs
     let product = sums * block * 8 + block * load.scalarBytes
     let messages = load.ranks / 2 * block * (16 + load.scalarBytes)
     return 8 * block * 8 + product + messages

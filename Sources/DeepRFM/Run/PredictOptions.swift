@@ -15,6 +15,9 @@ public struct PredictOptions: Sendable, Equatable {
   public var output = ""
 
   public init() {}
+
+  /// Folder of the data that `run` was trained on: `--data` is theirs where the rows to predict have a file of their own.
+  package func trainingData(of run: TrainOptions) -> String? { input == nil ? run.data : data ?? run.data }
 }
 
 extension PredictOptions {
@@ -25,7 +28,7 @@ extension PredictOptions {
       CommandOption(
         "layer", \.layer, .whole("L", in: 1...100_000), "whose predictor (default: the last)"),
       CommandOption("dataset", \.dataset, .choice, "what to predict; or give --input"),
-      CommandOption("data", \.data, .path("DIR"), "folder with the set's official files"),
+      CommandOption("data", \.data, .path("DIR"), "folder with the set's official files; with --input, those that the run was trained on, if a --layer needs them and they have moved"),
       CommandOption("split", \.split, .choice, "of the data set"),
       CommandOption(
         "samples", \.samples, .whole("N", in: 1...Int(Int32.max)), "the first N of the file's order"
@@ -52,9 +55,7 @@ extension PredictOptions {
     case (.some, .some): throw InputError("--dataset and --input exclude each other")
     case (let dataset?, nil): try requireData(dataset, data)
     case (nil, .some):
-      if splitGiven || data != nil {
-        throw InputError("--split and --data go with --dataset, not --input")
-      }
+      if splitGiven { throw InputError("--split goes with --dataset, not --input") }
     }
   }
 }

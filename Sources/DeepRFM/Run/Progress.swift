@@ -168,9 +168,10 @@ enum Format {
   /// A fraction as 98.76%
   static func percent(_ fraction: Double) -> String { formatted("%.2f%%", fraction * 100) }
 
-  /// 512 MiB, 1.50 GiB
+  /// 10 bytes, 100 KiB, 512 MiB, 1.50 GiB
   static func bytes(_ count: Int) -> String {
-    count < 1 << 30 ? "\(count >> 20) MiB" : fixed(Double(count) / Double(1 << 30), digits: 2) + " GiB"
+    if count > 0 && count < 1 << 20 { return count < 10 << 10 ? "\(count) bytes" : "\(count >> 10) KiB" }
+    return count < 1 << 30 ? "\(count >> 20) MiB" : fixed(Double(count) / Double(1 << 30), digits: 2) + " GiB"
   }
 
   /// Seconds as 0:12 or 1:02:03

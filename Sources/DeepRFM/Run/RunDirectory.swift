@@ -68,6 +68,9 @@ public struct RunDirectory: Sendable, Equatable {
         throw InputError("--output \(path) is not a directory")
       }
       guard try entries(of: path).isEmpty else {
+        if File.exists(RunDirectory(path).configuration) {
+          throw InputError("--output \(path) holds a run: --resume goes on with it, or give another directory")
+        }
         throw InputError("--output \(path) is in use: give another directory, or an empty one")
       }
     } else if errno != ENOENT {
