@@ -211,11 +211,13 @@ import Testing
 
   /// Training data that have moved are where --data says, unless that is the folder of what to predict.
   @Test(arguments: [
-    ("--input x", "old"), ("--input x --data new", "new"), ("--dataset mnist --data new", "old"), ("--dataset digits", "old"),
+    ("--input x", "old"), ("--input x --data new", "new"), ("--dataset mnist --data new", "old"),
+    ("--dataset digits", "old"),
   ])
   func trainingDataOfAModel(line: String, folder: String) throws {
     let run = try TrainOptions.parse(["--dataset", "mnist", "--data", "old"])
-    let options = try PredictOptions.parse(["--model", "m", "--output", "p"] + line.split(separator: " ").map(String.init))
+    let arguments = line.split(separator: " ").map(String.init)
+    let options = try PredictOptions.parse(["--model", "m", "--output", "p"] + arguments)
     #expect(options.trainingData(of: run) == folder)
   }
 

@@ -8,9 +8,9 @@ import Testing
   private func bound<T: Real>(_ type: T.Type) -> Double { 16 * Double(T.ulpOfOne) }
 
   /// The largest error of all stored tiles' entries, and how often each pair of samples is stored.
-  private func checkTiles<T: Real>(_ shape: Shape, _ kernel: Kernel, _ type: T.Type) throws {
+  private func checkTiles<T: Real>(_ shape: Shape, _ kernel: Kernel, _ type: T.Type, width: Int = 6) throws {
     let problem = try Problem<T>(
-      shape.samples(), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
+      shape.samples(width: width), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
     let k = try problem.kernelMatrix(kernel)
     let expected = Plain.kernel(kernel, problem.x, problem.x)
     let times = Matrix<Double>(rows: expected.rows, columns: expected.rows)
@@ -39,6 +39,12 @@ import Testing
 
   @Test(arguments: Shape.all, Kernel.both + Kernel.narrow)
   func tilesDouble(shape: Shape, kernel: Kernel) throws { try checkTiles(shape, kernel, Double.self) }
+
+  /// Of long rows several tiles come from one product.
+  @Test(arguments: Shape.all, Kernel.both) func tilesOfLongRows(shape: Shape, kernel: Kernel) throws {
+    try checkTiles(shape, kernel, Float.self, width: 1030)
+    try checkTiles(shape, kernel, Double.self, width: 1030)
+  }
 
   /// K v is the plain double loop's, and the one rank's.
   private func checkProduct<T: Real, V: Real>(

@@ -73,3 +73,11 @@ extension Range<Int> {
     }
   }
 }
+
+extension Collection<Range<Int>> {
+  /// The smallest range that holds all of them.
+  var hull: Range<Int> {
+    guard let least = self.map(\.lowerBound).min(), let most = self.map(\.upperBound).max() else { return 0..<0 }
+    return least..<most
+  }
+}

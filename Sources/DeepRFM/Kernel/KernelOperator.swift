@@ -74,10 +74,29 @@ public final class KernelOperator<T: Real> {
   private func build(_ pair: PairBlock<T>, _ block: CentredRows<T>, _ poke: @escaping () -> Void) {
     let (rows, builder, tiles, stop) = (self.rows, self.builder, pair.tiles, self.stop)
     let pokeFromMain = MainLane(poke)
-    team.forEachWhenFree(0..<tiles.count) { index, lane in
-      guard let memory = tiles[index].stored, stop?.isRequested != true else { return }
-      tiles[index].build(in: memory, builder, rows, block, lane: lane)
-      pokeFromMain(lane)
+    // Small tiles keep BLAS from its best, but of large squares the inner products leave the cache before they are kernel values: long rows
+    // are worth it (d = 3,072: from 82 to 87 % of the rate of matrix products; 512: from 84 to 80). And all lanes should end together.
+    let most = rows.width < 1024 ? layout.tileRows : 2 * layout.tileRows
+    let limit = min(most, max(256, Int(Double(rows.rowCount) / (4 * Double(team.count).squareRoot()))))
+    let squares = pair.squares(limit: limit)
+    let scratch = (0..<team.count).map { _ in Matrix<T>(uninitialisedRows: limit, columns: limit) }
+    team.forEachWhenFree(0..<squares.count) { index, lane in
+      let square = squares[index].map { tiles[$0] }
+      let (height, width) = (square.map(\.rows.rows).hull, square.map(\.columns.rows).hull)
+      guard stop?.isRequested != true else { return }
+      var products: MatrixView<T>?
+      if square.count > 1 {
+        let all = scratch[lane].reshaped(rows: height.count, columns: width.count)
+        LinearAlgebra.multiply(rows.deviations.rows(height), block.deviations.rows(width), transposeB: true, into: all)
+        products = all
+      }
+      for tile in square {
+        guard let memory = tile.stored else { continue }
+        let part = products?.rows(tile.rows.rows.shifted(by: -height.lowerBound))
+          .columns(tile.columns.rows.shifted(by: -width.lowerBound))
+        tile.build(in: memory, builder, rows, block, from: part, lane: lane)
+        pokeFromMain(lane)
+      }
     }
   }
 
@@ -294,17 +313,10 @@ private struct RunSums: Sendable {
   let own, other: Matrix<Double>
 
   init<T: Real>(of tiles: ArraySlice<KernelTile<T>>, columns vectors: Int) {
-    rows = Self.hull(of: tiles.lazy.map(\.rows.rows))
-    columns = Self.hull(of: tiles.lazy.map(\.columns.rows))
+    rows = tiles.map(\.rows.rows).hull
+    columns = tiles.map(\.columns.rows).hull
     own = Matrix(uninitialisedRows: rows.count, columns: vectors)
     other = Matrix(uninitialisedRows: vectors, columns: columns.count)
-  }
-
-  private static func hull(of ranges: some Sequence<Range<Int>>) -> Range<Int> {
-    ranges.reduce(nil as Range<Int>?) { hull, range in
-      guard let hull else { return range }
-      return min(hull.lowerBound, range.lowerBound)..<max(hull.upperBound, range.upperBound)
-    } ?? 0..<0
   }
 
   func clear() {

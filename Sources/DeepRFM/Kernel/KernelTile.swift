@@ -27,10 +27,14 @@ package struct KernelTile<T: Real>: Sendable {
   }
 
   /// Builds the deviations in `out`, a view that `view(of:)` made, and zeros behind each row. *Local.*
+  /// - Parameter products: the inner products of the rows' deviations, if they are there.
   func build(
-    in out: MatrixView<T>, _ builder: TileBuilder<T>, _ own: CentredRows<T>, _ other: CentredRows<T>, lane: Int
+    in out: MatrixView<T>, _ builder: TileBuilder<T>, _ own: CentredRows<T>, _ other: CentredRows<T>,
+    from products: MatrixView<T>? = nil, lane: Int
   ) {
-    if isDiagonal {
+    if let products {
+      builder.build(.kernelDeviation, own, rows, other, columns, from: products, into: out, lane: lane)
+    } else if isDiagonal {
       builder.buildSquare(.kernelDeviation, own, rows, into: out, lane: lane)
     } else {
       builder.build(.kernelDeviation, own, rows, other, columns, into: out, lane: lane)
@@ -103,6 +107,41 @@ struct PairBlock<T: Real>: Sendable {
       count += 1
     }
     return (count, elements)
+  }
+
+  /// The stored tiles in squares of at most `limit` rows and columns, so that one product serves all of a square; alone where it would
+  /// make what nobody needs.
+  func squares(limit: Int) -> [[Int]] {
+    let stored = tiles.indices.filter { tiles[$0].stored != nil }
+    let rows = Self.groups(of: stored.map { tiles[$0].rows.rows }, limit: limit)
+    let columns = Self.groups(of: stored.map { tiles[$0].columns.rows }, limit: limit)
+    var squares: [[Int]] = []
+    var places: [[Int]: Int] = [:]
+    for index in stored {
+      let key = [rows[tiles[index].rows.rows.lowerBound] ?? 0, columns[tiles[index].columns.rows.lowerBound] ?? 0]
+      if let place = places[key] {
+        squares[place].append(index)
+      } else {
+        places[key] = squares.count
+        squares.append([index])
+      }
+    }
+    return squares.flatMap { square in
+      let area = square.reduce(0) { $0 + tiles[$1].rows.rows.count * tiles[$1].columns.rows.count }
+      let sides = (square.map { tiles[$0].rows.rows }.hull, square.map { tiles[$0].columns.rows }.hull)
+      return area == sides.0.count * sides.1.count && !square.contains { tiles[$0].isDiagonal }
+        ? [square] : square.map { [$0] }
+    }
+  }
+
+  /// Neighbouring segments in groups of at most so many rows: each segment's group, by its first row.
+  private static func groups(of segments: [Range<Int>], limit: Int) -> [Int: Int] {
+    var (groups, group, first) = ([Int: Int](), 0, 0)
+    for rows in Set(segments).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if rows.upperBound - first > limit { (group, first) = (group + 1, rows.lowerBound) }
+      groups[rows.lowerBound] = group
+    }
+    return groups
   }
 
   /// One tile behind the other as in memory: while the last rows of one are multiplied the next one's first are fetched.

@@ -59,7 +59,15 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
     _ columnSegment: Segment, into out: MatrixView<T>, lane: Int
   ) {
-    build(quantity, rows, rowSegment, columns, columnSegment, into: out, hasProducts: false, lane: lane)
+    build(quantity, rows, rowSegment, columns, columnSegment, products: nil, into: out, lane: lane)
+  }
+
+  /// *Local.* The same from the inner products of the segments' deviations.
+  func build(
+    _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
+    _ columnSegment: Segment, from products: MatrixView<T>, into out: MatrixView<T>, lane: Int
+  ) {
+    build(quantity, rows, rowSegment, columns, columnSegment, products: products, into: out, lane: lane)
   }
 
   /// *Local.* The same of a segment with itself: little more than the lower half is made, the rest is its mirror image.
@@ -81,7 +89,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
     _ columnSegment: Segment, products out: MatrixView<T>, lane: Int
   ) {
-    build(quantity, rows, rowSegment, columns, columnSegment, into: out, hasProducts: true, lane: lane)
+    build(quantity, rows, rowSegment, columns, columnSegment, products: out, into: out, lane: lane)
   }
 
   /// *Local.* The gradient's weights from a tile's kernel deviations, without a product; only if `kernel.keepsDigits`.
@@ -126,7 +134,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
 
   private func build(
     _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
-    _ columnSegment: Segment, into out: MatrixView<T>, hasProducts: Bool, lane: Int
+    _ columnSegment: Segment, products: MatrixView<T>?, into out: MatrixView<T>, lane: Int
   ) {
     let (a, b) = (rowSegment.centre, columnSegment.centre)
     let form = forms[a * centres.rows + b]
@@ -137,9 +145,14 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     for stripe in (0..<rowSegment.rows.count).pieces(ofAtMost: Self.stripeRows) {
       let first = rowSegment.rows.lowerBound
       let x = rows.deviations.rows((first + stripe.lowerBound)..<(first + stripe.upperBound))
-      let g = s.products.reshaped(rows: stripe.count, columns: y.rows)
       let target = out.rows(stripe)
-      if hasProducts { g.copy(from: target) } else { multiply(x, y, transposeB: true, into: g) }
+      var g = s.products.reshaped(rows: stripe.count, columns: y.rows)
+      if let products = products?.rows(stripe) {
+        // Looked at again where points are near: `out` must not overwrite them.
+        if products.pointer == target.pointer { g.copy(from: products) } else { g = products }
+      } else {
+        multiply(x, y, transposeB: true, into: g)
+      }
       let terms = TileTerms(
         alpha: s.alpha.pointer + stripe.lowerBound, beta: s.beta.pointer,
         rowNorm: s.rowNorm.pointer + stripe.lowerBound, columnNorm: s.columnNorm.pointer)

@@ -20,8 +20,8 @@ final class TileProduct<T: Real, V: Real> {
   ///   - ownSums: (tile's rows x vectors).
   ///   - otherSums: transposed, (vectors x tile's columns).
   func add(
-    _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: Matrix<V>, _ other: Matrix<V>, _ ownSums: MatrixView<Double>,
-    _ otherSums: MatrixView<Double>
+    _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: Matrix<V>, _ other: Matrix<V>,
+    _ ownSums: MatrixView<Double>, _ otherSums: MatrixView<Double>
   ) {
     load(other, tile.columns.rows)
     if tile.isDiagonal {

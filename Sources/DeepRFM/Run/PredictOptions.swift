@@ -28,7 +28,9 @@ extension PredictOptions {
       CommandOption(
         "layer", \.layer, .whole("L", in: 1...100_000), "whose predictor (default: the last)"),
       CommandOption("dataset", \.dataset, .choice, "what to predict; or give --input"),
-      CommandOption("data", \.data, .path("DIR"), "folder with the set's official files; with --input, those that the run was trained on, if a --layer needs them and they have moved"),
+      CommandOption(
+        "data", \.data, .path("DIR"),
+        "folder with the set's official files; with --input, of those that the run was trained on, if they have moved"),
       CommandOption("split", \.split, .choice, "of the data set"),
       CommandOption(
         "samples", \.samples, .whole("N", in: 1...Int(Int32.max)), "the first N of the file's order"
