@@ -90,8 +90,9 @@ if [ "$status" = 0 ] && grep -q "is finished" "$work/whole.out"; then ok "a fini
 fi
 
 # --- killed: a rank, mpirun, all; half of the runs a second time while they go on ---
+# Some come when a run has just ended: the undisturbed one may have met a slower machine.
 killed=0
-for ((kill = 1; kill <= kills; kill++)); do
+for ((kill = 1; killed < kills && kill <= 4 * kills; kill++)); do
   dir=$work/killed what='' moments=''
   rm -rf "$dir"
   for ((again = 0; again <= kill % 2; again++)); do
@@ -113,8 +114,7 @@ for ((kill = 1; kill <= kills; kill++)); do
   fi
 done
 
-# A kill may come when a run has just ended, but not often.
-if [ $((killed * 2)) -ge "$kills" ]; then ok "$kills runs killed $killed times"; else bad "kills" "$killed in $kills runs"; fi
+if [ "$killed" -ge "$kills" ]; then ok "$((kill - 1)) runs killed $killed times"; else bad "kills" "$killed in $((kill - 1)) runs"; fi
 
 # --- signals. Where a run was stopped is in the checkpoint's facts. ---
 stage() { # DIR
