@@ -28,19 +28,21 @@ let package = Package(
 
     .target(name: "MPI", dependencies: ["COpenMPI"], swiftSettings: settings),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CElementwise"], swiftSettings: settings),
+    .target(name: "Files", dependencies: ["CZlib"], swiftSettings: settings),
     .target(
-      name: "DeepRFM", dependencies: ["MPI", "LinearAlgebra", "CZlib", "CDigits"],
+      name: "DeepRFM", dependencies: ["Files", "MPI", "LinearAlgebra", "CDigits"],
       swiftSettings: settings),
     // Reads run directories through DeepRFM; knows neither MPI nor LinearAlgebra.
-    .target(name: "Report", dependencies: ["DeepRFM"], swiftSettings: settings),
+    .target(name: "Report", dependencies: ["DeepRFM", "Files"], swiftSettings: settings),
     .executableTarget(
-      name: "deeprfm", dependencies: ["DeepRFM", "Report", "MPI", "LinearAlgebra"], swiftSettings: settings),
+      name: "deeprfm", dependencies: ["DeepRFM", "Files", "Report", "MPI", "LinearAlgebra"],
+      swiftSettings: settings),
 
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
     .testTarget(
-      name: "DeepRFMTests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI", "Report", "CZlib"],
+      name: "DeepRFMTests", dependencies: ["DeepRFM", "Files", "LinearAlgebra", "MPI", "Report", "CZlib"],
       swiftSettings: settings),
-    .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM"], swiftSettings: settings),
-    .testTarget(name: "MPITests", dependencies: ["DeepRFM", "LinearAlgebra", "MPI"], swiftSettings: settings),
+    .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM", "Files"], swiftSettings: settings),
+    .testTarget(name: "MPITests", dependencies: ["DeepRFM", "Files", "LinearAlgebra", "MPI"], swiftSettings: settings),
   ]
 )

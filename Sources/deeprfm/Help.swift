@@ -1,4 +1,5 @@
 import DeepRFM
+import MPI
 
 extension Main {
   /// What --help or --version asks for; nil if neither is there.

@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 import MPI
 import Report
 
@@ -32,10 +33,10 @@ struct ReportRuns: Subcommand {
       guard let picture = Picture.svg(of: runs[0]) else {
         throw InputError("the run in \(runs[0].name) has no pictures, which --picture is made of")
       }
-      try TextFile.replace(path, with: picture)
+      try OutputFile.replace(path, with: picture)
       standardOutput("picture: \(path)\n")
     }
-    try TextFile.replace(options.page, with: Page.html(of: runs))
+    try OutputFile.replace(options.page, with: Page.html(of: runs))
     for run in runs { for note in run.notes { standardOutput("\(run.name): \(note)\n") } }
     standardOutput("\(Page.finding(of: runs))\nreport: \(options.page)\n")
   }
@@ -48,7 +49,7 @@ enum FinalReport {
   static func write(_ path: String) {
     do {
       let run = try RunRecord(reading: path)
-      try TextFile.replace(RunDirectory(path).report, with: Page.html(of: [run]))
+      try OutputFile.replace(RunDirectory(path).report, with: Page.html(of: [run]))
     } catch {
       standardError("deeprfm: the run is complete, but its report could not be written: \(error)\n")
     }

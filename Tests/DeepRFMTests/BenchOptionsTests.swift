@@ -1,5 +1,5 @@
 import DeepRFM
-import LinearAlgebra
+import Files
 import Testing
 
 @Suite struct BenchOptionsTests {

@@ -1,5 +1,4 @@
 import DeepRFM
-import LinearAlgebra
 import Testing
 
 /// The sets that need no files.

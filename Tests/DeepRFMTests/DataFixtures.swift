@@ -1,5 +1,6 @@
 import CZlib
 import DeepRFM
+import Files
 import Foundation
 import LinearAlgebra
 import Testing

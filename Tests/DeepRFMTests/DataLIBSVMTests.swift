@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 import Foundation
 import Testing
 
@@ -94,7 +95,7 @@ import Testing
     let (count, width) = (40_000, 600)
     let data = (0..<width).flatMap { column in (0..<count).map { UInt8(($0 * 3 + column) & 0xff) } }
     let folder = try TemporaryFolder()
-    let reader = try NPY.samples(
+    let reader = try NPYSamples.unlabelled(
       folder.write("x.npy", npy("|u1", "(\(count), \(width))", data, fortran: true)))
     let asked = (0..<count).reversed().map { $0 }
     var wrong = 0
@@ -125,7 +126,7 @@ import Testing
   @Test func testSplit() throws {
     let folder = try folder(npy("|u1", "(3, 2)", [0, 1, 2, 3, 4, 5]), y)
     try folder.write("test_x.npy", npy("|u1", "(1, 2)", [9, 8]))
-    expectComplaint(complaint(.npy, folder), "test_y.npy", "No such file")
+    expectComplaint(complaint(.npy, folder), "test_y.npy", "no such file")
     try folder.write("test_y.npy", npy("|u1", "(1,)", [4]))
     let data = try open(.npy, folder)
     #expect(try allRows(try #require(data.test)) == [[9, 8]])
@@ -184,38 +185,38 @@ import Testing
     try withY(npy("|u1", "(3, 2)", data), "[3, 2]")
     try withY(npy("|u1", "(4,)", [0, 1, 2, 3]), "3 samples", "4 labels")
     let lone = try TemporaryFolder()
-    expectComplaint(complaint(.npy, lone), "\(lone.path)/train_x.npy", "No such file")
+    expectComplaint(complaint(.npy, lone), "\(lone.path)/train_x.npy", "no such file")
   }
 
   @Test func writing() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.npy"
     let values = (0..<6).map { Float($0) / 3 }
-    try NPY.write(path, shape: [2, 3], values)
+    try NPYWriter.write(path, shape: [2, 3], values)
     let contents = try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
     #expect(contents.count == 128 + 24)
     #expect(contents[127] == 0x0a)
     #expect(
-      try rows(NPY.samples(path), [1, 0]) == [
+      try rows(NPYSamples.unlabelled(path), [1, 0]) == [
         values[3...].map { Double($0) }, values[..<3].map { Double($0) },
       ])
-    expectComplaint(complaint { _ = try NPY.samples(path).labels(first: 1) }, path, "no labels")
+    expectComplaint(complaint { _ = try NPYSamples.unlabelled(path).labels(first: 1) }, path, "no labels")
 
     let writer = try NPYWriter<Double>(path, shape: [4, 2])
     for block in [[0.0, 1, 2, 3], [], [4, 5, 6, 7.5]] {
       try block.withUnsafeBufferPointer(writer.append)
     }
-    #expect(try NPY.samples(path).sampleCount == 2)  // the old file until the new one is whole
+    #expect(try NPYSamples.unlabelled(path).sampleCount == 2)  // the old file until the new one is whole
     try writer.finish()
-    #expect(try allRows(NPY.samples(path)) == [[0, 1], [2, 3], [4, 5], [6, 7.5]])
+    #expect(try allRows(NPYSamples.unlabelled(path)) == [[0, 1], [2, 3], [4, 5], [6, 7.5]])
 
     do {
       let short = try NPYWriter<Double>(path, shape: [4, 2])
-      #expect(throws: OutputFileError.self) { try short.finish() }
+      #expect(throws: FileError.self) { try short.finish() }
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.npy"])
     expectComplaint(
-      complaint { try NPY.write("\(folder.path)/no/b.npy", shape: [1], [1.0]) }, "no/b.npy",
+      complaint { try NPYWriter.write("\(folder.path)/no/b.npy", shape: [1], [1.0]) }, "no/b.npy",
       "written")
   }
 

@@ -132,7 +132,7 @@ import Testing
 
   @Test func foldersAndFiles() throws {
     expectComplaint(
-      complaint { try readAll(.mnist, "/nowhere/at/all") }, "--data /nowhere/at/all", "No such file"
+      complaint { try readAll(.mnist, "/nowhere/at/all") }, "--data /nowhere/at/all", "no such file"
     )
     expectComplaint(
       complaint { _ = try Dataset.open(.svhn, directory: nil, seed: 0) }, "svhn", "--data")
@@ -143,7 +143,7 @@ import Testing
     expectComplaint(complaint(.mnist, folder), folder.path, "train-images-idx3-ubyte")
     try FileManager.default.createDirectory(
       atPath: "\(folder.path)/train-images-idx3-ubyte", withIntermediateDirectories: false)
-    expectComplaint(complaint(.mnist, folder), "train-images-idx3-ubyte is a folder")
+    expectComplaint(complaint(.mnist, folder), "train-images-idx3-ubyte is a directory")
     try folder.remove("train-images-idx3-ubyte")
     mkfifo("\(folder.path)/train-images-idx3-ubyte", 0o600)
     expectComplaint(complaint(.mnist, folder), "train-images-idx3-ubyte is not a regular file")

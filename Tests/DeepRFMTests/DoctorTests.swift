@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 import Testing
 
 /// What the doctor says of facts that are made up.
@@ -121,17 +122,11 @@ import Testing
     #expect(bad { for k in 0..<4 { $0[k].clock = 1000 } }.map(\.check) == ["clock"])
   }
 
-  @Test func digestsTellFilesApart() throws {
-    var (one, two) = (Digest(), Digest())
-    one.add("abc".utf8)
-    two.add("abd".utf8)
-    #expect(one != two && one.text.count == 16)
-    // FNV-1a's published value for "a".
-    var a = Digest()
-    a.add("a".utf8)
-    #expect(a.text == "af63dc4c8601ec8c")
-    #expect(Digest.ofProgram != nil)
-    #expect(throws: InputError.self) { try Digest.ofFolder("/no/such/folder") }
+  @Test func checksumsTellFilesApart() throws {
+    #expect(Checksum([1, 2, 3]) != Checksum([1, 2, 4]))
+    // The published value of CRC-32 for "123456789".
+    #expect(Checksum(Array("123456789".utf8)).text == "cbf43926")
+    #expect(throws: FileError.self) { try RankFacts.digest(ofFolder: "/no/such/folder") }
   }
 
   @Test func options() throws {

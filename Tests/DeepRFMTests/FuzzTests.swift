@@ -1,4 +1,4 @@
-import DeepRFM
+import Files
 import Foundation
 import Testing
 

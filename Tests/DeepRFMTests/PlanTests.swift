@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 import Testing
 
 @Suite struct PlanTests {

@@ -1,4 +1,4 @@
-import DeepRFM
+import Files
 import Testing
 
 @Suite struct RunJSONTests {

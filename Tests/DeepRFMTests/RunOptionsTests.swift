@@ -1,6 +1,7 @@
 import DeepRFM
+import Files
 import Foundation
-import LinearAlgebra
+import Report
 import Testing
 
 @Suite struct RunOptionsTests {

@@ -1,4 +1,6 @@
 import DeepRFM
+import Files
+import Report
 import Synchronization
 import Testing
 

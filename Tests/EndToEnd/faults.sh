@@ -104,7 +104,7 @@ dir=$work/full
 ) >"$dir.out" 2>&1 </dev/null &
 job=$!
 ended
-said "a file that may not grow" 1 "cannot write" "$dir"
+said "a file that may not grow" 1 "cannot be written" "$dir"
 
 dir=$work/small
 mkdir "$dir"

@@ -1,6 +1,5 @@
-import Testing
-
 import LinearAlgebra
+import Testing
 
 @Suite struct LargeBlocksTests {
   private let blocks = LargeBlocks()

@@ -1,6 +1,5 @@
 import DeepRFM
 import LinearAlgebra
-import MPI
 import Testing
 
 /// Both exact routes where the gradient's weights come from the kernel's stored tiles.

@@ -1,6 +1,5 @@
 import DeepRFM
 import LinearAlgebra
-import MPI
 import Testing
 
 /// Every figure is there and finite, on a problem that takes no time.

@@ -1,4 +1,3 @@
-import MPI
 import Testing
 
 @Suite(.serialized) struct CollectiveTests {

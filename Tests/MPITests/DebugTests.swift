@@ -1,7 +1,6 @@
 import DeepRFM
 import Foundation
 import LinearAlgebra
-import MPI
 import Testing
 
 /// Every rank for itself: `debug` runs on one.

@@ -1,6 +1,5 @@
 import DeepRFM
 import LinearAlgebra
-import MPI
 import Testing
 
 @Suite(.serialized) struct HostTests {

@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 import Foundation
 import LinearAlgebra
 import MPI
@@ -48,7 +49,7 @@ final class SharedFolder {
   private func outputs(_ options: PredictOptions, _ world: Communicator) throws -> [[Double]] {
     #expect(try predict(options, world: world) == .done)
     try world.barrier()
-    let file = try NPY.samples(options.output)
+    let file = try NPYSamples.unlabelled(options.output)
     var rows = [[Double]](repeating: [], count: file.sampleCount)
     try file.readRows(Array(0..<file.sampleCount)) { position, values in rows[position] = Array(values) }
     return rows
@@ -107,7 +108,7 @@ final class SharedFolder {
     try Digits().readRows(Self.testRows) { position, row in
       values.replaceSubrange((64 * position)..<(64 * position + 64), with: row)
     }
-    if world.rank == 0 { try NPY.write(folder.path + "/x.npy", shape: [90, 8, 8], values) }
+    if world.rank == 0 { try NPYWriter.write(folder.path + "/x.npy", shape: [90, 8, 8], values) }
     try world.barrier()
     var options = options(run, folder.path + "/q.npy")
     (options.dataset, options.samples, options.input) = (nil, nil, folder.path + "/x.npy")
@@ -125,7 +126,7 @@ final class SharedFolder {
     let folder = try SharedFolder(world)
     let run = try train(folder, world)
     if world.rank == 0 {
-      try NPY.write(folder.path + "/narrow.npy", shape: [3, 63], [Double](repeating: 0, count: 189))
+      try NPYWriter.write(folder.path + "/narrow.npy", shape: [3, 63], [Double](repeating: 0, count: 189))
     }
     try world.barrier()
     let changes: [(inout PredictOptions) -> Void] = [
@@ -153,8 +154,8 @@ final class SharedFolder {
     let data = folder.path + "/data"
     if world.rank == 0 {
       try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-      try NPY.write(data + "/train_x.npy", shape: [6, 2], [0.0, 1, 2, 1, 0, 3, 5, 1, 4, 0, 6, 3])
-      try NPY.write(data + "/train_y.npy", shape: [6], [0, 1, 0, 1, 1, 0])
+      try NPYWriter.write(data + "/train_x.npy", shape: [6, 2], [0.0, 1, 2, 1, 0, 3, 5, 1, 4, 0, 6, 3])
+      try NPYWriter.write(data + "/train_y.npy", shape: [6], [0, 1, 0, 1, 1, 0])
     }
     try world.barrier()
     let run = try train(folder, world) {
@@ -165,7 +166,7 @@ final class SharedFolder {
     options.layer = 1
     #expect(try outputs(options, world).count == 6)
     try world.barrier()
-    if world.rank == 0 { try NPY.write(data + "/train_y.npy", shape: [6], [1, 1, 0, 1, 1, 0]) }
+    if world.rank == 0 { try NPYWriter.write(data + "/train_y.npy", shape: [6], [1, 1, 0, 1, 1, 0]) }
     try world.barrier()
     #expect(throws: (any Error).self) { try predict(options, world: world) }
     options.layer = 2

@@ -1,5 +1,4 @@
 import DeepRFM
-import LinearAlgebra
 import MPI
 import Testing
 

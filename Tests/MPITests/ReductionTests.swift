@@ -1,4 +1,3 @@
-import MPI
 import Testing
 
 /// What the reductions have to give, on any rank count: rank r brings r + 1, so the sum is P (P + 1) / 2.

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// The gradients of some of this rank's rows, for every class, while the blocks of X pass by.
 final class GradientChunk<T: Real>: @unchecked Sendable {

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// Gradients of some of this rank's rows for several outputs, while their terms are added up: deviations from the class means in T,
 /// the means through sums by class in double.

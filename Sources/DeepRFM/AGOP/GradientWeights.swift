@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// Makes H: the gradient's weights between own segments and those of the blocks that come by.
 ///

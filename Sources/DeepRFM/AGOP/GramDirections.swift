@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 extension GramTotal {
   /// Directions of T_I that are multiplied in double precision.

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// The gradient's weights between a chunk of this rank's rows and all samples, H_I, less the constant h; (chunk rows x samples).
 final class GramPanel<T: Real>: @unchecked Sendable {

@@ -1,6 +1,3 @@
-import LinearAlgebra
-import MPI
-
 /// How the Gram route cuts the rows of all ranks; the same on all of them.
 ///
 /// A rank's rows are taken in chunks, whose weights against all samples are held at once, and a chunk travels to other ranks

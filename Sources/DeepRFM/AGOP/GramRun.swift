@@ -1,6 +1,3 @@
-import LinearAlgebra
-import MPI
-
 /// One walk of the Gram route through all pairs of chunks.
 final class GramRun<T: Real> {
   let total: GramTotal<T>

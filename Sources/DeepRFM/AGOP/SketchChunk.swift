@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// The sketched gradients of some of this rank's rows, while the blocks of X pass by. A probe is an output of the stack.
 final class SketchChunk<T: Real>: @unchecked Sendable {

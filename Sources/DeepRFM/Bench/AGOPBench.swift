@@ -1,5 +1,5 @@
+import Files
 import LinearAlgebra
-import MPI
 
 /// *Collective.* The average gradient outer product by one route, beside BLAS.
 func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: MachineLimits) throws -> BenchReport {

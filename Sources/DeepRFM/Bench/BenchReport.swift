@@ -1,3 +1,5 @@
+import Files
+
 /// What a bench found: one JSON object, and the same as a table for people.
 package struct BenchReport {
   package private(set) var json: JSON = .object([])

@@ -1,5 +1,4 @@
-import LinearAlgebra
-import MPI
+import Files
 
 /// *Collective.* Building the kernel operator, beside BLAS: square products, and products of a tile's shape.
 func benchKernel<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: MachineLimits) throws -> BenchReport {

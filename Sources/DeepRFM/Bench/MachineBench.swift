@@ -1,5 +1,4 @@
-import LinearAlgebra
-import MPI
+import Files
 
 /// *Collective.* The machine's own limits.
 func benchMachine<T: Real & TensorElement>(

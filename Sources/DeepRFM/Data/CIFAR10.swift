@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// CIFAR-10, binary version (https://www.cs.toronto.edu/~kriz/cifar.html): batches of records, each one label
@@ -47,7 +48,7 @@ package struct CIFAR10: SampleReader {
     guard bytes % recordBytes == 0 else {
       throw InputError(
         "\(path) is truncated or has trailing bytes: \(bytes) is no multiple of the \(recordBytes) bytes of a"
-          + " record.")
+          + " record")
     }
     try Limits.checkSamples(bytes / recordBytes, of: path)
     return streamed.records(of: recordBytes, count: bytes / recordBytes, after: 0)
@@ -65,7 +66,7 @@ package struct CIFAR10: SampleReader {
       try batch.visit(first: min(batch.count, count - start)) { index, record in
         guard record[0] < CIFAR10.classCount else {
           throw InputError(
-            "\(batch.path) has label \(record[0]) at record \(index): it must be 0 to 9.")
+            "\(batch.path) has label \(record[0]) at record \(index): it must be 0 to 9")
         }
         values.append(Int(record[0]))
       }

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// The folder of a data set's official files.
@@ -7,14 +8,14 @@ package struct DataFolder {
   /// Throws `InputError` where none is given, or it is not a readable folder.
   package init(_ path: String?, for dataset: DatasetName) throws {
     guard let path, !path.isEmpty else {
-      throw InputError("--dataset \(dataset.rawValue) needs --data DIR, the folder with its files.")
+      throw InputError("--dataset \(dataset.rawValue) needs --data DIR, the folder with its files")
     }
     var status = stat()
     guard stat(path, &status) == 0 else {
-      throw InputError("--data \(path) cannot be opened: \(systemMessage(errno)).")
+      throw InputError("--data \(path) cannot be opened: \(FileError.reason(errno))")
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw InputError("--data \(path) is not a folder.")
+      throw InputError("--data \(path) is not a folder")
     }
     self.path = path
   }
@@ -22,7 +23,7 @@ package struct DataFolder {
   /// The first of the names that exists here, as a path; each name is tried with .gz behind it too.
   package func find(_ names: [String]) -> String? {
     for name in names {
-      for candidate in ["\(path)/\(name)", "\(path)/\(name).gz"] where fileExists(candidate) {
+      for candidate in ["\(path)/\(name)", "\(path)/\(name).gz"] where InputFile.exists(candidate) {
         return candidate
       }
     }
@@ -32,12 +33,8 @@ package struct DataFolder {
   /// `find`, or an `InputError` that names the folder and the file.
   package func require(_ names: [String]) throws -> String {
     guard let found = find(names) else {
-      throw InputError("\(path) has no file \(names[0]), plain or with .gz.")
+      throw InputError("\(path) has no file \(names[0]), plain or with .gz")
     }
     return found
   }
 }
-
-/// Whether anything is there under this path; true also where a folder on the way may not be looked into, so that
-/// opening it tells that.
-package func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 || errno == EACCES }

@@ -1,3 +1,5 @@
+import Files
+
 /// The data sets that the command knows.
 public enum DatasetName: String, CaseIterable, Codable, Sendable {
   case digits, mnist, cifar10, svhn, npy, libsvm, synthetic
@@ -31,8 +33,8 @@ public struct Dataset: Sendable {
     _ name: DatasetName, directory: String?, seed: UInt64, trainSamples: Int? = nil,
     testSamples: Int? = nil, synthetic shape: Synthetic.Shape = Synthetic.Shape()
   ) throws -> Dataset {
-    guard trainSamples ?? 1 > 0 else { throw InputError("--samples must be at least 1.") }
-    guard testSamples ?? 0 >= 0 else { throw InputError("--test-samples must not be negative.") }
+    guard trainSamples ?? 1 > 0 else { throw InputError("--samples must be at least 1") }
+    guard testSamples ?? 0 >= 0 else { throw InputError("--test-samples must not be negative") }
     let parts = try wholeParts(name, directory, seed, trainSamples, testSamples, shape)
     return Dataset(
       name: name.rawValue, classCount: parts.classCount, classNames: parts.classNames,
@@ -81,7 +83,7 @@ public struct Dataset: Sendable {
 
   private static func official(_ name: DatasetName, _ folder: DataFolder) throws -> Parts {
     guard let train = try officialSplit(.train, name, folder) else {
-      throw InputError("\(folder.path) has no training files of \(name.rawValue).")
+      throw InputError("\(folder.path) has no training files of \(name.rawValue)")
     }
     let test = try officialSplit(.test, name, folder)
     try checkFeatures(test, train.featureCount, folder)
@@ -102,7 +104,7 @@ public struct Dataset: Sendable {
 
   private static func npy(_ folder: DataFolder) throws -> Parts {
     guard let train = try NPYSamples.open(.train, in: folder) else {
-      throw InputError("\(folder.path) has no file train_x.npy.")
+      throw InputError("\(folder.path) has no file train_x.npy")
     }
     let test = try NPYSamples.open(.test, in: folder)
     try test?.checkLabels(below: train.classCount)
@@ -123,7 +125,7 @@ public struct Dataset: Sendable {
     if let test, test.featureCount != features {
       throw InputError(
         "\(folder.path) has \(features) features in its training samples, but \(test.featureCount) in its test"
-          + " samples.")
+          + " samples")
     }
   }
 
@@ -133,7 +135,7 @@ public struct Dataset: Sendable {
     guard let count, count != reader.sampleCount else { return reader }
     guard count < reader.sampleCount else {
       throw InputError(
-        "\(option) \(count) is more than the \(reader.sampleCount) samples of \(place).")
+        "\(option) \(count) is more than the \(reader.sampleCount) samples of \(place)")
     }
     return SampleRange(reader, 0..<count)
   }
@@ -143,7 +145,7 @@ public struct Dataset: Sendable {
   ) throws -> (any SampleReader)? {
     if count == 0 { return nil }
     if reader == nil, let count {
-      throw InputError("--test-samples \(count): \(place) has no test samples.")
+      throw InputError("--test-samples \(count): \(place) has no test samples")
     }
     return try reader.flatMap {
       $0.sampleCount == 0 ? nil : try limit($0, to: count, "--test-samples", place)
@@ -179,12 +181,12 @@ extension Dataset {
   ) throws -> any SampleReader {
     let reader = try anySplit(split, name, directory, seed, model, shape)
     guard let reader else {
-      throw InputError("--split \(split.rawValue): \(name.rawValue) has no such samples there.")
+      throw InputError("--split \(split.rawValue): \(name.rawValue) has no such samples there")
     }
     guard reader.featureCount == model.featureCount else {
       throw InputError(
         "--dataset \(name.rawValue) has \(reader.featureCount) features, but the model was trained with"
-          + " \(model.featureCount).")
+          + " \(model.featureCount)")
     }
     return reader
   }
@@ -217,7 +219,7 @@ extension Dataset {
     guard let path = folder.find([split.rawValue]) else { return nil }
     let labels = (model.classNames ?? []).compactMap { DecimalNumber.value(Array($0.utf8)[...]) }
     guard labels.count == model.classCount else {
-      throw InputError("\(path) cannot be read: the model does not hold the labels of its classes.")
+      throw InputError("\(path) cannot be read: the model does not hold the labels of its classes")
     }
     return try LIBSVM(
       path, known: LIBSVM.Known(classLabels: labels, featureCount: model.featureCount))

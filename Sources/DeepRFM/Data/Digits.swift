@@ -1,4 +1,5 @@
 import CDigits
+import Files
 
 /// The 1,797 handwritten digits that are part of the program (see CDigits.h). Row: 8 x 8 pixels 0...16, row by
 /// row.

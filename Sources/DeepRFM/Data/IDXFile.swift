@@ -1,3 +1,5 @@
+import Files
+
 /// An IDX file of unsigned bytes, the format of MNIST (http://yann.lecun.com/exdb/mnist): big-endian magic
 /// 0x000008DD, D the number of dimensions, D sizes of 32 bits, then the bytes, last dimension fastest.
 package struct IDXFile: Sendable {
@@ -16,14 +18,14 @@ package struct IDXFile: Sendable {
     guard magic == 0x0800 + dimensions else {
       throw InputError(
         "\(path) is not an IDX file of bytes with \(dimensions) dimensions: its magic number is \(magic),"
-          + " not \(0x0800 + dimensions).")
+          + " not \(0x0800 + dimensions)")
     }
     let sizes = try (0..<dimensions).map { _ in try IDXFile.bigEndian(stream) }
     let header = 4 * (1 + dimensions)
     guard let recordBytes = checkedProduct(Array(sizes.dropFirst())),
       let bytes = checkedProduct([sizes[0], recordBytes]), bytes < Int.max - header
     else {
-      throw InputError("\(path) is damaged: its header gives impossible sizes \(sizes).")
+      throw InputError("\(path) is damaged: its header gives impossible sizes \(sizes)")
     }
     try streamed.expectSize(header + bytes, because: "its header gives the sizes \(sizes)")
     self.sizes = sizes

@@ -1,3 +1,5 @@
+import Files
+
 /// Samples in LIBSVM's text format (https://www.csie.ntu.edu.tw/~cjlin/libsvm), where features that a line does
 /// not name are 0.
 ///
@@ -67,7 +69,7 @@ package struct LIBSVM: SampleReader {
     try Limits.checkFeatures(featureCount, of: path)
     guard classLabels.count <= Limits.classes else {
       throw InputError(
-        "\(path) has \(classLabels.count) different labels; at most \(Limits.classes) are supported."
+        "\(path) has \(classLabels.count) different labels; at most \(Limits.classes) are supported"
       )
     }
     let numbers = Dictionary(zip(classLabels, 0...)) { first, _ in first }
@@ -115,5 +117,5 @@ package struct LIBSVM: SampleReader {
     return filled
   }
 
-  private var changed: InputError { InputError("\(file.path) has changed while it was read.") }
+  private var changed: InputError { InputError("\(file.path) has changed while it was read") }
 }

@@ -1,3 +1,5 @@
+import Files
+
 /// The next sample of a LIBSVM text file: `label index:value …`, indices from 1 on, ascending; blank lines and
 /// what follows a # are passed over.
 struct LIBSVMLines {
@@ -120,5 +122,5 @@ struct LIBSVMLines {
       + "\""
   }
 
-  func bad(_ what: String) -> InputError { InputError("\(stream.path), line \(line): \(what).") }
+  func bad(_ what: String) -> InputError { InputError("\(stream.path), line \(line): \(what)") }
 }

@@ -1,3 +1,5 @@
+import Files
+
 /// Goes through the sub-elements of one miMATRIX: array flags, dimensions, name, numbers.
 struct MATElementParser {
   private let element: MATElement
@@ -38,7 +40,7 @@ struct MATElementParser {
     let name = try name()
     guard names.contains(name) else { return nil }
     guard flags & 0x0800 == 0 else {
-      throw InputError("\(mat.path) has complex numbers in its variable \(name).")
+      throw InputError("\(mat.path) has complex numbers in its variable \(name)")
     }
     return try locate(name: name, dimensions: dimensions, end: outer.bytes + 8)
   }
@@ -102,6 +104,6 @@ struct MATElementParser {
   }
 
   private func damaged(_ what: String) -> InputError {
-    InputError("\(mat.path) is damaged: its element at byte \(element.tagOffset) \(what).")
+    InputError("\(mat.path) is damaged: its element at byte \(element.tagOffset) \(what)")
   }
 }

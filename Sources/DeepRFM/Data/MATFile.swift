@@ -1,3 +1,5 @@
+import Files
+
 /// Numeric arrays of a MATLAB Level 5 MAT-file ("MAT-File Format", The MathWorks, chapter 1): a 128-byte
 /// header, then data elements, each a tag (type, bytes) and its data; compressed elements are zlib streams.
 ///
@@ -18,19 +20,19 @@ package struct MATFile {
     let header = try file.beginning(MATFile.headerBytes)
     guard header.count == MATFile.headerBytes else {
       throw InputError(
-        "\(path) is truncated: a MAT-file has a header of 128 bytes, it has \(header.count).")
+        "\(path) is truncated: a MAT-file has a header of 128 bytes, it has \(header.count)")
     }
     switch (header[126], header[127]) {
     case (0x49, 0x4d): bigEndian = false  // "IM": written as the 16-bit number "MI"
     case (0x4d, 0x49): bigEndian = true
     default:
       throw InputError(
-        "\(path) is not a MATLAB Level 5 MAT-file: bytes 126 and 127 are not the mark MI.")
+        "\(path) is not a MATLAB Level 5 MAT-file: bytes 126 and 127 are not the mark MI")
     }
     let version = bigEndian ? header[124] : header[125]
     guard version == 1 else {
       throw InputError(
-        "\(path) is not a MATLAB Level 5 MAT-file (version byte \(version)); save it with -v7 or -v6."
+        "\(path) is not a MATLAB Level 5 MAT-file (version byte \(version)); save it with -v7 or -v6"
       )
     }
   }
@@ -51,11 +53,11 @@ package struct MATFile {
       elements += 1
       guard elements <= MATFile.largestElementCount else {
         throw InputError(
-          "\(path) has more than \(MATFile.largestElementCount) variables.")
+          "\(path) has more than \(MATFile.largestElementCount) variables")
       }
     }
     return try names.map { name in
-      guard let array = found[name] else { throw InputError("\(path) has no variable \(name).") }
+      guard let array = found[name] else { throw InputError("\(path) has no variable \(name)") }
       return array
     }
   }
@@ -63,20 +65,20 @@ package struct MATFile {
   /// Reads a top-level tag and checks that the file holds what it promises.
   private func topElement(at offset: Int) throws -> MATElement {
     guard file.size - offset >= 8 else {
-      throw InputError("\(path) has trailing bytes: its last element ends at byte \(offset).")
+      throw InputError("\(path) has trailing bytes: its last element ends at byte \(offset)")
     }
     var tag = [UInt8](repeating: 0, count: 8)
-    try tag.withUnsafeMutableBytes { try file.readExactly(into: $0, at: offset) }
+    try tag.withUnsafeMutableBytes { try file.readExactly(at: offset, into: $0) }
     let (type, bytes) = tag.withUnsafeBytes { (word($0, 0), Int(word($0, 4))) }
     let end = offset + 8 + bytes  // 32 bits, so no overflow
     guard end <= file.size else {
       throw InputError(
-        "\(path) is truncated: its element at byte \(offset) ends at byte \(end), the file at \(file.size)."
+        "\(path) is truncated: its element at byte \(offset) ends at byte \(end), the file at \(file.size)"
       )
     }
     let isCompressed = type == MATType.compressed
     guard isCompressed || type == MATType.matrix else {
-      throw InputError("\(path) is damaged: at byte \(offset) begins no variable (type \(type)).")
+      throw InputError("\(path) is damaged: at byte \(offset) begins no variable (type \(type))")
     }
     return MATElement(
       tagOffset: offset, range: offset + 8..<end, isCompressed: isCompressed)

@@ -1,3 +1,5 @@
+import Files
+
 /// MNIST, or a set in its form: an IDX file of images and one of labels. Row: the image's pixels, row by row.
 package struct MNIST: SampleReader {
   package static let classCount = 10
@@ -33,7 +35,7 @@ package struct MNIST: SampleReader {
     try labels.table.visit(first: count) { index, record in
       guard record[0] < MNIST.classCount else {
         throw InputError(
-          "\(labels.path) has label \(record[0]) at sample \(index): it must be 0 to 9.")
+          "\(labels.path) has label \(record[0]) at sample \(index): it must be 0 to 9")
       }
       values.append(Int(record[0]))
     }

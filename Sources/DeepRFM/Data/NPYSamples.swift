@@ -1,3 +1,5 @@
+import Files
+
 /// Samples in NPY files: x of two or more dimensions, and y of whole numbers from 0 on, or none.
 package struct NPYSamples: SampleReader {
   let x: NPYArray
@@ -15,14 +17,14 @@ package struct NPYSamples: SampleReader {
   package static func open(_ split: Split, in folder: DataFolder) throws -> NPYSamples? {
     let names = ["\(split.rawValue)_x.npy", "\(split.rawValue)_y.npy"]
     let paths = names.map { "\(folder.path)/\($0)" }
-    if split == .test, !paths.contains(where: { fileExists($0) }) { return nil }
+    if split == .test, !paths.contains(where: { InputFile.exists($0) }) { return nil }
     return try NPYSamples(x: paths[0], y: paths[1])
   }
 
   package init(x path: String, y labelPath: String?) throws {
     x = try NPYArray(path)
     guard x.header.shape.count >= 2 else {
-      throw InputError("\(path) has the shape \(x.header.shape): samples x features are needed.")
+      throw InputError("\(path) has the shape \(x.header.shape): samples x features are needed")
     }
     try Limits.checkSamples(x.rows, of: path)
     try Limits.checkFeatures(x.columns, of: path)
@@ -37,14 +39,14 @@ package struct NPYSamples: SampleReader {
     let y = try NPYArray(path)
     let shape = y.header.shape
     guard shape.count == 1 || (shape.count == 2 && y.columns == 1) else {
-      throw InputError("\(path) has the shape \(shape): one label a sample is needed.")
+      throw InputError("\(path) has the shape \(shape): one label a sample is needed")
     }
     var labels: [Int] = []
     try y.readRows(Array(0..<y.rows)) { row, value in
       guard let label = Int(exactly: value[0]), label >= 0, label < Limits.classes else {
         throw InputError(
           "\(path) has label \(value[0]) at row \(row): it must be a whole number from 0 to"
-            + " \(Limits.classes - 1).")
+            + " \(Limits.classes - 1)")
       }
       labels.append(label)
     }
@@ -56,12 +58,12 @@ package struct NPYSamples: SampleReader {
     if let row = allLabels.firstIndex(where: { $0 >= count }) {
       throw InputError(
         "\(labelPath ?? "") has label \(allLabels[row]) at row \(row), but training has only the classes 0 to"
-          + " \(count - 1).")
+          + " \(count - 1)")
     }
   }
 
   package func labels(first count: Int) throws -> [Int] {
-    guard let labelPath else { throw InputError("\(x.file.path) has no labels with it.") }
+    guard let labelPath else { throw InputError("\(x.file.path) has no labels with it") }
     try checkAsked(count, of: labelPath)
     return Array(allLabels.prefix(count))
   }
@@ -72,4 +74,9 @@ package struct NPYSamples: SampleReader {
   ) throws {
     try x.readRows(indices, body)
   }
+}
+
+extension NPYSamples {
+  /// The rows of a file as samples without labels: two or more dimensions, the first counts samples.
+  package static func unlabelled(_ path: String) throws -> NPYSamples { try NPYSamples(x: path, y: nil) }
 }

@@ -1,3 +1,5 @@
+import Files
+
 /// SVHN, format 2 (http://ufldl.stanford.edu/housenumbers): X(row, column, channel, sample) and y, 10 for the
 /// digit 0, in a MATLAB file. Row: the pixels in channel, row, column order, the labels 0 to 9.
 package struct SVHN: SampleReader {
@@ -26,7 +28,7 @@ package struct SVHN: SampleReader {
     let (x, y) = (arrays[0], arrays[1])
     guard 3...4 ~= x.dimensions.count else {
       throw InputError(
-        "\(path) has X of size \(x.dimensions): (row, column, channel, sample) is needed.")
+        "\(path) has X of size \(x.dimensions): (row, column, channel, sample) is needed")
     }
     let image = Array(x.dimensions[..<3])
     let features = checkedProduct(image) ?? 0
@@ -35,7 +37,7 @@ package struct SVHN: SampleReader {
     try Limits.checkSamples(
       images.count, of: path, packed: x.element.isCompressed ? x.element.range.count : nil)
     guard y.dimensions.contains(y.count) else {
-      throw InputError("\(path) has y of size \(y.dimensions): one label a sample is needed.")
+      throw InputError("\(path) has y of size \(y.dimensions): one label a sample is needed")
     }
     labels = y.records(of: 1)
     try Limits.checkCounts(images.count, "X in \(path)", labels: labels.count, "y")
@@ -59,7 +61,7 @@ package struct SVHN: SampleReader {
     let requests = (0..<count).map { RowRequest(index: $0, position: $0) }
     try labels.readRows(requests[...], features: 1, format: labelFormat) { index, value in
       guard let label = Int(exactly: value[0]), 1...10 ~= label else {
-        throw InputError("\(path) has label \(value[0]) at sample \(index): it must be 1 to 10.")
+        throw InputError("\(path) has label \(value[0]) at sample \(index): it must be 1 to 10")
       }
       values.append(label % 10)
     }

@@ -1,3 +1,4 @@
+import Files
 import MPI
 
 /// The copies of a data set that ranks read, on several hosts or from several folders: one that is missing or another version is found

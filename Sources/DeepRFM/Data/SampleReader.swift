@@ -1,3 +1,5 @@
+import Files
+
 /// One split of a data set in its own file format: samples with labels, in file order.
 ///
 /// Values are the file's own numbers, nothing is scaled. A reader keeps a file open, not its contents.
@@ -21,7 +23,7 @@ extension SampleReader {
   /// Throws unless the first `count` samples exist.
   package func checkAsked(_ count: Int, of path: String) throws {
     guard count >= 0, count <= sampleCount else {
-      throw InputError("\(path) holds \(sampleCount) samples; \(count) are asked for.")
+      throw InputError("\(path) holds \(sampleCount) samples; \(count) are asked for")
     }
   }
 }
@@ -52,7 +54,7 @@ public struct SampleRange: SampleReader {
     let shifted = try indices.map { index in
       guard index >= 0, index < range.count else {
         throw InputError(
-          "the part of the data set has no sample \(index): it holds \(range.count).")
+          "the part of the data set has no sample \(index): it holds \(range.count)")
       }
       return range.lowerBound + index
     }

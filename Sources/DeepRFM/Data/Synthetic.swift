@@ -1,4 +1,6 @@
+import Files
 import LinearAlgebra
+import MPI
 
 /// A data set whose answer is known: x is standard normal in `dimension` dimensions, and its class depends only
 /// on its components along a few orthonormal directions. Everything else is noise, so the AGOP of a predictor
@@ -59,16 +61,16 @@ public struct Synthetic: SampleReader {
     try Limits.checkFeatures(shape.dimension, of: path)
     guard shape.train > 0, shape.test >= 0, max(shape.train, shape.test) < 1 << 32 else {
       throw InputError(
-        "\(path) cannot have \(shape.train) training and \(shape.test) test samples.")
+        "\(path) cannot have \(shape.train) training and \(shape.test) test samples")
     }
     guard 1...shape.dimension ~= shape.directions else {
       throw InputError(
-        "\(path) cannot have \(shape.directions) directions in \(shape.dimension) dimensions.")
+        "\(path) cannot have \(shape.directions) directions in \(shape.dimension) dimensions")
     }
     guard 1...2 * shape.directions ~= shape.classCount else {
       throw InputError(
         "\(path) takes 1 to \(2 * shape.directions) classes with \(shape.directions) directions, not"
-          + " \(shape.classCount).")
+          + " \(shape.classCount)")
     }
   }
 

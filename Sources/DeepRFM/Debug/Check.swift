@@ -1,4 +1,5 @@
 import LinearAlgebra
+import MPI
 
 /// What a check found: how far the program is from a plain twin, without a unit, and how far it may be.
 package struct Check: Sendable, Equatable {

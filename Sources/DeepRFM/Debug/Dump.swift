@@ -1,3 +1,4 @@
+import Files
 import LinearAlgebra
 
 #if canImport(Glibc)
@@ -12,7 +13,7 @@ package struct Dump {
   package init(_ folder: String) throws {
     self.folder = folder
     do throws(FileError) {
-      try RunDirectory.makeDirectories(folder)
+      try Folder.make(folder)
     } catch {
       throw InputError("--dump \(folder) cannot be made: \(error)")
     }
@@ -26,7 +27,7 @@ package struct Dump {
   /// coefficients, gradients (N x K x d), agop over its largest entry, projection, weights, and the mapped rows next_x.
   func write(_ problem: DebugProblem, _ agop: Matrix<Double>, _ map: FeatureMap<Double>) throws {
     let x = problem.x
-    try NPY.write("\(folder)/labels.npy", shape: [problem.n], problem.labels)
+    try NPYWriter.write("\(folder)/labels.npy", shape: [problem.n], problem.labels)
     try write("x", x)
     let distances = Matrix<Double>(rows: problem.n, columns: problem.n)
     distances.fill { plainDistance(x.row($0), x.row($1)) }
@@ -44,7 +45,7 @@ package struct Dump {
   }
 
   private func write(_ name: String, _ matrix: Matrix<Double>) throws {
-    try NPY.write(
+    try NPYWriter.write(
       "\(folder)/\(name).npy", shape: [matrix.rows, matrix.columns], Array(matrix.buffer))
   }
 

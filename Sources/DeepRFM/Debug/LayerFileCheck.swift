@@ -1,5 +1,5 @@
+import Files
 import LinearAlgebra
-import MPI
 
 #if canImport(Glibc)
   import Glibc
@@ -68,7 +68,7 @@ final class ScratchRun {
   init() throws(FileError) {
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var name = Array("\(parent)/deeprfm-XXXXXX".utf8CString)
-    guard mkdtemp(&name) != nil else { throw FileError("make a folder in", parent, code: errno) }
+    guard mkdtemp(&name) != nil else { throw FileError("written to", parent, code: errno) }
     folder = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     directory = RunDirectory(folder + "/run")
   }

@@ -1,3 +1,6 @@
+import LinearAlgebra
+import MPI
+
 /// One thing that was looked at.
 package struct HostFinding: Sendable, Equatable {
   package enum Verdict: String, Sendable { case ok, warn, fail }

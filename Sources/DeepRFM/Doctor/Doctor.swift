@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import MPI
 
@@ -66,12 +67,10 @@ private enum OutputCheck {
     let path = output ?? "runs"
     do {
       if let output { try RunDirectory.check(output) }
-      let parent = RunDirectory.nearestExisting(path)
+      let parent = Folder.nearestExisting(path)
       let probe = "\(parent)/.deeprfm-doctor-\(getpid())"
       defer { unlink(probe) }
-      let file = try File.writing(probe)
-      try file.write([UInt8](repeating: 0, count: 4096))
-      try file.finish()
+      try OutputFile.replace(probe, with: [UInt8](repeating: 0, count: 4096))
       return judged(parent)
     } catch {
       let sentence = (error as? any RankError)?.sentence ?? "\(error)"

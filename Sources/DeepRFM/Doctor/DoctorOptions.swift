@@ -1,3 +1,5 @@
+import Files
+
 /// Everything that `deeprfm doctor` can be told: what a run would be told, so that the same is checked.
 public struct DoctorOptions: Sendable, Equatable {
   /// nil: no data is looked for.

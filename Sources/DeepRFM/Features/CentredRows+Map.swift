@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// What the projection X R and the features show on the way; sums over this rank's rows.
 package struct MapResult<T: Real> {

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 #if canImport(Glibc)
   import Glibc

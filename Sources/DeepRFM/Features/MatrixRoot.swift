@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// The symmetric positive semidefinite root of M, eigenvalues below 0 taken as 0 (the paper's Algorithm 1). *Local.*
 package func symmetricRoot(_ m: Matrix<Double>, team: ThreadTeam) throws -> Matrix<Double> {

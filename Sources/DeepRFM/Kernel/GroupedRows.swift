@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// Rows that are not training samples, grouped by the centre nearest to them, so that they make tiles like those.
 package struct GroupedRows<T: Real> {

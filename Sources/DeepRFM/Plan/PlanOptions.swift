@@ -1,3 +1,5 @@
+import Files
+
 /// Everything that `deeprfm plan` can be told: train's options, and the machine to plan for.
 public struct PlanOptions: Sendable, Equatable {
   public var train = TrainOptions()

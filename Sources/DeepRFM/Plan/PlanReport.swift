@@ -1,3 +1,5 @@
+import Files
+
 /// A plan as people and programs read it.
 struct PlanReport {
   let plan: RunPlan

@@ -1,3 +1,5 @@
+import Files
+
 /// The sizes of a problem, which are all that a plan needs of it.
 package struct ProblemShape: Sendable, Equatable {
   /// N, and the rows of the test part.

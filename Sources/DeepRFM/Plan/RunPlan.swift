@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// A run's layers with the memory that they take, and once rates are known the seconds.
 package struct RunPlan: Sendable, Equatable {

@@ -1,3 +1,5 @@
+import Files
+
 /// A scaling model's points as people and programs read them.
 struct ScalingReport {
   let model: ScalingModel

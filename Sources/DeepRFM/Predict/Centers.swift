@@ -1,5 +1,5 @@
+import Files
 import LinearAlgebra
-import MPI
 
 extension Prediction {
   /// *Collective.* X of the predictor's layer: read where the run stores it, else made again from the training samples.

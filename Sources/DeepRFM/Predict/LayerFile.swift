@@ -1,3 +1,4 @@
+import Files
 import LinearAlgebra
 
 /// layers/NN.safetensors of a run, open, its tensors' shapes proven to fit each other.

@@ -1,3 +1,4 @@
+import Files
 import LinearAlgebra
 import MPI
 
@@ -57,7 +58,7 @@ struct NewRows {
         model: model.trained)
     }
     let path = options.input ?? ""
-    let reader = try NPY.samples(path)
+    let reader = try NPYSamples.unlabelled(path)
     guard reader.featureCount == model.featureCount else {
       throw InputError(
         "--input \(path) has \(reader.featureCount) features, but the model was trained with \(model.featureCount)"

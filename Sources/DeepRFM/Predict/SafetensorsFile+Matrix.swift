@@ -1,3 +1,4 @@
+import Files
 import LinearAlgebra
 
 /// Tensors of a file that somebody else may have written: shapes and values are looked at before use.

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import LinearAlgebra
 
@@ -25,7 +26,7 @@ package struct TrainedRun {
   /// *Local.* - Parameter layer: whose predictor is wanted, from 1; nil: the last.
   package init(_ path: String, layer: Int? = nil) throws {
     directory = RunDirectory(path)
-    if !File.exists(directory.configuration) && (errno == ENOENT || errno == ENOTDIR) {
+    if !InputFile.exists(directory.configuration) && (errno == ENOENT || errno == ENOTDIR) {
       throw InputError("\(path) is no run directory: it has no config.json")
     }
     options = try directory.readConfiguration().options

@@ -1,5 +1,4 @@
-import CZlib
-import LinearAlgebra
+import Files
 import MPI
 
 /// What is saved inside a layer, as this rank sees it.
@@ -133,22 +132,22 @@ package struct CheckpointFile {
   /// The file being written, and its checksum so far.
   private final class Sink {
     private let writer: SafetensorsWriter
-    private var checksum: UInt
+    private var checksum = Checksum()
 
     init(_ path: String, _ tensors: [TensorInfo], _ facts: JSON) throws {
       let all = tensors + [TensorInfo(checksumName, .uint8, [8])]
       let metadata = [metadataKey: facts.line]
       writer = try SafetensorsWriter(path, all, metadata: metadata)
-      checksum = try SafetensorsHeader.encoded(all, metadata: metadata).withUnsafeBytes { crc($0, after: 0) }
+      checksum.add(try SafetensorsHeader.encoded(all, metadata: metadata))
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws {
       try writer.append(bytes)
-      checksum = crc(bytes, after: checksum)
+      checksum.add(bytes)
     }
 
     func finish() throws {
-      try littleEndian(checksum).withUnsafeBytes { try writer.append($0) }
+      try checksum.littleEndian.withUnsafeBytes { try writer.append($0) }
       try writer.finish()
     }
   }
@@ -284,14 +283,11 @@ package struct CheckpointFile {
 
   /// *Local.* Throws `CheckpointError` unless every byte of the file is what was written.
   package func verify() throws {
-    let file: File
-    do { file = try File.reading(path) } catch { throw CheckpointError("\(error)") }
-    let count = file.count - 8
+    let file: InputFile
+    do { file = try InputFile(path) } catch { throw CheckpointError("\(error)") }
+    let count = file.size - 8
     guard count > 0 else { throw CheckpointError("\(path) is cut off") }
-    let sum = try checksum(of: file, count: count)
-    var stored = [UInt8](repeating: 0, count: 8)
-    let isWhole = try stored.withUnsafeMutableBytes { try file.read(at: count, into: $0) } == 8
-    guard isWhole, stored == littleEndian(sum) else {
+    guard try file.bytes(at: count, count: 8) == Checksum(of: file, count: count).littleEndian else {
       throw CheckpointError("\(path) is damaged: its checksum does not match")
     }
   }
@@ -306,42 +302,4 @@ extension SafetensorsFile {
       try read(name, rows: rows, into: tensor.bytes.bindMemory(to: Double.self))
     }
   }
-}
-
-// MARK: - Checksums
-
-/// CRC-32 of `bytes` that follow others whose checksum is given; 0 for none (zlib's crc32_z).
-private func crc(_ bytes: UnsafeRawBufferPointer, after sum: UInt) -> UInt {
-  guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return sum }
-  return crc32_z(sum, base, bytes.count)
-}
-
-private func littleEndian(_ sum: UInt) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) } }
-
-/// *Local.* CRC-32 of a file's first bytes.
-private func checksum(of file: File, count: Int) throws -> UInt {
-  var block = [UInt8](repeating: 0, count: 1 << 20)
-  var (sum, offset) = (UInt(0), 0)
-  while offset < count {
-    let wanted = min(block.count, count - offset)
-    let got = try block.withUnsafeMutableBytes { buffer in
-      let place = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
-      let got = try file.read(at: offset, into: place)
-      sum = crc(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(place)[..<got]), after: sum)
-      return got
-    }
-    guard got > 0 else { break }
-    offset += got
-  }
-  return sum
-}
-
-extension File {
-  /// *Local.* Bytes and CRC-32 of a whole file. Throws `InputError` or `FileError`.
-  static func fingerprint(_ path: String) throws -> (bytes: Int, crc32: UInt) {
-    let file = try reading(path)
-    return (file.count, try DeepRFM.checksum(of: file, count: file.count))
-  }
-
-  static func checksum(of bytes: [UInt8]) -> UInt { bytes.withUnsafeBytes { crc($0, after: 0) } }
 }

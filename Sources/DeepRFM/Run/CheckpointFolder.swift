@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// DIR/checkpoint: what a run needs, beside its other files, to go on. For rank 0.
@@ -16,13 +17,13 @@ package struct CheckpointFolder: Sendable {
   package init(_ run: RunDirectory) { self.run = run }
 
   /// *Local.* Makes the folder. Throws `FileError`.
-  func make() throws(FileError) { try RunDirectory.makeDirectories(path) }
+  func make() throws(FileError) { try Folder.make(path) }
 
   /// *Local.* Gives the state in `next` its place; the latest becomes the previous one. A crash between the two renames leaves
   /// `next`, whole, to be found.
   package func advance() throws(FileError) {
-    if access(latest, F_OK) == 0 { try File.move(latest, to: previous) }
-    try File.move(next, to: latest)
+    if access(latest, F_OK) == 0 { try OutputFile.move(latest, to: previous) }
+    try OutputFile.move(next, to: latest)
   }
 
   /// The states that may be there, newest first.
@@ -39,7 +40,7 @@ package struct CheckpointFolder: Sendable {
   /// The corresponding C function is `flock`. A file system that knows no locks gives none.
   func hold(patience: Double = 60, waiting: () -> Void = {}) throws -> FolderLock {
     let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw FileError("write", lock, code: errno) }
+    guard descriptor >= 0 else { throw FileError("written", lock, code: errno) }
     let held = FolderLock(descriptor)
     let end = monotonicSeconds() + patience
     var told = false
@@ -68,15 +69,7 @@ package final class FolderLock {
 /// Bytes and checksum of each file that a finished layer left, by name within the run directory; and of its line of
 /// metrics.jsonl.
 package struct Ledger: Sendable, Equatable {
-  package struct Entry: Sendable, Equatable {
-    package var bytes: Int
-    package var crc32: UInt
-
-    package init(bytes: Int, crc32: UInt) {
-      self.bytes = bytes
-      self.crc32 = crc32
-    }
-  }
+  package typealias Entry = Fingerprint
 
   package private(set) var entries: [String: Entry] = [:]
 
@@ -92,22 +85,21 @@ package struct Ledger: Sendable, Equatable {
 
   /// *Local.* Notes a file as it is. Throws where it cannot be read.
   package mutating func note(_ name: String, in run: RunDirectory) throws {
-    let found = try File.fingerprint(run.path + "/" + name)
-    entries[name] = Entry(bytes: found.bytes, crc32: found.crc32)
+    entries[name] = try Fingerprint(ofFile: run.path + "/" + name)
   }
 
   package mutating func note(line: [UInt8], of layer: Int) {
-    entries[Self.line(layer)] = Entry(bytes: line.count, crc32: File.checksum(of: line))
+    entries[Self.line(layer)] = Fingerprint(of: line)
   }
 
   /// *Local.* Whether the file is as it was noted.
   package func holds(_ name: String, in run: RunDirectory) -> Bool {
-    guard let found = try? File.fingerprint(run.path + "/" + name) else { return false }
-    return entries[name] == Entry(bytes: found.bytes, crc32: found.crc32)
+    guard let found = try? Fingerprint(ofFile: run.path + "/" + name) else { return false }
+    return entries[name] == found
   }
 
   package func holds(line: [UInt8], of layer: Int) -> Bool {
-    entries[Self.line(layer)] == Entry(bytes: line.count, crc32: File.checksum(of: line))
+    entries[Self.line(layer)] == Fingerprint(of: line)
   }
 
   package var json: JSON {
@@ -131,12 +123,12 @@ package struct Ledger: Sendable, Equatable {
 
   /// *Local.* An empty one if there is none or it is no JSON.
   package init(_ folder: CheckpointFolder) {
-    let bytes = try? File.contents(folder.ledger, limit: 1 << 26)
+    let bytes = try? InputFile.contents(folder.ledger, limit: 1 << 26)
     self.init(json: bytes.flatMap { try? JSON(parsing: $0) } ?? .null)
   }
 
   /// *Local.* Throws `FileError`.
   package func write(_ folder: CheckpointFolder) throws(FileError) {
-    try File.replace(folder.ledger, with: Array(json.page.utf8))
+    try OutputFile.replace(folder.ledger, with: Array(json.page.utf8))
   }
 }

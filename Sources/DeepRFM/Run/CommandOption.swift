@@ -1,3 +1,5 @@
+import Files
+
 /// What an option's value may be: how it is read, written to config.json, and described when it is wrong.
 public struct ValueKind<Value: Sendable>: Sendable {
   /// Stands for the value in the help: "N".

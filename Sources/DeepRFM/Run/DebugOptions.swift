@@ -1,3 +1,6 @@
+import Files
+import MPI
+
 /// Everything that `deeprfm debug` can be told.
 public struct DebugOptions: Sendable, Equatable {
   public var dataset = DatasetName.digits

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// What is left of a run in its directory, proven as far as checksums go. For rank 0.
@@ -50,7 +51,7 @@ package struct EarlierRun: Sendable {
   private func wholeLines() throws -> [[UInt8]] {
     guard access(directory.metrics, F_OK) == 0 else { return [] }
     var lines: [[UInt8]] = [[]]
-    for byte in try File.contents(directory.metrics, limit: 1 << 28) {
+    for byte in try InputFile.contents(directory.metrics, limit: 1 << 28) {
       lines[lines.count - 1].append(byte)
       if byte == UInt8(ascii: "\n") { lines.append([]) }
     }
@@ -64,8 +65,8 @@ package struct EarlierRun: Sendable {
   package func keepFinishedLines() throws {
     guard access(directory.metrics, F_OK) == 0 else { return }
     let good = lines.flatMap { $0 }
-    guard try File.contents(directory.metrics, limit: 1 << 28) != good else { return }
-    try File.replace(directory.metrics, with: good)
+    guard try InputFile.contents(directory.metrics, limit: 1 << 28) != good else { return }
+    try OutputFile.replace(directory.metrics, with: good)
   }
 
   /// Throws `InputError` naming the options that would make other results than those that are there.

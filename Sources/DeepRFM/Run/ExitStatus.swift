@@ -1,3 +1,4 @@
+import Files
 import MPI
 
 /// How the command ends.
@@ -8,6 +9,11 @@ public enum ExitStatus: Int32, Sendable {
   case badInput = 2
   /// On purpose, with a checkpoint: the same command with --resume goes on.
   case stoppedEarly = 75
+}
+
+extension InputError: RankError {
+  public var exitStatus: Int32 { ExitStatus.badInput.rawValue }
+  public var sentence: String { description }
 }
 
 extension FileError: RankError {

@@ -1,3 +1,4 @@
+import Files
 import LinearAlgebra
 import MPI
 
@@ -97,7 +98,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
   /// memory plan gives what was finished in it.
   func load(_ layer: Int, memory: Int?, classes: Int, rows: CentredRows<T>) throws -> LayerState<T>? {
     for path in folder.states {
-      guard try world.broadcast(world.rank == 0 && File.exists(path) ? 1 : 0, from: 0) == 1 else { continue }
+      guard try world.broadcast(world.rank == 0 && InputFile.exists(path) ? 1 : 0, from: 0) == 1 else { continue }
       do {
         guard let state = try read(path, layer, memory, classes, rows) else { continue }
         progress.message("layer \(layer) goes on \(state.place)")

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import LinearAlgebra
 
@@ -47,7 +48,7 @@ public enum Memory {
   /// The folders of this process's memory control groups, from its own up to the root: each may have a limit. (cgroups(7),
   /// versions 1 and 2)
   private static var controlGroups: [String] {
-    guard let text = try? String(decoding: File.contents("/proc/self/cgroup", limit: 1 << 16), as: UTF8.self) else {
+    guard let text = try? String(decoding: InputFile.contents("/proc/self/cgroup", limit: 1 << 16), as: UTF8.self) else {
       return []
     }
     return text.split(separator: "\n").flatMap { line -> [String] in
@@ -73,19 +74,19 @@ public enum Memory {
 
   /// A line "name:   1234 kB".
   private static func field(_ name: String, of path: String) -> Int? {
-    guard let text = try? String(decoding: File.contents(path, limit: 1 << 20), as: UTF8.self) else { return nil }
+    guard let text = try? String(decoding: InputFile.contents(path, limit: 1 << 20), as: UTF8.self) else { return nil }
     let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") }
     return line.flatMap { Int($0.filter(\.isNumber)) }.map { $0 << 10 }
   }
 
   private static func number(in path: String) -> Int? {
-    guard let text = try? String(decoding: File.contents(path, limit: 1 << 12), as: UTF8.self) else { return nil }
+    guard let text = try? String(decoding: InputFile.contents(path, limit: 1 << 12), as: UTF8.self) else { return nil }
     return Int(text.filter { !$0.isNewline })
   }
 
   /// A line "name 1234".
   private static func word(_ name: String, of path: String) -> Int? {
-    guard let text = try? String(decoding: File.contents(path, limit: 1 << 20), as: UTF8.self) else { return nil }
+    guard let text = try? String(decoding: InputFile.contents(path, limit: 1 << 20), as: UTF8.self) else { return nil }
     let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
     return line.flatMap { Int($0.dropFirst(name.count + 1)) }
   }

@@ -1,3 +1,5 @@
+import Files
+
 /// The sizes that decide how much memory a layer takes on the rank that takes most.
 public struct Workload: Sendable, Equatable {
   /// N, and the rows of the largest shard.

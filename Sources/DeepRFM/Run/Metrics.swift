@@ -1,3 +1,5 @@
+import Files
+
 /// What a layer measured: a line of metrics.jsonl.
 ///
 /// `fields` below is the format: names, nesting and order. A number that is infinite or not a number is

@@ -1,3 +1,5 @@
+import Files
+
 /// The options of one command, in the order of its help.
 public struct OptionTable<Options: Sendable>: Sendable {
   public let command: String

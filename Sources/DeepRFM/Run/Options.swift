@@ -1,3 +1,4 @@
+import Files
 import LinearAlgebra
 
 /// Everything that `deeprfm train` can be told, by its long name in camelCase: the options of config.json.
@@ -141,7 +142,7 @@ extension TrainOptions {
   ///
   /// Of a run's config.json the output directory is left out: it is that run's own, and a new run has another.
   mutating func read(configuration file: String) throws(InputError) {
-    let bytes = try File.contents(file, limit: 1 << 20, pipes: true)
+    let bytes = try InputFile.contents(file, limit: 1 << 20, pipes: true)
     let json: JSON
     do throws(JSON.SyntaxError) {
       json = try JSON(parsing: bytes)

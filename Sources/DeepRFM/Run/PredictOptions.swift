@@ -1,3 +1,5 @@
+import Files
+
 /// Everything that `deeprfm predict` can be told.
 public struct PredictOptions: Sendable, Equatable {
   /// The run directory to predict with.

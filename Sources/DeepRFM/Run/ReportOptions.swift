@@ -1,3 +1,5 @@
+import Files
+
 /// Everything that `deeprfm report` can be told.
 public struct ReportOptions: Sendable, Equatable {
   /// Run directories; at least one.

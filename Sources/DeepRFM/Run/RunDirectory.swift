@@ -1,4 +1,6 @@
+import Files
 import Glibc
+import MPI
 
 /// What a run writes down before it begins: config.json.
 public struct RunConfiguration: Sendable, Equatable {
@@ -67,8 +69,8 @@ public struct RunDirectory: Sendable, Equatable {
       guard status.st_mode & S_IFMT == S_IFDIR else {
         throw InputError("--output \(path) is not a directory")
       }
-      guard try entries(of: path).isEmpty else {
-        if File.exists(RunDirectory(path).configuration) {
+      guard try isEmpty(path) else {
+        if InputFile.exists(RunDirectory(path).configuration) {
           throw InputError("--output \(path) holds a run: --resume goes on with it, or give another directory")
         }
         throw InputError("--output \(path) is in use: give another directory, or an empty one")
@@ -76,9 +78,17 @@ public struct RunDirectory: Sendable, Equatable {
     } else if errno != ENOENT {
       throw InputError("--output \(path) cannot be used: \(FileError.reason(errno))")
     }
-    let parent = nearestExisting(path)
+    let parent = Folder.nearestExisting(path)
     guard access(parent, W_OK | X_OK) == 0 else {
       throw InputError("--output \(path) cannot be made in \(parent): \(FileError.reason(errno))")
+    }
+  }
+
+  private static func isEmpty(_ path: String) throws(InputError) -> Bool {
+    do throws(FileError) {
+      return try Folder.names(in: path).isEmpty
+    } catch {
+      throw InputError("--output: \(error)")
     }
   }
 
@@ -90,19 +100,19 @@ public struct RunDirectory: Sendable, Equatable {
   {
     try check(path)
     let directory = RunDirectory(path)
-    try makeDirectories(path)
+    try Folder.make(path)
     // Of two runs that both saw it empty, one alone makes this.
     guard mkdir(directory.layers, 0o777) == 0 else {
       if errno == EEXIST { throw InputError("--output \(path) is in use: give another directory") }
-      throw FileError("make", directory.layers, code: errno)
+      throw FileError("made", directory.layers, code: errno)
     }
-    try File.replace(directory.configuration, with: Array(configuration.json.page.utf8))
+    try OutputFile.replace(directory.configuration, with: Array(configuration.json.page.utf8))
     return directory
   }
 
   /// *Local: rank 0 alone.* Adds a layer's line to metrics.jsonl; it is on the disk when this returns.
   public func append(_ metrics: LayerMetrics) throws(FileError) {
-    let file = try File.appending(self.metrics)
+    let file = try OutputFile(appendingTo: self.metrics)
     try file.write(Self.line(metrics))
     try file.finish()
   }
@@ -114,11 +124,11 @@ public struct RunDirectory: Sendable, Equatable {
   /// directory: somebody else may have made it, to have other files read or a pipe waited for (realpath, stat).
   package func own(_ file: String) throws(InputError) -> String {
     guard let root = realpath(path, nil) else {
-      throw InputError("cannot read \(path): \(FileError.reason(errno))")
+      throw InputError("\(path) cannot be read: \(FileError.reason(errno))")
     }
     defer { free(root) }
     guard let real = realpath(file, nil) else {
-      throw InputError("cannot read \(file): \(FileError.reason(errno))")
+      throw InputError("\(file) cannot be read: \(FileError.reason(errno))")
     }
     defer { free(real) }
     let length = strlen(root)
@@ -134,7 +144,7 @@ public struct RunDirectory: Sendable, Equatable {
 
   /// Throws `InputError` if there is no config.json or it is malformed.
   public func readConfiguration() throws(InputError) -> RunConfiguration {
-    let bytes = try File.contents(own(configuration), limit: 1 << 20)
+    let bytes = try InputFile.contents(own(configuration), limit: 1 << 20)
     return try RunConfiguration(json: try Self.parse(bytes, configuration), source: configuration)
   }
 
@@ -149,7 +159,7 @@ public struct RunDirectory: Sendable, Equatable {
 
   /// The lines before the first malformed one, and what is wrong with it. Throws `InputError` if there is no such file.
   public func readMetricsUpToFault() throws(InputError) -> (lines: [LayerMetrics], fault: InputError?) {
-    let bytes = try File.contents(own(metrics), limit: 1 << 28)
+    let bytes = try InputFile.contents(own(metrics), limit: 1 << 28)
     var lines: [LayerMetrics] = []
     let newline = UInt8(ascii: "\n")
     let whole = bytes[...(bytes.lastIndex(of: newline) ?? -1)]
@@ -171,47 +181,6 @@ public struct RunDirectory: Sendable, Equatable {
       return try JSON(parsing: text)
     } catch {
       throw InputError("\(source) is not JSON: \(error)")
-    }
-  }
-}
-
-// MARK: - Directories
-
-extension RunDirectory {
-  /// Names in a directory, without "." and ".." (opendir, readdir).
-  private static func entries(of path: String) throws(InputError) -> [String] {
-    guard let stream = opendir(path) else {
-      throw InputError("--output \(path) cannot be read: \(FileError.reason(errno))")
-    }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
-        tuple.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names
-  }
-
-  /// `path`, or the nearest directory above it that exists.
-  static func nearestExisting(_ path: String) -> String {
-    var path = path[...]
-    while access(String(path), F_OK) != 0 {
-      guard let slash = path.lastIndex(of: "/") else { return "." }
-      path = path[..<slash]
-      if path.isEmpty { return "/" }
-    }
-    return String(path)
-  }
-
-  /// Makes `path` and what is missing above it (mkdir).
-  static func makeDirectories(_ path: String) throws(FileError) {
-    for end in path.indices where path[end] == "/" && end > path.startIndex {
-      _ = mkdir(String(path[..<end]), 0o777)
-    }
-    guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
-      throw FileError("make", path, code: errno)
     }
   }
 }

@@ -1,3 +1,5 @@
+import Files
+
 /// Whether samples have room, asked before any is read.
 extension Memory {
   /// *Local.* Throws `InputError` if a rank's share of the samples would not fit `budget`, in bytes: in a small sparse file one

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import MPI
 
@@ -5,7 +6,7 @@ import MPI
 func agreeOnStart(_ options: TrainOptions, _ host: Host, _ world: Communicator) throws {
   guard world.size > 1 else { return }
   let program =
-    (try? File.fingerprint("/proc/self/exe")).map { "\(version), \($0.bytes) bytes, \($0.crc32)" } ?? version
+    (try? Fingerprint(ofFile: "/proc/self/exe")).map { "\(version), \($0.bytes) bytes, \($0.crc32)" } ?? version
   try expectSame(program, as: "runs another build of deeprfm", "copy one build to every host", host, world)
   let local: Set = ["data", "memory", "threads", "quiet", "checkpointEvery", "timeLimit"]
   guard case .object(let members) = TrainOptions.table.json(options) else { return }

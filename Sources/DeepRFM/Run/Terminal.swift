@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Writes to standard output at once. A reader that has gone is no reason to stop a long run: errors are passed over.
@@ -39,7 +40,7 @@ enum Terminal {
     let names = ["mpirun", "mpiexec", "orterun", "prterun", "prun", "orted", "prted"]
     var process = getppid()
     for _ in 0..<8 where process > 1 {
-      guard let name = try? File.contents("/proc/\(process)/comm", limit: 4096) else { return nil }
+      guard let name = try? InputFile.contents("/proc/\(process)/comm", limit: 4096) else { return nil }
       if names.contains(String(decoding: name.dropLast(), as: UTF8.self)) { return process }
       process = parent(of: process)
     }
@@ -47,7 +48,7 @@ enum Terminal {
   }
 
   private static func parent(of process: pid_t) -> pid_t {
-    guard let status = try? File.contents("/proc/\(process)/status", limit: 1 << 20) else {
+    guard let status = try? InputFile.contents("/proc/\(process)/status", limit: 1 << 20) else {
       return 0
     }
     let line = status.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "PPid:".utf8) }

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 extension KernelOperator {
   /// K + ridge I whole, in double precision: for checking on one rank. *Local.*

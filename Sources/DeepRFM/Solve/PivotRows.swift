@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 
 /// Rows of X drawn as pivots, gathered from the ranks that own them: a small block that every rank holds.
 struct PivotRows<T: Real> {

@@ -1,3 +1,5 @@
+import DeepRFM
+
 /// The paper's pictures: cosines between class-sorted samples, layer by layer.
 enum Gallery {
   static let ramp: Markup = """

@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 import Glibc
 
 /// The one place where the report touches files of a run.

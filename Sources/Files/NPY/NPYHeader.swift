@@ -18,21 +18,21 @@ package struct NPYHeader: Sendable {
     let path = file.path
     let start = try file.beginning(12)
     guard start.count >= 10, start.starts(with: [0x93] + "NUMPY".utf8) else {
-      throw InputError("\(path) is not an NPY file: it does not begin with \\x93NUMPY.")
+      throw InputError("\(path) is not an NPY file: it does not begin with \\x93NUMPY")
     }
     guard 1...3 ~= start[6], start.count == 12 || start[6] == 1 else {
-      throw InputError("\(path) is an NPY file of version \(start[6]), which is not known.")
+      throw InputError("\(path) is an NPY file of version \(start[6]), which is not known")
     }
     let lengthBytes = start[6] == 1 ? 2 : 4
     let length = start[8..<8 + lengthBytes].reversed().reduce(0) { $0 << 8 | Int($1) }
     dataOffset = 8 + lengthBytes + length
     guard dataOffset <= file.size else {
       throw InputError(
-        "\(path) is truncated: its header ends at byte \(dataOffset), the file at \(file.size).")
+        "\(path) is truncated: its header ends at byte \(dataOffset), the file at \(file.size)")
     }
     guard length <= NPYHeader.longest else {
       throw InputError(
-        "\(path) has a header of \(length) bytes: structured arrays are not supported.")
+        "\(path) has a header of \(length) bytes: structured arrays are not supported")
     }
     let text = try file.beginning(dataOffset).dropFirst(8 + lengthBytes)
     var fields = NPYHeaderFields(text: Array(text), path: path)
@@ -41,7 +41,7 @@ package struct NPYHeader: Sendable {
     isFortranOrder = fields.isFortranOrder
     shape = fields.shape
     guard let count = checkedProduct(shape), let bytes = checkedProduct([count, format.size]) else {
-      throw InputError("\(path) is damaged: its header gives the impossible shape \(shape).")
+      throw InputError("\(path) is damaged: its header gives the impossible shape \(shape)")
     }
     self.count = count
     try NPYHeader.check(file, expected: bytes, after: dataOffset, shape)
@@ -54,7 +54,7 @@ package struct NPYHeader: Sendable {
     if there != bytes {
       throw InputError(
         "\(file.path) \(there < bytes ? "is truncated" : "has trailing bytes"): its shape \(shape) takes"
-          + " \(bytes) bytes of data, and it has \(there).")
+          + " \(bytes) bytes of data, and it has \(there)")
     }
   }
 
@@ -71,7 +71,7 @@ package struct NPYHeader: Sendable {
       sizes[marks[1]]?.contains(String(marks[2])) == true, let size = Int(String(marks[2]))
     else {
       throw InputError(
-        "\(path) has elements of type \(descr): only f4, f8, i1 to i8, u1 to u8 and bool are supported."
+        "\(path) has elements of type \(descr): only f4, f8, i1 to i8, u1 to u8 and bool are supported"
       )
     }
     return NumberFormat(kind, size: size, bigEndian: marks[0] == ">")
@@ -176,6 +176,6 @@ private struct NPYHeaderFields {
   }
 
   private func damaged(_ what: String) -> InputError {
-    InputError("\(path) is damaged: its NPY header \(what).")
+    InputError("\(path) is damaged: its NPY header \(what)")
   }
 }

@@ -10,7 +10,7 @@ package struct StreamedFile: Sendable {
     file = try InputFile(path)
     isCompressed = try file.beginning(2) == [0x1f, 0x8b]
     if path.hasSuffix(".gz"), !isCompressed {
-      throw InputError("\(path) is not a gzip file: it does not begin with the bytes 1f 8b.")
+      throw InputError("\(path) is not a gzip file: it does not begin with the bytes 1f 8b")
     }
   }
 
@@ -40,15 +40,15 @@ package struct StreamedFile: Sendable {
     if isCompressed {
       guard Inflater.canHold(bytes, in: file.size) else {
         throw InputError(
-          "\(path) is damaged: \(reason), which is \(bytes) bytes, more than its \(file.size) can unpack to."
+          "\(path) is damaged: \(reason), which is \(bytes) bytes, more than its \(file.size) can unpack to"
         )
       }
     } else if file.size < bytes {
       throw InputError(
-        "\(path) is truncated: \(reason), which needs \(bytes) bytes, and it has \(file.size).")
+        "\(path) is truncated: \(reason), which needs \(bytes) bytes, and it has \(file.size)")
     } else if file.size > bytes {
       throw InputError(
-        "\(path) has trailing bytes: \(reason), which takes \(bytes) bytes, and it has \(file.size)."
+        "\(path) has trailing bytes: \(reason), which takes \(bytes) bytes, and it has \(file.size)"
       )
     }
   }

@@ -3,6 +3,11 @@ package struct RowRequest: Sendable {
   package let index: Int
   package let position: Int
 
+  public init(index: Int, position: Int) {
+    self.index = index
+    self.position = position
+  }
+
   /// The caller's list in file order, as every reader goes through its file once, forward.
   /// Throws `InputError` where an index is not in `0..<count`.
   package static func inFileOrder(_ indices: [Int], count: Int, of path: String) throws
@@ -13,7 +18,7 @@ package struct RowRequest: Sendable {
     var isAscending = true
     for (position, index) in indices.enumerated() {
       guard index >= 0, index < count else {
-        throw InputError("\(path) has no sample \(index): it holds \(count).")
+        throw InputError("\(path) has no sample \(index): it holds \(count)")
       }
       if let last = requests.last, last.index > index { isAscending = false }
       requests.append(RowRequest(index: index, position: position))

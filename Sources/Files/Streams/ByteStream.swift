@@ -81,7 +81,7 @@ package final class ByteStream {
   package func expectEnd() throws {
     if try next() != nil {
       throw InputError(
-        "\(path) has trailing bytes: its contents should end after \(position - 1) bytes.")
+        "\(path) has trailing bytes: its contents should end after \(position - 1) bytes")
     }
   }
 
@@ -110,7 +110,7 @@ package final class ByteStream {
 
   private func endedEarly(wanting count: Int) -> InputError {
     InputError(
-      "\(path) is truncated: \(count) more bytes are due after byte \(position), \(high - low) are there."
+      "\(path) is truncated: \(count) more bytes are due after byte \(position), \(high - low) are there"
     )
   }
 }
@@ -129,8 +129,7 @@ package final class FileBytes: ByteProducer {
 
   package func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let count = min(buffer.count, end - offset)
-    try file.readExactly(
-      into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+    try file.readExactly(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
     offset += count
     return count
   }

@@ -35,7 +35,7 @@ package final class Inflater: ByteProducer {
     let status = inflateInit2_(
       stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard status == Z_OK else {
-      throw InputError("\(path) cannot be decompressed: zlib says \(status).")
+      throw InputError("\(path) cannot be decompressed: zlib says \(status)")
     }
   }
 
@@ -66,7 +66,7 @@ package final class Inflater: ByteProducer {
     guard Inflater.canHold(producedBytes, in: compressedBytes) else {
       throw InputError(
         "\(path) unpacks to more than \(Inflater.largestRatio) times its size, which data do not do; if they are yours, unpack"
-          + " them first.")
+          + " them first")
     }
     return produced
   }
@@ -76,7 +76,7 @@ package final class Inflater: ByteProducer {
     if stream.pointee.avail_in > 0 { return }
     let got = try source.produce(into: input)
     guard got > 0 else {
-      throw InputError("\(path) is truncated: its compressed data stop half-way.")
+      throw InputError("\(path) is truncated: its compressed data stop half-way")
     }
     stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
     stream.pointee.avail_in = UInt32(got)
@@ -98,12 +98,12 @@ package final class Inflater: ByteProducer {
     } else if stream.pointee.next_in[0] == 0x1f {
       inflateReset(stream)
     } else {
-      throw InputError("\(path) has trailing bytes after its gzip data.")
+      throw InputError("\(path) has trailing bytes after its gzip data")
     }
   }
 
   private func damaged(_ status: Int32) -> InputError {
     let reason = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(status)"
-    return InputError("\(path) is damaged: its compressed data cannot be read (\(reason)).")
+    return InputError("\(path) is damaged: its compressed data cannot be read (\(reason))")
   }
 }

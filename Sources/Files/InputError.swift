@@ -1,10 +1,6 @@
-import MPI
-
 /// Bad usage or bad input: one sentence that names the file or option. The command exits with 2.
-public struct InputError: RankError, Equatable, CustomStringConvertible {
+public struct InputError: Error, Sendable, Equatable, CustomStringConvertible {
   public let description: String
-  public var sentence: String { description }
-  public var exitStatus: Int32 { 2 }
   private static let longest = 1000
 
   /// Parts of a sentence may come from a file that somebody else wrote: control characters, which a terminal would obey, become

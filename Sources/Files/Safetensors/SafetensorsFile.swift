@@ -31,16 +31,16 @@ public final class SafetensorsFile {
   public let path: String
   public let metadata: [String: String]
   private let header: SafetensorsHeader
-  private let file: File
+  private let file: InputFile
 
   /// Throws `InputError` if the file is missing or its header is not to be believed.
   public init(_ path: String) throws {
     self.path = path
-    file = try File.reading(path)
-    let fileSize = file.count
-    let prefix = try Self.bytes(file, at: 0, count: min(8, fileSize))
+    file = try InputFile(path)
+    let fileSize = file.size
+    let prefix = try file.beginning(8)
     let length = try SafetensorsHeader.jsonLength(prefix, fileSize: fileSize, path: path)
-    let text = try Self.bytes(file, at: 8, count: length)
+    let text = try file.bytes(at: 8, count: length)
     header = try SafetensorsHeader(parsing: text, fileSize: fileSize, path: path)
     metadata = header.metadata
   }
@@ -135,15 +135,6 @@ public final class SafetensorsFile {
   private func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
     guard try file.read(at: offset, into: buffer) == buffer.count else {
       throw InputError("\(path) is cut off")
-    }
-  }
-
-  private static func bytes(_ file: File, at offset: Int, count: Int) throws -> [UInt8] {
-    try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      filled = try file.read(
-        at: offset,
-        into: UnsafeMutableRawBufferPointer(
-          rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
     }
   }
 }

@@ -1,38 +1,28 @@
-import Glibc
-
 /// Writes a safetensors file, tensor after tensor in the declared order, each in blocks as they come.
 ///
-/// Until `finish()` the file has a temporary name, so a reader never sees a part; a writer that is dropped
-/// unfinished takes it away. The bytes depend on what is written alone.
+/// The bytes depend on what is written alone.
 public final class SafetensorsWriter {
-  private let path: String
-  private let temporary: String
   private let tensors: [TensorInfo]
-  private let file: File
+  private let file: OutputFile
   private var current = 0
   /// Bytes of the current tensor so far.
   private var written = 0
-  private var finished = false
 
   /// Throws `FileError` if the file cannot be made or no file can hold these tensors.
   public init(_ path: String, _ tensors: [TensorInfo], metadata: [String: String] = [:]) throws {
     let header = try SafetensorsHeader.encoded(tensors, metadata: metadata)
-    self.path = path
     self.tensors = tensors
-    temporary = path + ".partial"
-    file = try File.writing(temporary)
+    file = try OutputFile(replacing: path)
     try file.write(header)
     skipComplete()
   }
-
-  deinit { if !finished { unlink(temporary) } }
 
   /// Adds bytes to the tensor whose turn it is. Throws `FileError` if they are more than it lacks, or the disk refuses.
   public func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     guard !bytes.isEmpty else { return }
     guard current < tensors.count, bytes.count <= size(current) - written else {
       let place = current < tensors.count ? "tensor \(tensors[current].name)" : "the last tensor"
-      throw FileError("\(path): \(bytes.count) bytes are more than \(place) lacks")
+      throw FileError("\(file.path): \(bytes.count) bytes are more than \(place) lacks")
     }
     try file.write(bytes)
     written += bytes.count
@@ -46,7 +36,7 @@ public final class SafetensorsWriter {
     guard !elements.isEmpty else { return }
     guard current < tensors.count, tensors[current].type == Element.tensorType else {
       throw FileError(
-        "\(path): it is not the turn of a tensor of type \(Element.tensorType.rawValue)")
+        "\(file.path): it is not the turn of a tensor of type \(Element.tensorType.rawValue)")
     }
     try append(UnsafeRawBufferPointer(elements))
   }
@@ -59,11 +49,9 @@ public final class SafetensorsWriter {
   public func finish() throws(FileError) {
     guard current == tensors.count else {
       throw FileError(
-        "\(path): tensor \(tensors[current].name) has \(written) of its \(size(current)) bytes")
+        "\(file.path): tensor \(tensors[current].name) has \(written) of its \(size(current)) bytes")
     }
     try file.finish()
-    try File.move(temporary, to: path)
-    finished = true
   }
 
   /// The header was encoded, so every tensor has a size.

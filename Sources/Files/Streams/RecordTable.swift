@@ -20,6 +20,15 @@ package struct RecordTable: Sendable {
   /// Opens a stream that stands at the first record.
   package let start: @Sendable () throws -> ByteStream
 
+  public init(path: String, count: Int, recordBytes: Int, endCheck: EndCheck, padding: Int = 0, start: @escaping @Sendable () throws -> ByteStream) {
+    self.path = path
+    self.count = count
+    self.recordBytes = recordBytes
+    self.endCheck = endCheck
+    self.padding = padding
+    self.start = start
+  }
+
   /// Calls `body` for every request, which must be in file order. `firstIndex` is the index of record 0.
   package func visit(
     _ requests: ArraySlice<RowRequest>, firstIndex: Int = 0,
@@ -83,6 +92,6 @@ package struct RecordTable: Sendable {
 extension InputError {
   /// Rows and columns count from 0, as in NumPy.
   package static func notFinite(_ path: String, row: Int, column: Int, value: Double) -> InputError {
-    InputError("\(path) has \(value) at row \(row), column \(column): a finite number is needed.")
+    InputError("\(path) has \(value) at row \(row), column \(column): a finite number is needed")
   }
 }

@@ -79,7 +79,7 @@ struct FortranRows {
     let bytes = UnsafeMutableRawBufferPointer.allocate(
       byteCount: count * array.header.format.size, alignment: 8)
     defer { bytes.deallocate() }
-    try array.file.readExactly(into: bytes, at: offset)
+    try array.file.readExactly(at: offset, into: bytes)
     return [Double](unsafeUninitializedCapacity: count) { values, filled in
       values.initialize(repeating: 0)
       array.header.format.decode(UnsafeRawBufferPointer(bytes), into: values)

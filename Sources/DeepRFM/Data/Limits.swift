@@ -1,13 +1,4 @@
-/// The product of numbers that a file's header gives, nil where one is negative or the product overflows.
-package func checkedProduct(_ factors: [Int]) -> Int? {
-  var product = 1
-  for factor in factors {
-    let (value, overflow) = product.multipliedReportingOverflow(by: factor)
-    guard factor >= 0, !overflow else { return nil }
-    product = value
-  }
-  return product
-}
+import Files
 
 /// What no data set may exceed, whatever its header says: a row and a label must fit in memory many times.
 package enum Limits {
@@ -17,19 +8,19 @@ package enum Limits {
   package static let classes = 1 << 16
 
   package static func checkFeatures(_ count: Int, of path: String) throws {
-    guard count > 0 else { throw InputError("\(path) has no features: its samples are empty.") }
+    guard count > 0 else { throw InputError("\(path) has no features: its samples are empty") }
     guard count <= features else {
-      throw InputError("\(path) has \(count) features a sample; at most \(features) are supported.")
+      throw InputError("\(path) has \(count) features a sample; at most \(features) are supported")
     }
   }
 
   /// `packed`: bytes that the samples' features are compressed to, if they are. A sample of a byte or two costs tens of bytes of
   /// memory for its label and place: features of so many that they are nearly all the same are a trap.
   package static func checkSamples(_ count: Int, of path: String, packed: Int? = nil) throws {
-    guard count > 0 else { throw InputError("\(path) holds no samples.") }
+    guard count > 0 else { throw InputError("\(path) holds no samples") }
     if let packed, count > 1 << 16, count / 4 > packed {
       throw InputError(
-        "\(path) unpacks to more than 4 samples a byte, which data do not do; if they are yours, unpack them first.")
+        "\(path) unpacks to more than 4 samples a byte, which data do not do; if they are yours, unpack them first")
     }
   }
 
@@ -38,7 +29,7 @@ package enum Limits {
     throws
   {
     guard samples == labels else {
-      throw InputError("\(path) holds \(samples) samples, but \(labelPath) holds \(labels) labels.")
+      throw InputError("\(path) holds \(samples) samples, but \(labelPath) holds \(labels) labels")
     }
   }
 }
