@@ -29,20 +29,21 @@ let package = Package(
     .target(name: "MPI", dependencies: ["COpenMPI"], swiftSettings: settings),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CElementwise"], swiftSettings: settings),
     .target(name: "Files", dependencies: ["CZlib"], swiftSettings: settings),
+    .target(name: "Runtime", dependencies: ["Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
     .target(
-      name: "DeepRFM", dependencies: ["Files", "MPI", "LinearAlgebra", "CDigits"],
+      name: "DeepRFM", dependencies: ["Runtime", "Files", "MPI", "LinearAlgebra", "CDigits"],
       swiftSettings: settings),
     // Reads run directories through DeepRFM; knows neither MPI nor LinearAlgebra.
-    .target(name: "Report", dependencies: ["DeepRFM", "Files"], swiftSettings: settings),
+    .target(name: "Report", dependencies: ["DeepRFM", "Runtime", "Files"], swiftSettings: settings),
     .executableTarget(
-      name: "deeprfm", dependencies: ["DeepRFM", "Files", "Report", "MPI", "LinearAlgebra"],
+      name: "deeprfm", dependencies: ["DeepRFM", "Runtime", "Files", "Report", "MPI", "LinearAlgebra"],
       swiftSettings: settings),
 
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
     .testTarget(
-      name: "DeepRFMTests", dependencies: ["DeepRFM", "Files", "LinearAlgebra", "MPI", "Report", "CZlib"],
+      name: "DeepRFMTests", dependencies: ["DeepRFM", "Runtime", "Files", "LinearAlgebra", "MPI", "Report", "CZlib"],
       swiftSettings: settings),
-    .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM", "Files"], swiftSettings: settings),
-    .testTarget(name: "MPITests", dependencies: ["DeepRFM", "Files", "LinearAlgebra", "MPI"], swiftSettings: settings),
+    .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM", "Runtime", "Files"], swiftSettings: settings),
+    .testTarget(name: "MPITests", dependencies: ["DeepRFM", "Runtime", "Files", "LinearAlgebra", "MPI"], swiftSettings: settings),
   ]
 )

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// A layer's system was not solved to the tolerance.
 public struct SolveError: RankError, Equatable, CustomStringConvertible {
@@ -9,7 +10,7 @@ public struct SolveError: RankError, Equatable, CustomStringConvertible {
 }
 
 /// A layer's predictor on the training samples.
-struct Fit {
+public struct Fit {
   let solution: Solution
   /// Columns of the preconditioner that was used; 0: none.
   let preconditionerRank: Int

@@ -1,3 +1,5 @@
+import Runtime
+
 extension Training {
   /// *Collective.* What the layer may take of the memory: the same on all ranks, that of the one with least. Told to the user
   /// wherever tiles begin or cease to be made again. A layer that is gone on with keeps its plan.

@@ -1,6 +1,7 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 extension Training {
   /// *Collective.* `train`, where to be stopped is no error.
@@ -18,7 +19,7 @@ extension Training {
   func load(_ layer: Int, _ samples: Samples<T>, _ checkpoints: LayerCheckpoints<T>) throws -> LayerState<T>? {
     let saved = try checkpoints.load(
       layer, memory: options.memory, classes: samples.layout.classCount, rows: samples.rows)
-    if let saved { timer.add(saved.seconds) }
+    if let saved { timer.add(saved.seconds, of: Phase.ofLayer) }
     return saved
   }
 }
@@ -47,7 +48,7 @@ extension Training {
 
   /// *Collective.* Opens an earlier run's directory again. Throws `InputError` if the data are not those that it was begun with.
   func reopenRun(_ earlier: Earlier, _ samples: Samples<T>) throws -> RunRecorder<T> {
-    let directory = RunDirectory(options.output ?? "")
+    let directory = RunFolder(options.output ?? "")
     let run = RunRecorder<T>(directory: directory, world: world, layout: samples.layout)
     try hold(run)
     var hasData = false
@@ -79,7 +80,7 @@ extension Training {
   }
 
   /// *Local.* Sums over ranks round differently: means and scales may differ by that.
-  private func check(_ samples: Samples<T>, against directory: RunDirectory) throws {
+  private func check(_ samples: Samples<T>, against directory: RunFolder) throws {
     let file = try SafetensorsFile(directory.data)
     let (order, mean, scale): ([Int], [Double], [Double]) = try (
       file.read("order"), file.read("mean"), file.read("scale")

@@ -1,10 +1,11 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The files of a run, written by rank 0 with what the others send it.
 struct RunRecorder<T: Real & TensorElement> {
-  let directory: RunDirectory
+  let directory: RunFolder
   let world: Communicator
   let layout: Layout
 
@@ -43,16 +44,16 @@ struct RunRecorder<T: Real & TensorElement> {
           TensorInfo("order", .int64, [n]), TensorInfo("labels", .int64, [n]),
           TensorInfo("mean", .float64, [standardisation.mean.count]),
           TensorInfo("scale", .float64, [standardisation.scale.count]),
-        ], metadata: classNames.map { [RunDirectory.classNamesKey: $0] } ?? [:])
+        ], metadata: classNames.map { [RunFolder.classNamesKey: $0] } ?? [:])
       try writer.append(samples.order)
       try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
       try writer.append(standardisation.mean)
       try writer.append(standardisation.scale)
       try writer.finish()
       let folder = CheckpointFolder(directory)
-      var ledger = Ledger(folder)
-      try ledger.note(RunDirectory.dataName, in: directory)
-      try ledger.write(folder)
+      var manifest = Manifest(folder)
+      try manifest.note(RunFolder.dataName, in: directory)
+      try manifest.write(folder)
     }
   }
 
@@ -77,11 +78,11 @@ struct RunRecorder<T: Real & TensorElement> {
     try world.together {
       guard world.rank == 0 else { return }
       let folder = CheckpointFolder(directory)
-      var ledger = Ledger(folder)
-      try ledger.note(RunDirectory.layerName(metrics.layer), in: directory)
-      if isLast { try ledger.note(RunDirectory.modelName, in: directory) }
-      ledger.note(line: RunDirectory.line(metrics), of: metrics.layer)
-      try ledger.write(folder)
+      var manifest = Manifest(folder)
+      try manifest.note(RunFolder.layerName(metrics.layer), in: directory)
+      if isLast { try manifest.note(RunFolder.modelName, in: directory) }
+      manifest.note(line: RunFolder.line(metrics), of: metrics.layer)
+      try manifest.write(folder)
       try directory.append(metrics)
     }
   }
@@ -98,11 +99,8 @@ struct RunRecorder<T: Real & TensorElement> {
       return writer
     }
     let own = UnsafeMutableBufferPointer(start: last.pointer, count: last.rows * last.columns)
-    for rank in 0..<world.size {
-      let block = Matrix<Element>(uninitialisedRows: layout.shard(of: rank).count, columns: last.columns)
-      if rank > 0 && rank == world.rank { try world.send(UnsafeBufferPointer(own), to: 0, tag: 4) }
-      if rank > 0 && world.rank == 0 { try world.receive(block.buffer, from: rank, tag: 4) }
-      try world.together { try writer?.append(UnsafeBufferPointer(rank == 0 ? own : block.buffer)) }
+    try world.gather(UnsafeBufferPointer(own), count: { layout.shard(of: $0).count * last.columns }) {
+      try writer?.append($0)
     }
     try world.together { try writer?.finish() }
   }
@@ -144,14 +142,14 @@ extension Training {
 
   /// *Collective.* Makes the run directory, once all input was found good.
   func openRun(_ samples: Samples<T>) throws -> RunRecorder<T> {
-    let path = try world.broadcast(options.output ?? RunDirectory.defaultPath(for: options.dataset), from: 0)
+    let path = try world.broadcast(options.output ?? RunFolder.defaultPath(for: options.dataset.rawValue), from: 0)
     var used = options
     used.output = path
     let names = try world.allGather(Array(host.name.utf8)).map { String(decoding: $0, as: UTF8.self) }
     let configuration = RunConfiguration(
       options: used, ranks: world.size, threads: host.threads, hosts: Set(names).sorted(), blasKernels: host.coreName)
-    try world.together { if world.rank == 0 { _ = try RunDirectory.create(path, configuration) } }
-    let run = RunRecorder<T>(directory: RunDirectory(path), world: world, layout: samples.layout)
+    try world.together { if world.rank == 0 { _ = try RunFolder.create(path, configuration) } }
+    let run = RunRecorder<T>(directory: RunFolder(path), world: world, layout: samples.layout)
     try hold(run)
     try run.saveData(samples)
     return run
@@ -160,11 +158,11 @@ extension Training {
   /// *Collective.* The layer's metrics with its times, the slowest rank's, and its memory; shows the row.
   func finished(_ metrics: LayerMetrics) throws -> LayerMetrics {
     var metrics = metrics
-    var slowest = timer.values
+    var slowest = timer.values(of: Phase.ofLayer)
     try world.maximum(&slowest)
     metrics.seconds = LayerMetrics.Seconds(values: slowest)
     metrics.peakMemoryBytes = try world.maximum(Memory.peak)
-    progress.row(metrics)
+    progress.row(MetricsTable.row(metrics), header: MetricsTable.header)
     return metrics
   }
 }

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// What passes from layer to layer: every rank's shard of the training samples, and its share of the test samples.
 struct Samples<T: Real> {
@@ -28,7 +29,7 @@ extension Training {
     defer { progress.endPhase() }
     let copies = try SampleCopies(of: options.data, hostName: host.name, world: world)
     let dataset = try world.together {
-      if isNew, world.rank == 0, let output = options.output { try RunDirectory.check(output) }
+      if isNew, world.rank == 0, let output = options.output { try RunFolder.check(output) }
       return try copies.reading {
         try Dataset.open(
           options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,

@@ -1,6 +1,7 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// Trains a Deep Recursive Feature Machine (arXiv 2402.13728, Algorithm 1) on the samples that the ranks hold together,
 /// layer after layer, and writes the run directory; with --resume goes on with a run that was stopped. *Collective.*
@@ -97,7 +98,7 @@ final class Training<T: Real & TensorElement> {
   func phase<R>(
     _ layer: Int, _ phase: Phase, _ body: (_ progress: @escaping (Double) -> Void) throws -> R
   ) rethrows -> R {
-    progress.begin(layer: layer, of: options.layers, phase: "\(phase)")
+    progress.begin("layer \(layer)/\(options.layers)  \(phase.name)")
     defer { progress.endPhase() }
     return try timer.measure(phase) { try body { self.progress.advance(fraction: $0) } }
   }

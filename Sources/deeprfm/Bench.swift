@@ -1,5 +1,6 @@
 import DeepRFM
 import MPI
+import Runtime
 
 /// `deeprfm bench`
 struct Bench: Subcommand {

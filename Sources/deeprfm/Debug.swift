@@ -1,6 +1,7 @@
 import DeepRFM
 import Files
 import MPI
+import Runtime
 
 /// `deeprfm debug`
 struct Debug: Subcommand {

@@ -1,5 +1,5 @@
-import DeepRFM
 import MPI
+import Runtime
 
 extension Main {
   /// What --help or --version asks for; nil if neither is there.

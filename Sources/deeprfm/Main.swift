@@ -1,8 +1,8 @@
-import DeepRFM
 import Files
 import Glibc
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// Parse, start MPI, run the subcommand, map errors to the exit status.
 @main enum Main {

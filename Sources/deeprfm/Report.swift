@@ -2,6 +2,7 @@ import DeepRFM
 import Files
 import MPI
 import Report
+import Runtime
 
 /// `deeprfm report`
 struct ReportRuns: Subcommand {
@@ -49,7 +50,7 @@ enum FinalReport {
   static func write(_ path: String) {
     do {
       let run = try RunRecord(reading: path)
-      try OutputFile.replace(RunDirectory(path).report, with: Page.html(of: [run]))
+      try OutputFile.replace(RunFolder(path).report, with: Page.html(of: [run]))
     } catch {
       standardError("deeprfm: the run is complete, but its report could not be written: \(error)\n")
     }

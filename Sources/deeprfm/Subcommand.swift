@@ -1,5 +1,5 @@
-import DeepRFM
 import MPI
+import Runtime
 
 /// A command of `deeprfm`: its name, its help, its options once parsed, and its work.
 protocol Subcommand {

@@ -1,5 +1,6 @@
 import DeepRFM
 import MPI
+import Runtime
 
 /// `deeprfm train`
 struct Train: Subcommand {
@@ -23,7 +24,7 @@ struct Train: Subcommand {
     var options = options
     // Here, so that the report below knows where the run is.
     if options.output == nil && !options.resume {
-      options.output = try world.broadcast(RunDirectory.defaultPath(for: options.dataset), from: 0)
+      options.output = try world.broadcast(RunFolder.defaultPath(for: options.dataset.rawValue), from: 0)
     }
     let status = try train(options, host: host, world: world, stop: .process, start: Main.start)
     if world.rank == 0, status == .done, let path = options.output { FinalReport.write(path) }

@@ -1,5 +1,6 @@
 import DeepRFM
 import LinearAlgebra
+import Runtime
 import Testing
 
 /// Which rows of which ranks meet on the Gram route.

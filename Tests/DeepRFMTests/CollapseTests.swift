@@ -1,5 +1,6 @@
 import DeepRFM
 import LinearAlgebra
+import Runtime
 import Testing
 
 @Suite struct CollapseTests {

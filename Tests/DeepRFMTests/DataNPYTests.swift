@@ -1,6 +1,7 @@
 import DeepRFM
 import Files
 import Foundation
+import Runtime
 import Testing
 
 /// NPY files in every supported form, and writing them.

@@ -1,5 +1,6 @@
 import DeepRFM
 import Foundation
+import Runtime
 import Testing
 
 /// MATLAB files as SVHN's, built element by element.

@@ -1,5 +1,6 @@
 import DeepRFM
 import Files
+import Runtime
 import Testing
 
 /// What the doctor says of facts that are made up.

@@ -5,6 +5,7 @@ import Foundation
 import LinearAlgebra
 import MPI
 import Report
+import Runtime
 import Testing
 
 /// A reader, valid files for it, and where a mutant of them goes.
@@ -211,7 +212,7 @@ extension FuzzReader {
     let predict: @Sendable (String) throws -> Void = { _ = try TrainedRun($0) }
     return [
       reader("config.json", "config.json", read: predict),
-      reader("metrics.jsonl", "metrics.jsonl") { _ = try RunDirectory($0).readMetrics() },
+      reader("metrics.jsonl", "metrics.jsonl") { _ = try RunFolder($0).readMetrics() },
       reader("data.safetensors", "data.safetensors", read: predict),
       reader("layer file", "layers/01.safetensors", read: predict),
       reader("safetensors", "layers/02.safetensors") { folder in
@@ -307,7 +308,7 @@ enum FuzzRun {
   static func write(_ path: String) throws {
     var options = TrainOptions()
     options.layers = 2
-    let directory = try RunDirectory.create(
+    let directory = try RunFolder.create(
       path, RunConfiguration(options: options, ranks: 1, threads: 1, hosts: ["a"], blasKernels: "b"))
     for layer in 1...2 {
       var metrics = LayerMetrics()

@@ -1,5 +1,6 @@
 import DeepRFM
 import Foundation
+import Runtime
 import Testing
 
 /// A run directory from somewhere else reads nothing outside of itself, and nothing that is no file.
@@ -14,7 +15,7 @@ import Testing
 
   private func readAll() throws {
     _ = try TrainedRun(run)
-    _ = try RunDirectory(run).readMetrics()
+    _ = try RunFolder(run).readMetrics()
   }
 
   private static let names = ["config.json", "metrics.jsonl", "data.safetensors", "layers/01.safetensors", "layers"]

@@ -1,5 +1,5 @@
-import DeepRFM
 import LinearAlgebra
+import Runtime
 import Testing
 
 /// Class counts as they come: some classes absent, some with one sample.

@@ -1,4 +1,4 @@
-import DeepRFM
+import Runtime
 import Testing
 
 /// When a run saves and stops.

@@ -1,4 +1,5 @@
 import DeepRFM
+import Runtime
 import Testing
 
 @Suite struct PictureSampleTests {

@@ -158,7 +158,7 @@ import Testing
     var (quick, slow) = (Network(), Network())
     (quick.latency, quick.bandwidth) = (1e-6, 1e10)
     (slow.latency, slow.bandwidth) = (1e-3, 1e7)
-    #expect(run.seconds(rates, quick)[0].communication < run.seconds(rates, slow)[0].communication / 100)
+    #expect(run.seconds(rates, quick)[0][.communication] < run.seconds(rates, slow)[0][.communication] / 100)
   }
 
   @Test func iterationsFallWithDepthWhereDataCollapses() throws {
@@ -211,7 +211,7 @@ import Testing
     }
     // The factor stays, and what no phase counts does not shrink.
     let plain = try scaling(.strong)
-    #expect(abs(model.seconds(16).kernel / plain.seconds(16).kernel - 1.5) < 1e-9)
+    #expect(abs(model.seconds(16)[.kernel] / plain.seconds(16)[.kernel] - 1.5) < 1e-9)
     #expect(model.seconds(1024).total > 0.25)
   }
 
@@ -234,7 +234,7 @@ import Testing
     let model = try scaling(.weak)
     let points = model.points(upTo: 64)
     #expect(points.map(\.samples) == [8000, 11314, 16000, 22627, 32000, 45255, 64000])
-    for point in points { #expect(abs(point.seconds.kernel / points[0].seconds.kernel - 1) < 0.1) }
+    for point in points { #expect(abs(point.seconds[.kernel] / points[0].seconds[.kernel] - 1) < 0.1) }
   }
 
   @Test func scalingOptions() throws {

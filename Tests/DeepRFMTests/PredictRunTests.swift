@@ -1,6 +1,7 @@
 import DeepRFM
 import Files
 import Foundation
+import Runtime
 import Testing
 
 /// The files of a run that fit each other, but for what a test changes.
@@ -23,7 +24,7 @@ private struct RunFiles {
     var options = TrainOptions()
     options.layers = layers
     let configuration = RunConfiguration(options: options, ranks: 1, threads: 1, hosts: [], blasKernels: "")
-    let directory = try RunDirectory.create(path, configuration)
+    let directory = try RunFolder.create(path, configuration)
     try write(
       directory.data,
       [

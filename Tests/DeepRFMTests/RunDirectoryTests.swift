@@ -1,6 +1,7 @@
 import DeepRFM
 import Files
 import Foundation
+import Runtime
 import Testing
 
 @Suite struct RunDirectoryTests {
@@ -53,7 +54,7 @@ import Testing
   }
 
   @Test func whatWasWrittenIsReadBack() throws {
-    let directory = try RunDirectory.create(scratch.file("deep/er/run"), configuration)
+    let directory = try RunFolder.create(scratch.file("deep/er/run"), configuration)
     #expect(try directory.readConfiguration() == configuration)
     try directory.append(measured)
     var second = measured
@@ -81,24 +82,24 @@ import Testing
 
   @Test func anotherRunIsNotOverwritten() throws {
     let path = scratch.file("run")
-    _ = try RunDirectory.create(path, configuration)
+    _ = try RunFolder.create(path, configuration)
     let before = try scratch.bytes("run/config.json")
-    #expect(throws: InputError.self) { try RunDirectory.check(path) }
-    #expect(throws: InputError.self) { try RunDirectory.create(path, configuration) }
+    #expect(throws: InputError.self) { try RunFolder.check(path) }
+    #expect(throws: InputError.self) { try RunFolder.create(path, configuration) }
     #expect(try scratch.bytes("run/config.json") == before)
   }
 
   @Test func checkWritesNothingAndFindsWhatCannotBe() throws {
-    try RunDirectory.check(scratch.file("a/b"))
-    try RunDirectory.check(scratch.path)
+    try RunFolder.check(scratch.file("a/b"))
+    try RunFolder.check(scratch.path)
     #expect(try scratch.names().isEmpty)
     let file = try scratch.write("x", to: "file")
-    #expect(throws: InputError.self) { try RunDirectory.check(file) }
-    #expect(throws: InputError.self) { try RunDirectory.check(file + "/run") }
+    #expect(throws: InputError.self) { try RunFolder.check(file) }
+    #expect(throws: InputError.self) { try RunFolder.check(file + "/run") }
   }
 
   @Test func layersHaveTwoDigitsOrMore() {
-    let directory = RunDirectory("r")
+    let directory = RunFolder("r")
     #expect(directory.layer(1) == "r/layers/01.safetensors")
     #expect(directory.layer(20) == "r/layers/20.safetensors")
     #expect(directory.layer(100) == "r/layers/100.safetensors")
@@ -106,12 +107,12 @@ import Testing
 
   @Test func defaultPathHasSetAndTime() throws {
     #expect(
-      RunDirectory.defaultPath(for: .digits).wholeMatch(of: /runs\/digits-\d{8}-\d{6}/) != nil)
+      RunFolder.defaultPath(for: "digits").wholeMatch(of: /runs\/digits-\d{8}-\d{6}/) != nil)
     #expect(Timestamp.iso8601(1_738_367_999) == "2025-01-31T23:59:59Z")
   }
 
   @Test func damagedFilesAreNamedWithTheirLine() throws {
-    let directory = RunDirectory(scratch.path)
+    let directory = RunFolder(scratch.path)
     #expect(throws: InputError.self) { try directory.readMetrics() }
     #expect(throws: InputError.self) { try directory.readConfiguration() }
     let line = measured.json.line

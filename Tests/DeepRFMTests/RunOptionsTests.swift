@@ -2,6 +2,7 @@ import DeepRFM
 import Files
 import Foundation
 import Report
+import Runtime
 import Testing
 
 @Suite struct RunOptionsTests {

@@ -2,6 +2,7 @@ import DeepRFM
 import Foundation
 import LinearAlgebra
 import MPI
+import Runtime
 import Testing
 
 /// The Gram route against the definition, pair by pair, and against the class route.

@@ -1,5 +1,6 @@
 import DeepRFM
 import LinearAlgebra
+import Runtime
 import Testing
 
 /// Both exact routes where the gradient's weights come from the kernel's stored tiles.

@@ -1,5 +1,6 @@
 import DeepRFM
 import LinearAlgebra
+import Runtime
 import Testing
 
 /// Every figure is there and finite, on a problem that takes no time.

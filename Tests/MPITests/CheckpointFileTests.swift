@@ -1,8 +1,8 @@
-import DeepRFM
 import Files
 import Foundation
 import LinearAlgebra
 import MPI
+import Runtime
 import Testing
 
 /// The file of a state inside a layer.
@@ -121,18 +121,18 @@ import Testing
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
     guard world.rank == 0 else { return try world.barrier() }
-    let run = RunDirectory(folder.path)
+    let run = RunFolder(folder.path)
     let checkpoints = CheckpointFolder(run)
     try FileManager.default.createDirectory(atPath: checkpoints.path, withIntermediateDirectories: true)
     try Data("123456789".utf8).write(to: URL(fileURLWithPath: folder.path + "/a"))
-    var ledger = Ledger()
-    try ledger.note("a", in: run)
-    ledger.note(line: Array("line\n".utf8), of: 2)
+    var manifest = Manifest()
+    try manifest.note("a", in: run)
+    manifest.note(line: Array("line\n".utf8), of: 2)
     // The CRC-32 of "123456789" that every description of it gives.
-    #expect(ledger["a"] == Ledger.Entry(bytes: 9, crc32: 0xCBF4_3926))
-    try ledger.write(checkpoints)
-    let back = Ledger(checkpoints)
-    #expect(back == ledger && back.holds("a", in: run) && !back.holds("b", in: run))
+    #expect(manifest["a"] == Manifest.Entry(bytes: 9, crc32: 0xCBF4_3926))
+    try manifest.write(checkpoints)
+    let back = Manifest(checkpoints)
+    #expect(back == manifest && back.holds("a", in: run) && !back.holds("b", in: run))
     #expect(back.holds(line: Array("line\n".utf8), of: 2) && !back.holds(line: Array("lime\n".utf8), of: 2))
     try Data("123456788".utf8).write(to: URL(fileURLWithPath: folder.path + "/a"))
     #expect(!back.holds("a", in: run))

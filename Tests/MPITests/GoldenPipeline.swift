@@ -1,6 +1,7 @@
 import DeepRFM
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The layer loop taken apart, on the samples of a golden file.
 struct GoldenPipeline<T: Real> {

@@ -3,6 +3,7 @@ import Files
 import Foundation
 import LinearAlgebra
 import MPI
+import Runtime
 import Testing
 
 /// Whole runs, through the files they write, against the golden values.
@@ -54,7 +55,7 @@ import Testing
     options.testSamples = 200
     let world = try TestWorld.all
     try withFolder(world) { folder in
-      let run = RunDirectory(folder + "/run")
+      let run = RunFolder(folder + "/run")
       _ = try train(options, run.path, world)
       guard world.rank == 0 else { return }
       let data = try SafetensorsFile(run.data)
@@ -126,7 +127,7 @@ import Testing
       try world.barrier()
       options.dataset = .npy
       options.data = folder
-      let run = RunDirectory(folder + "/run")
+      let run = RunFolder(folder + "/run")
       _ = try train(options, run.path, world)
       guard world.rank == 0 else { return }
       for (metric, layer) in zip(try run.readMetrics(), golden.layers) {
@@ -171,7 +172,7 @@ import Testing
       if world.rank == 0 { try NPYFile.write(golden.input, to: folder) }
       try world.barrier()
       options.data = folder
-      let (all, one) = (RunDirectory(folder + "/all"), RunDirectory(folder + "/one-\(world.rank)"))
+      let (all, one) = (RunFolder(folder + "/all"), RunFolder(folder + "/one-\(world.rank)"))
       _ = try train(options, all.path, world)
       _ = try train(options, one.path, alone)
       try world.barrier()

@@ -1,6 +1,7 @@
 import DeepRFM
 import LinearAlgebra
 import MPI
+import Runtime
 import Testing
 
 /// Every intermediate of three layers against the golden values, step by step.

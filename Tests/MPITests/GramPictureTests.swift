@@ -1,6 +1,7 @@
 import DeepRFM
 import LinearAlgebra
 import MPI
+import Runtime
 import Testing
 
 @Suite struct GramPictureTests {

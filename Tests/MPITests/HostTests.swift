@@ -1,5 +1,5 @@
-import DeepRFM
 import LinearAlgebra
+import Runtime
 import Testing
 
 @Suite(.serialized) struct HostTests {

@@ -3,6 +3,7 @@ import Files
 import Foundation
 import LinearAlgebra
 import MPI
+import Runtime
 import Testing
 
 /// A folder that all ranks of this host share, removed by rank 0 when the last reference goes.
@@ -28,17 +29,17 @@ final class SharedFolder {
   /// Digits, three layers.
   private func train(
     _ folder: SharedFolder, _ world: Communicator, _ change: (inout TrainOptions) -> Void = { _ in }
-  ) throws -> RunDirectory {
+  ) throws -> RunFolder {
     var options = TrainOptions()
     (options.samples, options.testSamples, options.layers, options.width) = (Self.trainSamples, 90, 3, 40)
     (options.output, options.quiet) = (folder.path + "/run", true)
     change(&options)
     try DeepRFM.train(options, host: Host(surveying: world, threads: 1), world: world)
     try world.barrier()
-    return RunDirectory(folder.path + "/run")
+    return RunFolder(folder.path + "/run")
   }
 
-  private func options(_ run: RunDirectory, _ output: String) -> PredictOptions {
+  private func options(_ run: RunFolder, _ output: String) -> PredictOptions {
     var options = PredictOptions()
     (options.model, options.output) = (run.path, output)
     (options.dataset, options.samples) = (.digits, 90)

@@ -1,5 +1,6 @@
 import DeepRFM
 import MPI
+import Runtime
 import Testing
 
 @Suite(.serialized) struct PredictorTests {

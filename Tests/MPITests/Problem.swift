@@ -1,6 +1,7 @@
 import DeepRFM
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// Samples of a small problem, the same on every rank, and this rank's part of it.
 struct Problem<T: Real> {

@@ -3,6 +3,7 @@ import Files
 import Foundation
 import LinearAlgebra
 import MPI
+import Runtime
 import Testing
 
 /// Computations that are stopped at a safe point and gone on with give the bits of undisturbed ones.
@@ -174,14 +175,14 @@ import Testing
     return try DeepRFM.train(options, host: Host(surveying: world, threads: 1), world: world, stop: stop)
   }
 
-  private func expectSameRun(_ a: RunDirectory, _ b: RunDirectory) throws {
+  private func expectSameRun(_ a: RunFolder, _ b: RunFolder) throws {
     for layer in 1...3 {
       #expect(
         try Data(contentsOf: URL(fileURLWithPath: a.layer(layer)))
           == Data(contentsOf: URL(fileURLWithPath: b.layer(layer))))
     }
     #expect(try Data(contentsOf: URL(fileURLWithPath: a.model)) == Data(contentsOf: URL(fileURLWithPath: b.model)))
-    func untimed(_ run: RunDirectory) throws -> [LayerMetrics] {
+    func untimed(_ run: RunFolder) throws -> [LayerMetrics] {
       try run.readMetrics().map { line in
         var line = line
         (line.seconds, line.peakMemoryBytes) = (LayerMetrics.Seconds(), 0)
@@ -210,7 +211,7 @@ import Testing
     }
     #expect(stops >= 3)
     if world.rank == 0 {
-      try expectSameRun(RunDirectory(folder.path + "/undisturbed"), RunDirectory(folder.path + "/disturbed"))
+      try expectSameRun(RunFolder(folder.path + "/undisturbed"), RunFolder(folder.path + "/disturbed"))
       let left = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/disturbed/checkpoint")
       #expect(left.sorted() == ["files.json", "lock"])
     }
@@ -229,10 +230,10 @@ import Testing
   // MARK: - Damage
 
   /// Runs until it is stopped in mid-layer, after the first, with two states.
-  private func stopped(_ folder: SharedFolder) throws -> (options: TrainOptions, run: RunDirectory) {
+  private func stopped(_ folder: SharedFolder) throws -> (options: TrainOptions, run: RunFolder) {
     let world = try TestWorld.all
     let options = options(folder.path + "/run") { $0.checkpointEvery = 1e-3 }
-    let run = RunDirectory(folder.path + "/run")
+    let run = RunFolder(folder.path + "/run")
     let states = CheckpointFolder(run)
     for polls in stride(from: 100, to: 10_000, by: 50) {
       try #require(try train(options, StopSwitch(afterPolls: polls)) == .stoppedEarly)
@@ -274,11 +275,11 @@ import Testing
     case .layerCut: try change(run.layer(1), world) { $0 = $0.prefix(1000) }
     case .lineFlipped: try change(run.metrics, world) { $0[40] ^= 1 }
     case .lineCut: try change(run.metrics, world) { $0 = $0.dropLast(7) }
-    case .ledgerGone: try change(states.ledger, world) { $0 = Data("{".utf8) }
+    case .ledgerGone: try change(states.manifest, world) { $0 = Data("{".utf8) }
     case .model: try change(run.model, world) { $0[$0.count / 2] ^= 1 }
     }
     #expect(try train(options) == .done)
-    if world.rank == 0 { try expectSameRun(RunDirectory(folder.path + "/undisturbed"), run) }
+    if world.rank == 0 { try expectSameRun(RunFolder(folder.path + "/undisturbed"), run) }
     try world.barrier()
   }
 

@@ -1,6 +1,7 @@
 import DeepRFM
 import LinearAlgebra
 import MPI
+import Runtime
 import Testing
 
 /// The ridge solver on the distributed kernel matrix.

@@ -1,6 +1,7 @@
 import DeepRFM
 import Foundation
 import Report
+import Runtime
 import Testing
 
 @Suite struct ComparisonTests {

@@ -2,12 +2,13 @@ import DeepRFM
 import Files
 import Foundation
 import Report
+import Runtime
 import Testing
 
 /// Runs on the disk, whole and otherwise.
 @Suite struct ReadingTests {
   let scratch: ScratchDirectory
-  let directory: RunDirectory
+  let directory: RunFolder
 
   init() throws {
     scratch = try ScratchDirectory()
@@ -15,7 +16,7 @@ import Testing
     options.layers = 3
     let configuration = RunConfiguration(
       options: options, ranks: 1, threads: 1, hosts: ["h"], blasKernels: "k", startedAt: "2025-01-31T23:59:59Z")
-    directory = try RunDirectory.create(scratch.path + "/run", configuration)
+    directory = try RunFolder.create(scratch.path + "/run", configuration)
   }
 
   private func finish(_ layers: Int = 3) throws {

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The AGOP of a layer by any route, from what they all need.
 struct AGOPComputation<T: Real> {

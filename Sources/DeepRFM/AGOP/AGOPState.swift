@@ -1,3 +1,5 @@
+import Runtime
+
 /// An AGOP at a safe point, this rank's part: where its loops are, and all that has been added up. It goes on from there with
 /// the very same bits, on as many ranks and with chunks of the same size.
 package struct AGOPState {

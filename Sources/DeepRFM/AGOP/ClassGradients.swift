@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The exact AGOP by class (docs/method.md): with H_ij the gradient's weight of the pair,
 /// G_c = H diag(A_c) X - diag(H A_c) X and M = sum over classes c of G_c^T G_c; 2 N^2 K d + N d^2 K operations.

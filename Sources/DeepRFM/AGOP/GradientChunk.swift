@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// The gradients of some of this rank's rows, for every class, while the blocks of X pass by.
 final class GradientChunk<T: Real>: @unchecked Sendable {

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// An unbiased estimate of the AGOP (docs/method.md): instead of each output's gradient, of every sample the gradient
 /// of one signed sum of its outputs, g_i = sum over c of sigma_ic grad f_c(x_i). Cross terms cancel on average over the signs and

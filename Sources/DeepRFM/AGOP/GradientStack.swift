@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// Gradients of some of this rank's rows for several outputs, while their terms are added up: deviations from the class means in T,
 /// the means through sums by class in double.

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// Makes H: the gradient's weights between own segments and those of the blocks that come by.
 ///

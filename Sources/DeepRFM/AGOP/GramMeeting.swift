@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// What the rows of a chunk gather as they meet pieces: T_I = sum over pieces of Q_IJ D_J, and sums of Q's rows by class.
 final class GramTarget<T: Real>: @unchecked Sendable {

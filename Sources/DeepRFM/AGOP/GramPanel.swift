@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// The gradient's weights between a chunk of this rank's rows and all samples, H_I, less the constant h; (chunk rows x samples).
 final class GramPanel<T: Real>: @unchecked Sendable {

@@ -1,3 +1,5 @@
+import Runtime
+
 /// How the Gram route cuts the rows of all ranks; the same on all of them.
 ///
 /// A rank's rows are taken in chunks, whose weights against all samples are held at once, and a chunk travels to other ranks
@@ -34,33 +36,4 @@ package struct GramPlan {
 
   /// Rows of the largest piece of all.
   package var largestPiece: Int { pieces.flatMap { $0 }.flatMap { $0 }.map(\.rowRange.count).max() ?? 0 }
-}
-
-extension [Segment] {
-  /// From the first segment's first row to the last one's end.
-  package var rowRange: Range<Int> {
-    guard let first, let last else { return 0..<0 }
-    return first.rows.lowerBound..<last.rows.upperBound
-  }
-
-  /// The segments in consecutive runs of at most `limit` rows, unless a single one has more.
-  package func runs(ofAtMost limit: Int) -> [[Segment]] {
-    var result: [[Segment]] = []
-    for segment in self {
-      if let run = result.last, run.rowRange.count + segment.rows.count <= limit {
-        result[result.count - 1].append(segment)
-      } else {
-        result.append([segment])
-      }
-    }
-    return result
-  }
-
-  /// The segments of the first half of the rows, and the others.
-  package var halves: (first: [Segment], second: [Segment]) {
-    let range = rowRange
-    let middle =
-      firstIndex { $0.rows.lowerBound + $0.rows.upperBound > range.lowerBound + range.upperBound } ?? count
-    return (Array(prefix(middle)), Array(suffix(from: middle)))
-  }
 }

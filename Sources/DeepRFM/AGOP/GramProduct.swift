@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The exact AGOP by Gram matrices (docs/method.md), whatever the number of outputs: with H_ij the gradient's weight of
 /// the pair and B = H A,

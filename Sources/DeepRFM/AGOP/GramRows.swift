@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// This rank's rows as the Gram route multiplies them: deviations from the class means, or from the mean of all.
 ///

@@ -1,3 +1,5 @@
+import Runtime
+
 /// One walk of the Gram route through all pairs of chunks.
 final class GramRun<T: Real> {
   let total: GramTotal<T>

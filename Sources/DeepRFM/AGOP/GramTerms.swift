@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// What the Gram route knows of all samples: A, B = H A, and s, the sums of the rows of H - h.
 ///

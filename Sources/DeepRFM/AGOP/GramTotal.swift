@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// A rank's part of M, in double precision: M = D^T Q D + Y^T m + m^T Y + m^T C m, with m the centres. Q's part of low rank,
 /// P A^T + A P^T, is kept apart.

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// Some rows of a panel with their rows of X.
 struct GramPiece<T: Real> {
@@ -53,9 +54,9 @@ final class PieceRing<T: Real> {
       let next = incomingPiece(index, ofChunk: panel.chunk, of: (owner + 1) % world.size)
       let messages = RequestGroup()
       do {
-        for (incoming, outgoing, tag) in [(next.weights, piece.weights, 5), (next.deviations, piece.deviations, 6)] {
-          messages.add(try world.startReceive(incoming.elements, from: after, tag: Int32(tag)))
-          messages.add(try world.startSend(UnsafeBufferPointer(outgoing.elements), to: before, tag: Int32(tag)))
+        for (incoming, outgoing, tag) in [(next.weights, piece.weights, MessageTag.pieceWeights), (next.deviations, piece.deviations, .pieceRows)] {
+          messages.add(try world.startReceive(incoming.elements, from: after, tag: tag.rawValue))
+          messages.add(try world.startSend(UnsafeBufferPointer(outgoing.elements), to: before, tag: tag.rawValue))
         }
         // A failure to make progress comes to light in waitAll.
         try body(owner, piece, { _ = try? messages.poke() })

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// The sketched gradients of some of this rank's rows, while the blocks of X pass by. A probe is an output of the stack.
 final class SketchChunk<T: Real>: @unchecked Sendable {

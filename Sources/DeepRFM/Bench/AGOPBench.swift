@@ -1,5 +1,6 @@
 import Files
 import LinearAlgebra
+import Runtime
 
 /// *Collective.* The average gradient outer product by one route, beside BLAS.
 func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: MachineLimits) throws -> BenchReport {

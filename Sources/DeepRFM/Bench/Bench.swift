@@ -1,6 +1,7 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// *Collective.* Measures one part of the program beside the machine's own limits, taken in the same run, and prints the
 /// figures with their ratios from rank 0: a table, or with --json one JSON object.

@@ -1,5 +1,6 @@
 import Files
 import LinearAlgebra
+import Runtime
 
 /// What `deeprfm bench` measures.
 public enum BenchKind: String, Sendable, CaseIterable {

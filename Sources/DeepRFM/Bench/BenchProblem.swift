@@ -1,6 +1,7 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// What the benches work on: class-sorted unit rows, random or a data set's as layer 1 sees them, spread over the ranks.
 struct BenchProblem<T: Real & TensorElement> {

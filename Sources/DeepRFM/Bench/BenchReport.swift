@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// What a bench found: one JSON object, and the same as a table for people.
 package struct BenchReport {

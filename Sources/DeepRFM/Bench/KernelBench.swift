@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// *Collective.* Building the kernel operator, beside BLAS: square products, and products of a tile's shape.
 func benchKernel<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: MachineLimits) throws -> BenchReport {

@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// *Collective.* The machine's own limits.
 func benchMachine<T: Real & TensorElement>(

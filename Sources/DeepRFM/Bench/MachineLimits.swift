@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// How large the probes of the machine's limits are.
 package struct ProbeSizes: Sendable {

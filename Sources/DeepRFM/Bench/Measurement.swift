@@ -1,4 +1,5 @@
 import MPI
+import Runtime
 
 /// *Collective.* Takes times on all ranks at once. Work and its limits are measured in turn, so that a change of the machine's
 /// mood meets them all, and each figure is the median of its measurements.

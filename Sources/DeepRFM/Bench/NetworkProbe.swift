@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// Messages between neighbours round the ring of ranks, as the program sends them: every second pair at a time, all of these
 /// at once.
@@ -60,9 +61,9 @@ package struct NetworkProbe: Sendable, Equatable {
     _ world: Communicator, _ peer: Int, _ buffer: UnsafeMutableBufferPointer<Double>, _ count: Int, serves: Bool
   ) throws {
     for _ in 0..<count {
-      if serves { try world.send(UnsafeBufferPointer(buffer), to: peer, tag: 5) }
-      try world.receive(buffer, from: peer, tag: 5)
-      if !serves { try world.send(UnsafeBufferPointer(buffer), to: peer, tag: 5) }
+      if serves { try world.send(UnsafeBufferPointer(buffer), to: peer, tag: MessageTag.probe.rawValue) }
+      try world.receive(buffer, from: peer, tag: MessageTag.probe.rawValue)
+      if !serves { try world.send(UnsafeBufferPointer(buffer), to: peer, tag: MessageTag.probe.rawValue) }
     }
   }
 }

@@ -1,5 +1,6 @@
 import Files
 import LinearAlgebra
+import Runtime
 
 /// *Collective.* The product with K beside the limits of memory and arithmetic, and a whole solve; with --peers, other solvers
 /// of the same system.

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// *Collective.* Moves the centres onto the class means: rows stay where they are, their deviations shift.
 /// - Parameters:

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// Which samples stand for all of them in the pictures of a layer: evenly spaced ones of each class, so that the rank count
 /// changes nothing.

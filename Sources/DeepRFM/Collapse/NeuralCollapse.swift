@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// NC1: tr(S_W) / tr(S_B), S_W = sum_i |x_i - m_{y_i}|^2 / (K N), S_B = sum_c |m_c - m_G|^2 / K, m_G the mean of the class means.
 /// Over the classes that have samples. (The paper's code; its 1 / (K N) is K times smaller than the usual definition.)

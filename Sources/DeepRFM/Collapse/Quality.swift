@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// *Collective.* Of a predictor's outputs: the share of rows whose largest one is their class's, and the mean squared error
 /// over all entries against the targets +-1.

@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// Numeric arrays of a MATLAB Level 5 MAT-file ("MAT-File Format", The MathWorks, chapter 1): a 128-byte
 /// header, then data elements, each a tag (type, bytes) and its data; compressed elements are zlib streams.

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The training samples as the ranks hold them: sorted by class, standardised, each rank its shard of rows.
 public struct TrainingShard<T: Scalar & MPIElement> {

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// What a check found: how far the program is from a plain twin, without a unit, and how far it may be.
 package struct Check: Sendable, Equatable {

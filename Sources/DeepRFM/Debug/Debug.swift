@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// *Collective, one rank.* Checks the program's numbers on a small problem in double precision against plain twins, and prints
 /// each check with its error and bound. `ExitStatus.failed` if one fails.

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// A small training problem in double precision on one rank, beside its plain twin: what the checks compare.
 ///

@@ -1,5 +1,6 @@
 import Files
 import LinearAlgebra
+import Runtime
 
 #if canImport(Glibc)
   import Glibc
@@ -14,7 +15,7 @@ extension DebugProblem {
     options.features = map.kind
     let configuration = RunConfiguration(
       options: options, ranks: 1, threads: 1, hosts: [], blasKernels: "")
-    let directory = try RunDirectory.create(scratch.directory.path, configuration)
+    let directory = try RunFolder.create(scratch.directory.path, configuration)
     let recorder = RunRecorder<Double>(
       directory: directory, world: training.world, layout: samples.layout)
     try CheckpointFolder(directory).make()
@@ -61,7 +62,7 @@ struct BitComparison {
 
 /// A place under TMPDIR for the files of a run of one layer; they go with this object (mkdtemp, remove).
 final class ScratchRun {
-  let directory: RunDirectory
+  let directory: RunFolder
   private let folder: String
 
   /// Throws `FileError`.
@@ -70,13 +71,13 @@ final class ScratchRun {
     var name = Array("\(parent)/deeprfm-XXXXXX".utf8CString)
     guard mkdtemp(&name) != nil else { throw FileError("written to", parent, code: errno) }
     folder = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    directory = RunDirectory(folder + "/run")
+    directory = RunFolder(folder + "/run")
   }
 
   deinit {
     let checkpoint = CheckpointFolder(directory)
     let files = [
-      directory.layer(1), directory.configuration, directory.data, directory.model, checkpoint.ledger,
+      directory.layer(1), directory.configuration, directory.data, directory.model, checkpoint.manifest,
       checkpoint.latest,
     ]
     for path in files + [directory.layers, checkpoint.path, directory.path, folder] { remove(path) }

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// One thing that was looked at.
 package struct HostFinding: Sendable, Equatable {

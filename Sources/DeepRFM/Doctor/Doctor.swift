@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import MPI
+import Runtime
 
 /// *Collective.* Looks at this host, or under mpirun at every host, and prints from rank 0 what is well and what is not, with the
 /// mend. `failed` if something would keep `train` from running.
@@ -66,7 +67,7 @@ private enum OutputCheck {
   static func finding(_ output: String?) -> HostFinding {
     let path = output ?? "runs"
     do {
-      if let output { try RunDirectory.check(output) }
+      if let output { try RunFolder.check(output) }
       let parent = Folder.nearestExisting(path)
       let probe = "\(parent)/.deeprfm-doctor-\(getpid())"
       defer { unlink(probe) }

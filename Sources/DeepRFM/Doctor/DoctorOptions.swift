@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// Everything that `deeprfm doctor` can be told: what a run would be told, so that the same is checked.
 public struct DoctorOptions: Sendable, Equatable {

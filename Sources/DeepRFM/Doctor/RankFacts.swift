@@ -2,6 +2,7 @@ import Files
 import Glibc
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// What a rank knows of itself and its host: what the doctor judges by.
 package struct RankFacts: Sendable, Equatable {
@@ -42,7 +43,7 @@ extension RankFacts {
     host = surveyed.name
     placeOnHost = node.rank
     ranksOnHost = node.size
-    version = DeepRFM.version
+    version = Runtime.version
     programDigest = (try? Fingerprint(ofFile: "/proc/self/exe")).map { "\($0.bytes) \($0.crc32)" } ?? ""
     mpiLibrary = MPILibrary.version
     blasLibrary = BLAS.configuration

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// What the projection X R and the features show on the way; sums over this rank's rows.
 package struct MapResult<T: Real> {

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 #if canImport(Glibc)
   import Glibc

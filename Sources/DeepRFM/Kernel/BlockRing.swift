@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The ranks in a circle, each shard of X passed on while the last one is worked on: no rank ever holds all of X.
 struct BlockRing<T: Real> {
@@ -31,8 +32,8 @@ struct BlockRing<T: Real> {
       let rows = layout.shard(of: next).count
       let messages = RequestGroup()
       do {
-        try exchange(incoming.rows, rows, block.storage, block.rowCount, tag: 1, messages)
-        try exchange(incoming.terms, rows, block.terms, block.rowCount, tag: 8, messages)
+        try exchange(incoming.rows, rows, block.storage, block.rowCount, tag: .block, messages)
+        try exchange(incoming.terms, rows, block.terms, block.rowCount, tag: .blockTerms, messages)
         // A failure to make progress comes to light in waitAll.
         try body(owner, block, { _ = try? messages.poke() })
         try timer.measure(.communication) { try messages.waitAll() }
@@ -48,14 +49,14 @@ struct BlockRing<T: Real> {
 
   /// Starts to receive some rows from the next rank and to send some to the one before.
   private func exchange<E>(
-    _ incoming: Matrix<E>, _ rows: Int, _ outgoing: Matrix<E>, _ sent: Int, tag: Int32, _ messages: RequestGroup
+    _ incoming: Matrix<E>, _ rows: Int, _ outgoing: Matrix<E>, _ sent: Int, tag: MessageTag, _ messages: RequestGroup
   ) throws where E: MPIElement {
     let (before, after) = ((world.rank + world.size - 1) % world.size, (world.rank + 1) % world.size)
     messages.add(
       try world.startReceive(
-        UnsafeMutableBufferPointer(start: incoming.pointer, count: rows * incoming.columns), from: after, tag: tag))
+        UnsafeMutableBufferPointer(start: incoming.pointer, count: rows * incoming.columns), from: after, tag: tag.rawValue))
     messages.add(
       try world.startSend(
-        UnsafeBufferPointer(start: outgoing.pointer, count: sent * outgoing.columns), to: before, tag: tag))
+        UnsafeBufferPointer(start: outgoing.pointer, count: sent * outgoing.columns), to: before, tag: tag.rawValue))
   }
 }

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The tiles of this rank's rows that its servants hold, on their way here.
 ///
@@ -15,8 +16,6 @@ final class BorrowedTiles<T: Real> {
   private var blocks: [PairBlock<T>] = []
   /// Servants' tiles by their place on the servant.
   private(set) var tiles: [TilePlace: MatrixView<T>] = [:]
-
-  private static var tag: Int32 { 9 }
 
   /// *Collective.*
   /// - Parameters:
@@ -34,7 +33,7 @@ final class BorrowedTiles<T: Real> {
         let count = block.first(within: Self.bytes(share, of: block)).elements
         guard count > 0 else { continue }
         let sent = UnsafeBufferPointer(start: block.storage.pointer, count: count)
-        messages.add(try world.startSend(sent, to: block.other, tag: Self.tag))
+        messages.add(try world.startSend(sent, to: block.other, tag: MessageTag.tiles.rawValue))
       }
     } catch {
       messages.abandonAll()
@@ -53,7 +52,7 @@ final class BorrowedTiles<T: Real> {
       tiles[TilePlace(tile.rows, of: servant, tile.columns)] = tile.stored
     }
     arriving[servant] = messages.add(
-      try world.startReceive(block.storage.buffer, from: servant, tag: Self.tag))
+      try world.startReceive(block.storage.buffer, from: servant, tag: MessageTag.tiles.rawValue))
     blocks.append(block)
   }
 

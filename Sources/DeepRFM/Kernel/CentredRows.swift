@@ -1,8 +1,5 @@
 import LinearAlgebra
-import MPI
-
-/// A real number that is both computed with and sent.
-public typealias Real = MPIElement & Scalar
+import Runtime
 
 /// Rows of samples, each stored as the deviation from a centre near it, so that small distances keep their digits in
 /// float32 (docs/method.md). For training samples the centre is the class mean.

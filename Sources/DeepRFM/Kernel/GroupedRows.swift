@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// Rows that are not training samples, grouped by the centre nearest to them, so that they make tiles like those.
 package struct GroupedRows<T: Real> {

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 extension KernelOperator {
   /// *Collective.* y = K v, for v and y (own rows x columns). The deviations are multiplied in precision `V`: T for the

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The kernel matrix k(X, X) of all ranks together: symmetric, each pair of row blocks on one rank, in tiles that are a
 /// constant and the deviation from it (docs/method.md).

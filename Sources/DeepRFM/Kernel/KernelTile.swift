@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// A tile of the kernel's deviations: a segment of this rank's rows by a segment of another block's. It is kept in memory, or
 /// made again for each product.

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// A lane's share of a product, in runs of so many eighths, the long ones first: all lanes end together, though one be slower.
 let laneRuns = [4, 2, 1, 1]

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// Which pairs of row blocks a rank holds, so that each pair is held once and all ranks have the same work.
 ///

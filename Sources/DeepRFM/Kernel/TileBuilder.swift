@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// Builds tiles: the kernel, or the gradient's weights, between a segment of one block and a segment of another.
 ///

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// Multiplies tiles with vectors in precision V, in both directions in one reading. Owns one thread's scratch.
 final class TileProduct<T: Real, V: Real> {

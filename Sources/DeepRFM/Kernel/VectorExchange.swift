@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The messages of one product: this rank's part of the vector to those that hold its tiles, their parts of the result
 /// back. All are posted before the work begins and waited for where they are needed.
@@ -12,9 +13,6 @@ final class VectorExchange<V: Real> {
   private var results: [(message: Int, values: Matrix<Double>)] = []
   private var outgoing: [Matrix<Double>] = []
 
-  private static var vectorTag: Int32 { 2 }
-  private static var resultTag: Int32 { 3 }
-
   /// *Local.* Posts all messages of the vector and of the results to come: every rank has to make one.
   init<T>(_ v: Matrix<Double>, operator k: KernelOperator<T>) throws {
     world = k.world
@@ -23,14 +21,14 @@ final class VectorExchange<V: Real> {
       for partner in k.schedule.partners {
         let values = Matrix<V>(uninitialisedRows: k.layout.shard(of: partner).count, columns: v.columns)
         vectors[partner] = (
-          messages.add(try world.startReceive(values.buffer, from: partner, tag: Self.vectorTag)), values
+          messages.add(try world.startReceive(values.buffer, from: partner, tag: MessageTag.vector.rawValue)), values
         )
       }
       for servant in k.schedule.servants {
-        messages.add(try world.startSend(UnsafeBufferPointer(own.buffer), to: servant, tag: Self.vectorTag))
+        messages.add(try world.startSend(UnsafeBufferPointer(own.buffer), to: servant, tag: MessageTag.vector.rawValue))
         let values = Matrix<Double>(uninitialisedRows: v.rows, columns: v.columns)
         results.append(
-          (messages.add(try world.startReceive(values.buffer, from: servant, tag: Self.resultTag)), values))
+          (messages.add(try world.startReceive(values.buffer, from: servant, tag: MessageTag.result.rawValue)), values))
       }
     } catch {
       messages.abandonAll()
@@ -48,7 +46,7 @@ final class VectorExchange<V: Real> {
   /// *Local.* Starts to send a partner its part of the result.
   func send(_ result: Matrix<Double>, to rank: Int) throws {
     outgoing.append(result)
-    messages.add(try world.startSend(UnsafeBufferPointer(result.buffer), to: rank, tag: Self.resultTag))
+    messages.add(try world.startSend(UnsafeBufferPointer(result.buffer), to: rank, tag: MessageTag.result.rawValue))
   }
 
   /// *Local.* The parts of the result that others made for this rank, in an order that does not depend on their arrival.

@@ -1,4 +1,5 @@
 import Glibc
+import Runtime
 
 /// A layer as the model sees it: sizes, the choices that train would make, and the machine's shape.
 package struct LayerWork: Sendable, Equatable {
@@ -68,14 +69,14 @@ package struct LayerWork: Sendable, Equatable {
   /// Multiplications and additions by phase, of all ranks together.
   package var operations: LayerMetrics.Seconds {
     var count = LayerMetrics.Seconds()
-    count.kernel = n * n * d
-    count.preconditioner = 2 * n * rank * d + 4 * n * rank * rank + p * Self.eigenOperations(rank)
+    count[.kernel] = n * n * d
+    count[.preconditioner] = 2 * n * rank * d + 4 * n * rank * rank + p * Self.eigenOperations(rank)
     let direct = n * n * n / 3 + 2 * n * n * k
-    count.solve = load.isDense ? direct : its * (2 * n * n * k + 4 * n * rank * k + 2 * its * n * k * k)
-    count.agop = cost.operations(of: plan.route)
-    count.root = takesRoot ? Self.eigenOperations(d) + d * d * d : 0
-    count.features = 2 * (n + Double(testSamples)) * d * (d + w)
-    count.metrics = 2 * Double(testSamples) * n * (d + k)
+    count[.solve] = load.isDense ? direct : its * (2 * n * n * k + 4 * n * rank * k + 2 * its * n * k * k)
+    count[.agop] = cost.operations(of: plan.route)
+    count[.root] = takesRoot ? Self.eigenOperations(d) + d * d * d : 0
+    count[.features] = 2 * (n + Double(testSamples)) * d * (d + w)
+    count[.metrics] = 2 * Double(testSamples) * n * (d + k)
     count.total = count.values.reduce(0, +)
     return count
   }
@@ -89,18 +90,18 @@ package struct LayerWork: Sendable, Equatable {
   package func seconds(_ rates: MachineRates, _ network: Network) -> LayerMetrics.Seconds {
     let width = rates.widths[load.width] ?? WidthRates()
     var time = LayerMetrics.Seconds()
-    time.kernel = pairs * width.tilePair
-    time.preconditioner =
+    time[.kernel] = pairs * width.tilePair
+    time[.preconditioner] =
       load.isDense || rank == 0
       ? 0
       : r * rank * width.pivotPair + 4 * r * rank * rank * rates.doubleProduct + rates.eigen(order: rank)
-    time.solve = solve(rates, width)
-    time.agop = agop(rates, width)
-    time.root = takesRoot ? rates.eigen(order: d) + d * d * d * rates.doubleProduct : 0
-    time.features =
+    time[.solve] = solve(rates, width)
+    time[.agop] = agop(rates, width)
+    time[.root] = takesRoot ? rates.eigen(order: d) + d * d * d * rates.doubleProduct : 0
+    time[.features] =
       2 * width.mapping + (r + q) * (width.mappedRow + width.normalisedRow) + q * width.regroupedRow
-    time.metrics = q * n * width.predictorPair + r * k * 32 * rates.vectorByte
-    time.communication = communication(network, time)
+    time[.metrics] = q * n * width.predictorPair + r * k * 32 * rates.vectorByte
+    time[.communication] = communication(network, time)
     time.total = time.values.reduce(0, +)
     return time
   }
@@ -146,25 +147,25 @@ package struct LayerWork: Sendable, Equatable {
     let block = r * (d * s + 8 * (k + 1))
     let half = Double(load.ranks / 2)
     let coefficients = n * k * s
-    var total = hidden(half * block, half, behind: work.kernel, network)
+    var total = hidden(half * block, half, behind: work[.kernel], network)
     // Rounds of the partial Cholesky factor: pivots, their rows of X and of F, the core.
     let rounds = (rank / Double(PartialCholesky.blockColumns(Int(rank)))).rounded(.up)
     total += sum(rank * (d * s + 4 * rank + 1024) + 8 * rank * rank, times: 7 * rounds + 1, network)
     // Of each iteration: parts of the vectors there and back, and five sums.
     let exchanged = half * r * k * (s + 8)
-    let step = work.solve / max(1, its)
+    let step = work[.solve] / max(1, its)
     total += its * (hidden(exchanged, 2 * half, behind: 0.5 * step, network) + sum(8 * rank * k, times: 5, network))
     switch plan.route {
-    case .gram: total += hidden((p - 1) * block + half * r * (n + d) * s, 2 * p, behind: work.agop, network)
-    default: total += hidden(chunks * (p - 1) * block, chunks * p, behind: work.agop, network)
+    case .gram: total += hidden((p - 1) * block + half * r * (n + d) * s, 2 * p, behind: work[.agop], network)
+    default: total += hidden(chunks * (p - 1) * block, chunks * p, behind: work[.agop], network)
     }
     if takesTiles {
       // They are wanted when the first half of the blocks is through.
-      total += hidden(Double(plan.borrowedBytes), half, behind: work.agop / 2, network)
+      total += hidden(Double(plan.borrowedBytes), half, behind: work[.agop] / 2, network)
     }
     total += sum(8 * d * d + 2 * coefficients, times: 3, network)
     total += sum(d * d * s, times: 1, network)
-    total += hidden((p - 1) * block, p, behind: work.metrics, network)
+    total += hidden((p - 1) * block, p, behind: work[.metrics], network)
     total += sum(coefficients + 8 * k * (2 * d + w), times: 8, network)
     return total
   }

@@ -1,6 +1,7 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// *Collective.* Says what a run of `train` would take: memory by item, operations, seconds from a probe of this machine of a few
 /// seconds. `failed` if it would not fit.
@@ -35,12 +36,12 @@ private struct Planner<T: Real & TensorElement> {
   }
 
   func run() throws -> ExitStatus {
-    if let kind = options.scaling, let path = options.calibration { return try scale(kind, from: RunDirectory(path)) }
+    if let kind = options.scaling, let path = options.calibration { return try scale(kind, from: RunFolder(path)) }
     return try plan()
   }
 
   /// *Local, one rank.* Extends what a run's last layer took to more ranks.
-  private func scale(_ kind: ScalingKind, from run: RunDirectory) throws -> ExitStatus {
+  private func scale(_ kind: ScalingKind, from run: RunFolder) throws -> ExitStatus {
     let configuration = try run.readConfiguration()
     guard let measured = try run.readMetrics().last else { throw InputError("\(run.metrics) has no whole layer") }
     let (ranks, threads) = (configuration.ranks, configuration.threads)

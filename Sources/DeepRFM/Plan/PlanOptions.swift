@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// Everything that `deeprfm plan` can be told: train's options, and the machine to plan for.
 public struct PlanOptions: Sendable, Equatable {
@@ -54,7 +55,7 @@ extension PlanOptions {
     let assignments = try table.assignments(arguments)
     var options = PlanOptions()
     if let run = assignments.last(where: { $0.option.name == "calibrate" })?.text {
-      try options.train.read(configuration: RunDirectory(run).configuration)
+      try options.train.read(configuration: RunFolder(run).configuration)
     }
     if let file = assignments.last(where: { $0.option.name == "config" })?.text {
       try options.train.read(configuration: file)
@@ -79,32 +80,5 @@ extension PlanOptions {
     guard nodes <= ranks, ranks % nodes == 0 else {
       throw InputError("--ranks \(ranks) on --nodes \(nodes): as many ranks are needed on each node")
     }
-  }
-}
-
-extension CommandOption {
-  /// The same option of something that holds these options.
-  func within<Outer>(_ place: WritableKeyPath<Outer, Options> & Sendable) -> CommandOption<Outer> {
-    let (set, json) = (self.set, self.json)
-    let setOuter: @Sendable (inout Outer, String, String) throws(InputError) -> Void = {
-      (outer, text, label) throws(InputError) in
-      try set(&outer[keyPath: place], text, label)
-    }
-    var jsonOfOuter: (@Sendable (Outer) -> JSON)?
-    if let json { jsonOfOuter = { (outer: Outer) in json(outer[keyPath: place]) } }
-    return CommandOption<Outer>(
-      name: name, placeholder: placeholder, help: help, set: setOuter, json: jsonOfOuter)
-  }
-
-  private init(
-    name: String, placeholder: String?, help: String,
-    set: @escaping @Sendable (inout Options, String, String) throws(InputError) -> Void,
-    json: (@Sendable (Options) -> JSON)?
-  ) {
-    self.name = name
-    self.placeholder = placeholder
-    self.help = help
-    self.set = set
-    self.json = json
   }
 }

@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// A plan as people and programs read it.
 struct PlanReport {
@@ -38,7 +39,7 @@ struct PlanReport {
     set("operations", to: Self.object(Self.sum(plan.layers.map(\.operations))))
     set("phases", to: seconds.isEmpty ? .null : Self.object(whole))
     set("loadingSeconds", to: JSON(plan.loadingSeconds))
-    set("networkShare", to: seconds.isEmpty ? .null : JSON(whole.communication / total))
+    set("networkShare", to: seconds.isEmpty ? .null : JSON(whole[.communication] / total))
     set("layers", to: .array(plan.layers.indices.map(layer)))
     set("samples", to: JSON(shape.samples))
     set("testSamples", to: JSON(shape.testSamples))
@@ -133,7 +134,7 @@ struct PlanReport {
     }
     return [
       "whole run: \(Format.clock(total)) (\(Format.fixed(total, digits: 1)) s), \(Format.fixed(plan.loadingSeconds, digits: 1)) s of it to"
-        + " start and read, \(Format.percent(whole.communication / total)) messages",
+        + " start and read, \(Format.percent(whole[.communication] / total)) messages",
       "operations, 10^12: " + share.joined(separator: ", "),
     ]
   }

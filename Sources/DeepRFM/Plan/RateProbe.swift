@@ -2,6 +2,7 @@ import Files
 import Glibc
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// A layer's widths and the AGOP's way there.
 struct WidthToProbe: Equatable {

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// A run's layers with the memory that they take, and once rates are known the seconds.
 package struct RunPlan: Sendable, Equatable {

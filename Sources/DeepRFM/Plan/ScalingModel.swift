@@ -1,4 +1,5 @@
 import Glibc
+import Runtime
 
 /// What stays the same as ranks are added.
 public enum ScalingKind: String, Sendable, CaseIterable {
@@ -68,13 +69,12 @@ package struct ScalingModel {
   /// longer); nil: none does.
   package func limit(_ points: [Point]) -> Limit? {
     for (few, many) in zip(points, points.dropFirst()) {
-      let (before, after) = (few.seconds.values, many.seconds.values)
-      let stopped = Phase.allCases.filter { phase in
-        let (a, b) = (before[phase.rawValue], after[phase.rawValue])
+      let stopped = Phase.ofLayer.filter { phase in
+        let (a, b) = (few.seconds[phase], many.seconds[phase])
         guard b > 0.1 * many.seconds.total else { return false }
         return kind == .strong ? a / b < 1.25 : b / a > 1.25
       }
-      if let worst = stopped.max(by: { after[$0.rawValue] < after[$1.rawValue] }) {
+      if let worst = stopped.max(by: { many.seconds[$0] < many.seconds[$1] }) {
         return Limit(phase: worst, ranks: many.ranks)
       }
     }
@@ -90,18 +90,17 @@ package struct ScalingModel {
 
   /// The layer's seconds by phase on so many ranks.
   package func seconds(_ ranks: Int) -> LayerMetrics.Seconds {
-    let (predicted, atBase) = (bare(ranks).values, bare(base.ranks).values)
-    let found = measured.seconds.values
-    var values = zip(zip(predicted, atBase), found).map { pair, found in
-      // A phase that the measured run did not have, messages on one rank, has no factor.
-      pair.1 > 0 && found > 0 ? pair.0 * found / pair.1 : pair.0
-    }
-    let messages = Phase.communication.rawValue
-    if base.ranks == 1 { values[messages] = predicted[messages] }
+    let (predicted, atBase, found) = (bare(ranks), bare(base.ranks), measured.seconds)
+    var seconds = LayerMetrics.Seconds()
     // What no phase counts (random numbers, files) stays.
-    let rest = max(0, measured.seconds.total - found.dropLast().reduce(0, +))
-    values[values.count - 1] = values.dropLast().reduce(0, +) + rest
-    return LayerMetrics.Seconds(values: values)
+    seconds.total = max(0, found.total - Phase.ofLayer.reduce(0) { $0 + found[$1] })
+    for phase in Phase.ofLayer {
+      // A phase that the measured run did not have has no factor; nor have messages on one rank.
+      let isKnown = atBase[phase] > 0 && found[phase] > 0 && !(phase == .communication && base.ranks == 1)
+      seconds[phase] = isKnown ? predicted[phase] * found[phase] / atBase[phase] : predicted[phase]
+      seconds.total += seconds[phase]
+    }
+    return seconds
   }
 
   /// The plan's own seconds. The more ranks share a node, the nearer to a full one's rates.

@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// A scaling model's points as people and programs read them.
 struct ScalingReport {
@@ -6,7 +7,7 @@ struct ScalingReport {
   let points: [ScalingModel.Point]
 
   private static let columns =
-    ["ranks", "nodes", "samples"] + Phase.allCases.map { "\($0)" } + ["total", "efficiency"]
+    ["ranks", "nodes", "samples"] + Phase.ofLayer.map(\.name) + ["total", "efficiency"]
 
   private var assumptions: [String] {
     let network = model.network
@@ -41,7 +42,7 @@ struct ScalingReport {
   }
 
   private func point(_ point: ScalingModel.Point) -> JSON {
-    let phases = zip(Phase.allCases.map { "\($0)" } + ["total"], point.seconds.values)
+    let phases = zip(Phase.ofLayer.map(\.name) + ["total"], point.seconds.values)
     return .object([
       JSON.Member("ranks", JSON(point.ranks)), JSON.Member("nodes", JSON(point.nodes)),
       JSON.Member("samples", JSON(point.samples)),

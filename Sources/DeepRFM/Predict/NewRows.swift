@@ -1,6 +1,7 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// The rows to predict: each rank its share of them, contiguous in the input's order.
 struct NewRows {

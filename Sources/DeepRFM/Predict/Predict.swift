@@ -1,6 +1,7 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 #if canImport(Glibc)
   import Glibc
@@ -92,17 +93,9 @@ extension Prediction {
 
   /// *Collective.* The ranks' outputs come to rank 0 one after the other.
   private func write(_ outputs: Matrix<Double>, of count: Int, to writer: NPYWriter<Double>?) throws {
-    for rank in 0..<world.size {
-      let rows = NewRows.share(count, of: rank, in: world).count
-      var block = outputs
-      if rank > 0 && rank == world.rank {
-        try world.send(UnsafeBufferPointer(outputs.buffer), to: 0, tag: 5)
-      }
-      if rank > 0 && world.rank == 0 {
-        block = Matrix(uninitialisedRows: rows, columns: outputs.columns)
-        try world.receive(block.buffer, from: rank, tag: 5)
-      }
-      try world.together { try writer?.append(UnsafeBufferPointer(block.buffer)) }
+    let rows = { NewRows.share(count, of: $0, in: self.world).count }
+    try world.gather(UnsafeBufferPointer(outputs.buffer), count: { rows($0) * outputs.columns }) {
+      try writer?.append($0)
     }
     try world.together { try writer?.finish() }
   }

@@ -1,12 +1,13 @@
 import Files
 import Glibc
 import LinearAlgebra
+import Runtime
 
 /// A run directory as prediction needs it: everything but the large tensors read, all shapes proven to fit each other.
 ///
 /// Whoever wrote the files, a `TrainedRun` that exists is safe to compute with; else `InputError`.
 package struct TrainedRun {
-  package let directory: RunDirectory
+  package let directory: RunFolder
   /// As the run used them.
   package let options: TrainOptions
   /// Class-sorted position -> position in the file.
@@ -25,7 +26,7 @@ package struct TrainedRun {
 
   /// *Local.* - Parameter layer: whose predictor is wanted, from 1; nil: the last.
   package init(_ path: String, layer: Int? = nil) throws {
-    directory = RunDirectory(path)
+    directory = RunFolder(path)
     if !InputFile.exists(directory.configuration) && (errno == ENOENT || errno == ENOTDIR) {
       throw InputError("\(path) is no run directory: it has no config.json")
     }
@@ -77,7 +78,7 @@ private struct RunData {
   private let labels: [Int]
   private let path: String
 
-  init(_ directory: RunDirectory) throws {
+  init(_ directory: RunFolder) throws {
     let file = try SafetensorsFile(directory.own(directory.data))
     path = file.path
     order = try file.vector("order")
@@ -90,7 +91,7 @@ private struct RunData {
       throw InputError("\(path) holds no samples, or a mean or scale that is none")
     }
     standardisation = Standardisation(mean: mean, scale: scale)
-    classNames = file.metadata[RunDirectory.classNamesKey].flatMap(Self.names)
+    classNames = file.metadata[RunFolder.classNamesKey].flatMap(Self.names)
     try checkOrder()
   }
 

@@ -1,5 +1,6 @@
 import Files
 import MPI
+import Runtime
 
 /// Everything that `deeprfm debug` can be told.
 public struct DebugOptions: Sendable, Equatable {

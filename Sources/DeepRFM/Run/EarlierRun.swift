@@ -1,9 +1,10 @@
 import Files
 import Glibc
+import Runtime
 
 /// What is left of a run in its directory, proven as far as checksums go. For rank 0.
 package struct EarlierRun: Sendable {
-  package let directory: RunDirectory
+  package let directory: RunFolder
   package let configuration: RunConfiguration
   /// Layers whose files and line are whole, from the first on.
   package private(set) var finishedLayers = 0
@@ -18,29 +19,29 @@ package struct EarlierRun: Sendable {
   ///
   /// Throws `InputError` if the directory holds something else, or a configuration that is damaged.
   package init?(_ path: String) throws {
-    directory = RunDirectory(path)
+    directory = RunFolder(path)
     guard access(directory.configuration, F_OK) == 0 else {
-      directory.removeBeginnings()
+      directory.removeBeginnings(parts: RunFolder.layersName)
       return nil
     }
     configuration = try directory.readConfiguration()
-    let ledger = Ledger(CheckpointFolder(directory))
+    let manifest = Manifest(CheckpointFolder(directory))
     let written = try wholeLines()
     while finishedLayers < min(written.count, configuration.options.layers) {
       let layer = finishedLayers + 1
-      let name = RunDirectory.layerName(layer)
-      guard ledger.holds(line: written[layer - 1], of: layer) else {
+      let name = RunFolder.layerName(layer)
+      guard manifest.holds(line: written[layer - 1], of: layer) else {
         damages.append("\(directory.metrics), line \(layer), is damaged")
         break
       }
-      guard ledger.holds(name, in: directory) else {
+      guard manifest.holds(name, in: directory) else {
         damages.append("\(directory.path)/\(name) is missing or damaged")
         break
       }
       finishedLayers = layer
     }
     lines = Array(written[..<finishedLayers])
-    if isFinished && !ledger.holds(RunDirectory.modelName, in: directory) {
+    if isFinished && !manifest.holds(RunFolder.modelName, in: directory) {
       damages.append("\(directory.model) is missing or damaged")
       finishedLayers -= 1
       lines.removeLast()
@@ -59,7 +60,7 @@ package struct EarlierRun: Sendable {
   }
 
   /// *Local.* Whether data.safetensors is as it was written.
-  var hasData: Bool { Ledger(CheckpointFolder(directory)).holds(RunDirectory.dataName, in: directory) }
+  var hasData: Bool { Manifest(CheckpointFolder(directory)).holds(RunFolder.dataName, in: directory) }
 
   /// *Local.* Leaves only the finished layers' lines in metrics.jsonl: a line that was cut off, or that will be written again, goes.
   package func keepFinishedLines() throws {
@@ -91,19 +92,4 @@ package struct EarlierRun: Sendable {
   private static let free: Set<String> = [
     "data", "allow-unconverged", "memory", "threads", "output", "checkpoint-every", "resume", "time-limit", "quiet",
   ]
-}
-
-extension RunDirectory {
-  package static func layerName(_ layer: Int) -> String {
-    "layers/\(layer < 10 ? "0" : "")\(layer).safetensors"
-  }
-
-  package static var dataName: String { "data.safetensors" }
-  package static var modelName: String { "model.safetensors" }
-
-  /// *Local.* Takes away what `create` makes before the configuration, if nothing has been put there.
-  fileprivate func removeBeginnings() {
-    unlink(configuration + ".partial")
-    rmdir(layers)
-  }
 }

@@ -1,6 +1,7 @@
 import Files
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// How far a layer had come when it was saved.
 struct LayerState<T: Real> {
@@ -75,7 +76,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     monitor?.isSaving = true
     defer { monitor?.isSaving = false }
     let began = monotonicSeconds()
-    var slowest = timer.values
+    var slowest = timer.values(of: Phase.ofLayer)
     try world.maximum(&slowest)
     let all = [
       JSON.Member("version", .string(version)), JSON.Member("layer", JSON(place.layer)),

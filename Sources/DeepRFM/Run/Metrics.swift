@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// What a layer measured: a line of metrics.jsonl.
 ///
@@ -56,18 +57,24 @@ public struct LayerMetrics: Sendable, Equatable {
 
   /// The slowest rank's seconds, by phase.
   public struct Seconds: Sendable, Equatable {
-    public var kernel = 0.0
-    public var preconditioner = 0.0
-    public var solve = 0.0
-    public var agop = 0.0
-    public var root = 0.0
-    public var features = 0.0
-    public var metrics = 0.0
-    /// What was not hidden behind work.
-    public var communication = 0.0
+    private var byPhase: [Phase: Double] = [:]
     public var total = 0.0
 
     public init() {}
+
+    public subscript(phase: Phase) -> Double {
+      get { byPhase[phase] ?? 0 }
+      set { byPhase[phase] = newValue }
+    }
+
+    /// The phases of a layer in order, then the total: what a reduction over ranks takes the maximum of.
+    public var values: [Double] { Phase.ofLayer.map { self[$0] } + [total] }
+
+    /// From `values`; phases that are missing at the end are 0.
+    public init(values: [Double]) {
+      for (phase, value) in zip(Phase.ofLayer, values) { self[phase] = value }
+      if values.count > Phase.ofLayer.count { total = values[Phase.ofLayer.count] }
+    }
   }
 
   /// From 1.
@@ -89,19 +96,17 @@ public struct LayerMetrics: Sendable, Equatable {
   public init() {}
 }
 
-extension LayerMetrics.Seconds {
-  private static let properties: [WritableKeyPath<Self, Double> & Sendable] = [
-    \.kernel, \.preconditioner, \.solve, \.agop, \.root, \.features, \.metrics, \.communication,
-    \.total,
-  ]
+extension Phase {
+  public static let kernel = Phase("kernel")
+  public static let preconditioner = Phase("preconditioner")
+  public static let solve = Phase("solve")
+  public static let agop = Phase("agop")
+  public static let root = Phase("root")
+  public static let features = Phase("features")
+  public static let metrics = Phase("metrics")
 
-  /// The phases in order, then the total: what a reduction over ranks takes the maximum of.
-  public var values: [Double] { Self.properties.map { self[keyPath: $0] } }
-
-  /// From `values`; phases that are missing at the end are 0.
-  public init(values: [Double]) {
-    for (property, value) in zip(Self.properties, values) { self[keyPath: property] = value }
-  }
+  /// The parts of a layer's time, in the order of metrics.jsonl.
+  public static let ofLayer: [Phase] = [kernel, preconditioner, solve, agop, root, features, metrics, communication]
 }
 
 // MARK: - As JSON
@@ -153,14 +158,7 @@ extension LayerMetrics {
     Field("solver.preconditionerRank", \.solver.preconditionerRank),
     Field("agop.route", \.agop.route),
     Field("agop.error", \.agop.error, isOptional: true),
-    Field("seconds.kernel", \.seconds.kernel),
-    Field("seconds.preconditioner", \.seconds.preconditioner),
-    Field("seconds.solve", \.seconds.solve),
-    Field("seconds.agop", \.seconds.agop),
-    Field("seconds.root", \.seconds.root),
-    Field("seconds.features", \.seconds.features),
-    Field("seconds.metrics", \.seconds.metrics),
-    Field("seconds.communication", \.seconds.communication),
+  ] + Phase.ofLayer.map { Field("seconds.\($0.name)", \.seconds[$0]) } + [
     Field("seconds.total", \.seconds.total),
     Field("peakMemoryBytes", \.peakMemoryBytes),
   ]

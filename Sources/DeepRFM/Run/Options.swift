@@ -1,5 +1,6 @@
 import Files
 import LinearAlgebra
+import Runtime
 
 /// Everything that `deeprfm train` can be told, by its long name in camelCase: the options of config.json.
 public struct TrainOptions: Codable, Sendable, Equatable {
@@ -35,7 +36,7 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var memory: Int?
   /// Per rank; nil: the node's cores over its ranks.
   public var threads: Int?
-  /// The run directory; nil: `RunDirectory.defaultPath`.
+  /// The run directory; nil: `RunFolder.defaultPath`.
   public var output: String?
   /// Seconds.
   public var checkpointEvery = 600.0

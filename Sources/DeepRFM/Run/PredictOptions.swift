@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// Everything that `deeprfm predict` can be told.
 public struct PredictOptions: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// Everything that `deeprfm report` can be told.
 public struct ReportOptions: Sendable, Equatable {
@@ -13,7 +14,7 @@ public struct ReportOptions: Sendable, Equatable {
 
   /// The page to write.
   public var page: String {
-    output ?? (directories.count == 1 ? RunDirectory(directories[0]).report : "report.html")
+    output ?? (directories.count == 1 ? RunFolder(directories[0]).report : "report.html")
   }
 }
 

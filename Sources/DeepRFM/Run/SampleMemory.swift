@@ -1,4 +1,5 @@
 import Files
+import Runtime
 
 /// Whether samples have room, asked before any is read.
 extension Memory {

@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import MPI
+import Runtime
 
 /// *Collective.* Throws `InputError` if a rank runs another program than rank 0, or was given other options.
 func agreeOnStart(_ options: TrainOptions, _ host: Host, _ world: Communicator) throws {

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// A symmetric positive definite system spread over ranks by rows, as the solver sees it.
 package struct RidgeSystem {

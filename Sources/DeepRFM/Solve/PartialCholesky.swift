@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// A partial Cholesky factor of the kernel matrix, K ~ F F^T, by blocks of pivots drawn at random with the residual's
 /// diagonal as weights: RPCholesky (Chen, Epperly, Tropp, Webber, arXiv 2207.06503; blocked: arXiv 2410.03969).

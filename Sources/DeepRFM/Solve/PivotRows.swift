@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// Rows of X drawn as pivots, gathered from the ranks that own them: a small block that every rank holds.
 struct PivotRows<T: Real> {
@@ -46,21 +47,6 @@ struct PivotRows<T: Real> {
       storage, rowCount: indices.count, centres: k.rows.centres, segments: k.layout.segments(ofSorted: indices),
       team: k.team)
     own = chosen.enumerated().map { (offset + $0.offset, $0.element) }
-  }
-}
-
-extension Layout {
-  /// Cuts ascending class-sorted sample numbers where the class changes.
-  func segments(ofSorted indices: [Int]) -> [Segment] {
-    var result: [Segment] = []
-    var (end, first) = (0, 0)
-    for (centre, count) in classCounts.enumerated() {
-      end += count
-      let last = indices[first...].firstIndex { $0 >= end } ?? indices.count
-      for rows in (first..<last).pieces(ofAtMost: tileRows) { result.append(Segment(rows: rows, centre: centre)) }
-      first = last
-    }
-    return result
   }
 }
 

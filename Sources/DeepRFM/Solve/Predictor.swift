@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 /// f(x) = k(x, X) A at points that each rank has of its own, the blocks of X coming round the ring.
 package struct Predictor<T: Real> {

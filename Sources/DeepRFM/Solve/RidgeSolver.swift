@@ -1,5 +1,6 @@
 import LinearAlgebra
 import MPI
+import Runtime
 
 #if canImport(Glibc)
   import Glibc

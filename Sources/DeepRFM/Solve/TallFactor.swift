@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// A tall matrix U that is multiplied with a few vectors again and again: U^T x and U y, on all threads, at the speed of
 /// memory. Elements and products in V.

@@ -1,4 +1,5 @@
 import DeepRFM
+import Runtime
 
 /// The report of several runs: settings side by side, each with mean and spread over its runs.
 struct Comparison {

@@ -1,4 +1,5 @@
 import DeepRFM
+import Runtime
 
 /// A report: one HTML file that needs no network and no script.
 public enum Page {

@@ -1,4 +1,5 @@
 import DeepRFM
+import Runtime
 
 /// The report of one run.
 struct SingleRun {

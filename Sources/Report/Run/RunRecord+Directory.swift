@@ -1,6 +1,7 @@
 import DeepRFM
 import Files
 import Glibc
+import Runtime
 
 /// The one place where the report touches files of a run.
 extension RunRecord {
@@ -8,7 +9,7 @@ extension RunRecord {
   ///
   /// Throws `InputError` if nothing can be shown: no run, or one that has not finished a layer.
   public init(reading path: String) throws(InputError) {
-    let directory = RunDirectory(path)
+    let directory = RunFolder(path)
     let configuration = try directory.readConfiguration()
     let unfinished = InputError("the run in \(path) has not finished a layer yet: there is nothing to report")
     guard access(directory.metrics, F_OK) == 0 else { throw unfinished }
@@ -37,14 +38,14 @@ extension RunRecord {
 
 /// Reads the spectra and Gram matrices, and collects what it could not read.
 private final class PictureReader {
-  private let directory: RunDirectory
+  private let directory: RunFolder
   /// Class-sorted; empty if the file cannot be read.
   private let labels: [Int]
   private(set) var faults: [String] = []
   /// Larger ones are not of this program's making, and would not be small pictures.
   private static let largest = 256
 
-  init(_ directory: RunDirectory) {
+  init(_ directory: RunFolder) {
     self.directory = directory
     labels = (try? SafetensorsFile(directory.own(directory.data)).read("labels")) ?? []
   }

@@ -1,16 +1,3 @@
-/// A run of rows of one shard that share a centre: samples of one class, at most a tile's height.
-public struct Segment: Sendable, Equatable {
-  /// Rows, counted from the shard's start.
-  public var rows: Range<Int>
-  /// Index of the row's centre: the class.
-  public var centre: Int
-
-  public init(rows: Range<Int>, centre: Int) {
-    self.rows = rows
-    self.centre = centre
-  }
-}
-
 /// Who holds which rows: N samples sorted by class, a contiguous shard of them on each rank. All ranks know it all.
 public struct Layout: Sendable, Equatable {
   /// Samples of each class over all ranks; 0 for an absent class.
@@ -61,23 +48,17 @@ public struct Layout: Sendable, Equatable {
   }
 }
 
-extension Range<Int> {
-  func shifted(by offset: Int) -> Range { (lowerBound + offset)..<(upperBound + offset) }
-
-  /// The range in equal consecutive pieces of at most `limit`.
-  package func pieces(ofAtMost limit: Int) -> [Range<Int>] {
-    guard !isEmpty else { return [] }
-    let parts = (count + limit - 1) / limit
-    return (0..<parts).map {
-      (lowerBound + count * $0 / parts)..<(lowerBound + count * ($0 + 1) / parts)
+extension Layout {
+  /// Cuts ascending class-sorted sample numbers where the class changes.
+  public func segments(ofSorted indices: [Int]) -> [Segment] {
+    var result: [Segment] = []
+    var (end, first) = (0, 0)
+    for (centre, count) in classCounts.enumerated() {
+      end += count
+      let last = indices[first...].firstIndex { $0 >= end } ?? indices.count
+      for rows in (first..<last).pieces(ofAtMost: tileRows) { result.append(Segment(rows: rows, centre: centre)) }
+      first = last
     }
-  }
-}
-
-extension Collection<Range<Int>> {
-  /// The smallest range that holds all of them.
-  var hull: Range<Int> {
-    guard let least = self.map(\.lowerBound).min(), let most = self.map(\.upperBound).max() else { return 0..<0 }
-    return least..<most
+    return result
   }
 }

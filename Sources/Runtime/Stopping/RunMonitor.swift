@@ -22,7 +22,7 @@ public final class RunMonitor: Sendable {
   /// - Parameters:
   ///   - timeLimit: seconds from `start`, on the monotonic clock; nil: none.
   ///   - patience: seconds that a rank may be silent; 0: for ever.
-  init(
+  public init(
     stop: StopSwitch, timeLimit: Double?, start: Double, _ world: Communicator, hostName: String,
     patience: Int = RunMonitor.patience
   ) throws {
@@ -42,7 +42,7 @@ public final class RunMonitor: Sendable {
   }
 
   /// A checkpoint is being written: it may be finished.
-  var isSaving: Bool {
+  public var isSaving: Bool {
     get { saving.load(ordering: .relaxed) }
     set { saving.store(newValue, ordering: .relaxed) }
   }
@@ -51,7 +51,7 @@ public final class RunMonitor: Sendable {
   public func end() { isOver.store(true, ordering: .relaxed) }
 
   /// DEEPRFM_PATIENCE in the environment, or a minute.
-  private static var patience: Int {
+  public static var patience: Int {
     getenv("DEEPRFM_PATIENCE").flatMap { Int(String(cString: $0)) }.map { max(0, min($0, 86_400)) } ?? 60
   }
 

@@ -4,6 +4,10 @@ import MPI
 public struct StoppedEarly: RankError, Equatable {
   public let cause: StopSwitch.Cause
 
+  public init(cause: StopSwitch.Cause) {
+    self.cause = cause
+  }
+
   public var exitStatus: Int32 { ExitStatus.stoppedEarly.rawValue }
   public var sentence: String { "stopped by \(cause.words)" }
 }

@@ -31,25 +31,50 @@ package struct CheckpointFile {
 
   /// Version of this format, in the facts.
   package static let format = 3
-  private static let tag: Int32 = 7
+  private static let tag = MessageTag.checkpoint.rawValue
   /// Bytes of a message.
   private static let pieceBytes = 16 << 20
   private static let checksumName = "crc32"
   private static let metadataKey = "checkpoint"
 
-  /// A tensor of the file: `kind` 0 spread, 1 shared, 2 own; `index` in its list.
+  /// Whose a tensor is.
+  private enum Kind: Int {
+    case spread, shared, own
+
+    /// Of this kind a rank's tensors.
+    func tensors(of checkpoint: Checkpoint) -> [SavedTensor] {
+      switch self {
+      case .spread: checkpoint.spread
+      case .shared: checkpoint.shared
+      case .own: checkpoint.own
+      }
+    }
+
+    /// The name in the file. Names begin with their kind.
+    func fullName(_ name: String, of rank: Int) -> String {
+      switch self {
+      case .spread: name
+      case .shared: sharedPrefix + name
+      case .own: "rank\(rank).\(name)"
+      }
+    }
+  }
+
+  /// A tensor of the file; `index` in its kind's list.
   private struct Part {
-    let kind, index, rank, rows, columns, scalarBytes: Int
+    let kind: Kind
+    let index, rank, rows, columns, scalarBytes: Int
 
     var byteCount: Int { rows * columns * scalarBytes }
-    var numbers: [Int] { [kind, index, rank, rows, columns, scalarBytes] }
+    var numbers: [Int] { [kind.rawValue, index, rank, rows, columns, scalarBytes] }
 
     init(_ numbers: ArraySlice<Int>) {
       let n = Array(numbers)
-      (kind, index, rank, rows, columns, scalarBytes) = (n[0], n[1], n[2], n[3], n[4], n[5])
+      kind = Kind(rawValue: n[0]) ?? .own
+      (index, rank, rows, columns, scalarBytes) = (n[1], n[2], n[3], n[4], n[5])
     }
 
-    init(_ kind: Int, _ index: Int, _ rank: Int, _ tensor: SavedTensor) {
+    init(_ kind: Kind, _ index: Int, _ rank: Int, _ tensor: SavedTensor) {
       (self.kind, self.index, self.rank) = (kind, index, rank)
       (rows, columns, scalarBytes) = (tensor.rows, tensor.columns, tensor.scalarBytes)
     }
@@ -63,8 +88,7 @@ package struct CheckpointFile {
     var facts = checkpoint.facts
     facts.set(JSON(format), at: ["format"])
     facts.set(JSON(world.size), at: ["ranks"])
-    let names = [checkpoint.spread, checkpoint.shared, checkpoint.own].map { $0.map(\.name) }
-    let sink = try world.together { world.rank == 0 ? try Sink(path, tensors(parts, names), facts) : nil }
+    let sink = try world.together { world.rank == 0 ? try Sink(path, tensors(parts, of: checkpoint), facts) : nil }
     // After an error rank 0 still takes what the others are about to send.
     var outcome = Result<Void, any Error>.success(())
     for part in parts { try collect(part, checkpoint, world, sink, &outcome) }
@@ -77,25 +101,25 @@ package struct CheckpointFile {
 
   /// *Collective.* What the file will hold, in order.
   private func plan(_ checkpoint: Checkpoint, _ world: Communicator) throws -> [Part] {
-    var mine = checkpoint.spread.enumerated().map { Part(0, $0, world.rank, $1) }
-    if world.rank == 0 { mine += checkpoint.shared.enumerated().map { Part(1, $0, 0, $1) } }
-    mine += checkpoint.own.enumerated().map { Part(2, $0, world.rank, $1) }
+    var mine = checkpoint.spread.enumerated().map { Part(.spread, $0, world.rank, $1) }
+    if world.rank == 0 { mine += checkpoint.shared.enumerated().map { Part(.shared, $0, 0, $1) } }
+    mine += checkpoint.own.enumerated().map { Part(.own, $0, world.rank, $1) }
     let all = try world.allGather(mine.flatMap(\.numbers)).flatMap { $0 }
     let parts = stride(from: 0, to: all.count, by: 6).map { Part(all[$0..<($0 + 6)]) }
-    return parts.sorted { ($0.kind, $0.index, $0.rank) < ($1.kind, $1.index, $1.rank) }
+    return parts.sorted { ($0.kind.rawValue, $0.index, $0.rank) < ($1.kind.rawValue, $1.index, $1.rank) }
   }
 
   /// Spread tensors are one in the file; shared ones, and those of a rank, have names that say so.
-  private func tensors(_ parts: [Part], _ names: [[String]]) -> [TensorInfo] {
+  private func tensors(_ parts: [Part], of checkpoint: Checkpoint) -> [TensorInfo] {
     var result: [TensorInfo] = []
     for part in parts {
-      let name = names[part.kind][part.index]
       let type: TensorType = part.scalarBytes == 4 ? .float32 : .float64
-      if part.kind == 0, part.rank > 0, let last = result.popLast() {
+      if part.kind == .spread, part.rank > 0, let last = result.popLast() {
         result.append(TensorInfo(last.name, type, [last.shape[0] + part.rows, part.columns]))
       } else {
-        let full = [name, Self.sharedPrefix + name, "rank\(part.rank).\(name)"][part.kind]
-        result.append(TensorInfo(full, type, [part.rows, part.columns]))
+        // Every rank's own tensors have the same names.
+        let name = part.kind.fullName(part.kind.tensors(of: checkpoint)[part.index].name, of: part.rank)
+        result.append(TensorInfo(name, type, [part.rows, part.columns]))
       }
     }
     return result
@@ -107,7 +131,7 @@ package struct CheckpointFile {
     _ outcome: inout Result<Void, any Error>
   ) throws {
     guard world.rank == 0 || world.rank == part.rank else { return }
-    let tensors = [checkpoint.spread, checkpoint.shared, checkpoint.own][part.kind]
+    let tensors = part.kind.tensors(of: checkpoint)
     var arriving = [UInt8](repeating: 0, count: part.rank == 0 ? 0 : min(part.byteCount, Self.pieceBytes))
     try withExtendedLifetime(tensors) {
       for piece in (0..<part.byteCount).pieces(ofAtMost: Self.pieceBytes) {
@@ -178,9 +202,9 @@ package struct CheckpointFile {
     var checkpoint = Checkpoint(facts: facts)
     for entry in try entries(source, world) {
       switch entry.kind {
-      case 0: checkpoint.spread.append(try scatter(entry, source, world, rows))
-      case 1: checkpoint.shared.append(try share(entry, source, world))
-      default: if readsOwn, let tensor = try hand(entry, source, world) { checkpoint.own.append(tensor) }
+      case .spread: checkpoint.spread.append(try scatter(entry, source, world, rows))
+      case .shared: checkpoint.shared.append(try share(entry, source, world))
+      case .own: if readsOwn, let tensor = try hand(entry, source, world) { checkpoint.own.append(tensor) }
       }
     }
     return checkpoint
@@ -196,8 +220,8 @@ package struct CheckpointFile {
   }
 
   private struct Entry {
-    let kind: Int
-    /// Of kind 2 alone.
+    let kind: Kind
+    /// Of kind `own` alone.
     let rank: Int
     let name: String
     /// The name in the file.
@@ -219,18 +243,15 @@ package struct CheckpointFile {
       let name = words[0]
       if let prefix = name.prefixMatch(of: /rank([0-9]+)\./), let rank = Int(prefix.1) {
         return Entry(
-          kind: 2, rank: rank, name: String(name[prefix.range.upperBound...]), tensor: name, rows: rows,
+          kind: .own, rank: rank, name: String(name[prefix.range.upperBound...]), tensor: name, rows: rows,
           columns: columns, scalarBytes: bytes)
       }
-      let isShared = name.hasPrefix(Self.sharedPrefix)
+      let isShared = name.hasPrefix(sharedPrefix)
       return Entry(
-        kind: isShared ? 1 : 0, rank: 0, name: isShared ? String(name.dropFirst(Self.sharedPrefix.count)) : name,
+        kind: isShared ? .shared : .spread, rank: 0, name: isShared ? String(name.dropFirst(sharedPrefix.count)) : name,
         tensor: name, rows: rows, columns: columns, scalarBytes: bytes)
     }
   }
-
-  /// Begins the names of shared tensors in the file.
-  private static let sharedPrefix = "all."
 
   /// *Collective.* Each rank's rows of a spread tensor.
   private func scatter(
@@ -303,3 +324,6 @@ extension SafetensorsFile {
     }
   }
 }
+
+/// Begins the names of shared tensors in the file.
+private let sharedPrefix = "all."

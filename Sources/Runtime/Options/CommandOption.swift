@@ -12,7 +12,7 @@ public struct ValueKind<Value: Sendable>: Sendable {
 }
 
 extension ValueKind where Value == Int {
-  static func whole(_ placeholder: String, in range: ClosedRange<Int>) -> Self {
+  public static func whole(_ placeholder: String, in range: ClosedRange<Int>) -> Self {
     Self(
       placeholder: placeholder,
       wanted: "a whole number from \(range.lowerBound) to \(range.upperBound)",
@@ -21,7 +21,7 @@ extension ValueKind where Value == Int {
   }
 
   /// Bytes.
-  static var size: Self {
+  public static var size: Self {
     Self(
       placeholder: "SIZE", wanted: "a size such as 20GiB or 500MB", parse: Quantity.bytes,
       json: { JSON($0) })
@@ -29,7 +29,7 @@ extension ValueKind where Value == Int {
 }
 
 extension ValueKind where Value == UInt64 {
-  static var seed: Self {
+  public static var seed: Self {
     Self(
       placeholder: "S", wanted: "a whole number from 0 to \(UInt64.max)", parse: { UInt64($0) },
       json: { JSON($0) })
@@ -38,7 +38,7 @@ extension ValueKind where Value == UInt64 {
 
 extension ValueKind where Value == Double {
   /// A finite number that `accepts` takes.
-  static func real(
+  public static func real(
     _ placeholder: String, _ wanted: String, _ accepts: @escaping @Sendable (Double) -> Bool
   ) -> Self {
     Self(
@@ -47,12 +47,12 @@ extension ValueKind where Value == Double {
       json: { JSON($0) })
   }
 
-  static func positive(_ placeholder: String) -> Self {
+  public static func positive(_ placeholder: String) -> Self {
     .real(placeholder, "a number above 0") { $0 > 0 }
   }
 
   /// Seconds.
-  static var time: Self {
+  public static var time: Self {
     Self(
       placeholder: "TIME", wanted: "a time such as 10m, 1h30m or 0:45:00", parse: Quantity.seconds,
       json: { JSON($0) })
@@ -61,7 +61,7 @@ extension ValueKind where Value == Double {
 
 extension ValueKind where Value == String {
   /// A path; not the empty one.
-  static func path(_ placeholder: String) -> Self {
+  public static func path(_ placeholder: String) -> Self {
     Self(
       placeholder: placeholder, wanted: "a path", parse: { $0.isEmpty ? nil : $0 },
       json: { .string($0) })
@@ -70,7 +70,7 @@ extension ValueKind where Value == String {
 
 extension ValueKind
 where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
-  static var choice: Self {
+  public static var choice: Self {
     let names = Value.allCases.map(\.rawValue)
     return Self(
       placeholder: names.joined(separator: "|"),
@@ -87,9 +87,9 @@ public struct CommandOption<Options>: Sendable {
   public let placeholder: String?
   public let help: String
   /// Sets the option from text. The second string names the option in the error.
-  let set: @Sendable (inout Options, String, String) throws(InputError) -> Void
+  public let set: @Sendable (inout Options, String, String) throws(InputError) -> Void
   /// nil: not a property of the run, so not recorded.
-  let json: (@Sendable (Options) -> JSON)?
+  public let json: (@Sendable (Options) -> JSON)?
 
   /// The name in config.json: "testSamples".
   public var key: String {
@@ -97,7 +97,7 @@ public struct CommandOption<Options>: Sendable {
     return words[0] + words[1...].map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
   }
 
-  init<Value>(
+  public init<Value>(
     _ name: String, _ property: WritableKeyPath<Options, Value> & Sendable,
     _ kind: ValueKind<Value>,
     _ help: String
@@ -115,7 +115,7 @@ public struct CommandOption<Options>: Sendable {
   }
 
   /// An option that may be left open.
-  init<Value>(
+  public init<Value>(
     _ name: String, _ property: WritableKeyPath<Options, Value?> & Sendable,
     _ kind: ValueKind<Value>,
     _ help: String
@@ -132,7 +132,7 @@ public struct CommandOption<Options>: Sendable {
     json = { $0[keyPath: property].map(kind.json) ?? .null }
   }
 
-  init(flag name: String, _ property: WritableKeyPath<Options, Bool> & Sendable, _ help: String) {
+  public init(flag name: String, _ property: WritableKeyPath<Options, Bool> & Sendable, _ help: String) {
     self.name = name
     self.placeholder = nil
     self.help = help
@@ -146,11 +146,38 @@ public struct CommandOption<Options>: Sendable {
   }
 
   /// An option that acts on the parsing itself; setting it changes nothing.
-  init(directive name: String, _ placeholder: String, _ help: String) {
+  public init(directive name: String, _ placeholder: String, _ help: String) {
     self.name = name
     self.placeholder = placeholder
     self.help = help
     set = { (_, _, _) throws(InputError) in }
     json = nil
+  }
+}
+
+extension CommandOption {
+  /// The same option of something that holds these options.
+  public func within<Outer>(_ place: WritableKeyPath<Outer, Options> & Sendable) -> CommandOption<Outer> {
+    let (set, json) = (self.set, self.json)
+    let setOuter: @Sendable (inout Outer, String, String) throws(InputError) -> Void = {
+      (outer, text, label) throws(InputError) in
+      try set(&outer[keyPath: place], text, label)
+    }
+    var jsonOfOuter: (@Sendable (Outer) -> JSON)?
+    if let json { jsonOfOuter = { (outer: Outer) in json(outer[keyPath: place]) } }
+    return CommandOption<Outer>(
+      name: name, placeholder: placeholder, help: help, set: setOuter, json: jsonOfOuter)
+  }
+
+  private init(
+    name: String, placeholder: String?, help: String,
+    set: @escaping @Sendable (inout Options, String, String) throws(InputError) -> Void,
+    json: (@Sendable (Options) -> JSON)?
+  ) {
+    self.name = name
+    self.placeholder = placeholder
+    self.help = help
+    self.set = set
+    self.json = json
   }
 }

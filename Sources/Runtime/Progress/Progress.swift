@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// What a run says while it works: a table with a row a layer and, on a terminal, a live line below it.
+/// What a run says while it works: a table with a row a layer, or an epoch, and, on a terminal, a live line below it.
 ///
 /// In a file or a pipe there are plain lines only, and a long phase says now and then how far it is. Any
 /// thread may report.
@@ -43,12 +43,7 @@ public final class Progress: Sendable {
     self.init(style: style)
   }
 
-  /// A part of a layer's work begins.
-  public func begin(layer: Int, of layers: Int, phase: String) {
-    begin("layer \(layer)/\(layers)  \(phase)")
-  }
-
-  /// Any other work begins, such as reading the data.
+  /// A part of the work begins: "reading mnist", "layer 3/20  solve".
   public func begin(_ place: String) {
     guard style != .silent else { return }
     let now = clock()
@@ -84,14 +79,14 @@ public final class Progress: Sendable {
     }
   }
 
-  /// A layer has ended: its row of the table.
-  public func row(_ metrics: LayerMetrics) {
+  /// A step of the run has ended: its row of a table, whose header stands above the first.
+  public func row(_ row: String, header: String) {
     guard style != .silent else { return }
     state.withLock { state in
-      let header = state.headerShown ? "" : MetricsTable.header + "\n"
+      let header = state.headerShown ? "" : header + "\n"
       state.headerShown = true
       state.active = false
-      print(header + MetricsTable.row(metrics), &state)
+      print(header + row, &state)
     }
   }
 
@@ -127,67 +122,5 @@ public final class Progress: Sendable {
     case .silent: break
     }
     state.drawn = now
-  }
-}
-
-/// The table of a run's layers. NC1 and NC2 are those of the layer's input.
-enum MetricsTable {
-  private static let columns: [(title: String, width: Int, cell: @Sendable (LayerMetrics) -> String)] = [
-    ("layer", 6, { "\($0.layer)" }),
-    ("width", 7, { "\($0.inputWidth)" }),
-    ("NC1", 11, { Format.scientific($0.nc1.input, digits: 3) }),
-    ("NC2", 11, { Format.scientific($0.nc2.input, digits: 3) }),
-    ("train", 9, { Format.percent($0.accuracy.train) }),
-    ("test", 9, { $0.accuracy.test.map(Format.percent) ?? "-" }),
-    ("CG", 6, { "\($0.solver.iterations)" }),
-    ("residual", 10, { Format.scientific($0.solver.residual, digits: 1) }),
-    ("seconds", 9, { Format.fixed($0.seconds.total, digits: 2) }),
-  ]
-
-  static let header = columns.map { padded($0.title, $0.width) }.joined()
-
-  static func row(_ metrics: LayerMetrics) -> String {
-    columns.map { padded($0.cell(metrics), $0.width) }.joined()
-  }
-
-  private static func padded(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: max(1, width - text.count)) + text
-  }
-}
-
-/// Numbers for people.
-enum Format {
-  /// 1.234e-05
-  static func scientific(_ value: Double, digits: Int) -> String {
-    formatted("%.\(digits)e", value)
-  }
-
-  /// 12.3
-  static func fixed(_ value: Double, digits: Int) -> String { formatted("%.\(digits)f", value) }
-
-  /// A fraction as 98.76%
-  static func percent(_ fraction: Double) -> String { formatted("%.2f%%", fraction * 100) }
-
-  /// 10 bytes, 100 KiB, 512 MiB, 1.50 GiB
-  static func bytes(_ count: Int) -> String {
-    if count > 0 && count < 1 << 20 { return count < 10 << 10 ? "\(count) bytes" : "\(count >> 10) KiB" }
-    return count < 1 << 30 ? "\(count >> 20) MiB" : fixed(Double(count) / Double(1 << 30), digits: 2) + " GiB"
-  }
-
-  /// Seconds as 0:12 or 1:02:03
-  static func clock(_ seconds: Double) -> String {
-    guard seconds < 3.6e6 else { return "very long" }
-    let total = Int(seconds.rounded())
-    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    let (hours, minutes) = (total / 3600, total / 60 % 60)
-    return (hours > 0 ? "\(hours):\(two(minutes))" : "\(minutes)") + ":" + two(total % 60)
-  }
-
-  /// C's printf of one number.
-  private static func formatted(_ format: String, _ value: Double) -> String {
-    var text = [CChar](repeating: 0, count: 400)
-    let length = withVaList([value]) { vsnprintf(&text, text.count, format, $0) }
-    let bytes = text[..<min(Int(max(0, length)), text.count - 1)].map { UInt8(bitPattern: $0) }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -8,7 +8,7 @@ public struct OptionTable<Options: Sendable>: Sendable {
   /// An option and the text that was given for it.
   public typealias Assignment = (option: CommandOption<Options>, text: String)
 
-  init(_ command: String, _ options: [CommandOption<Options>]) {
+  public init(_ command: String, _ options: [CommandOption<Options>]) {
     self.command = command
     self.options = options
   }

@@ -1,0 +1,59 @@
+import Files
+import Runtime
+
+/// What a Deep RFM run's folder holds beside what every run's does.
+extension RunFolder {
+  public static var layersName: String { "layers" }
+  public var layers: String { path + "/" + Self.layersName }
+
+  /// In the metadata of data.safetensors: the classes' names as a JSON array, where the data set names them.
+  static let classNamesKey = "classNames"
+
+  /// layers/01.safetensors; `layer` counts from 1.
+  public func layer(_ layer: Int) -> String { path + "/" + Self.layerName(layer) }
+
+  package static func layerName(_ layer: Int) -> String { "\(layersName)/\(layer < 10 ? "0" : "")\(layer).safetensors" }
+
+  /// *Local: rank 0 alone.* Makes the folder and writes config.json. Throws `InputError` or `FileError`.
+  public static func create(_ path: String, _ configuration: RunConfiguration) throws -> RunFolder {
+    try create(path, parts: layersName, configuration: configuration.json)
+  }
+
+  /// A layer's line of metrics.jsonl, with its end.
+  package static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
+
+  /// *Local: rank 0 alone.* Adds a layer's line to metrics.jsonl; it is on the disk when this returns.
+  public func append(_ metrics: LayerMetrics) throws(FileError) { try append(Self.line(metrics)) }
+
+  /// Throws `InputError` if there is no config.json or it is malformed.
+  public func readConfiguration() throws(InputError) -> RunConfiguration {
+    let bytes = try InputFile.contents(own(configuration), limit: 1 << 20)
+    return try RunConfiguration(json: try Self.parse(bytes, configuration), source: configuration)
+  }
+
+  /// The lines of metrics.jsonl. A last line that was cut off, by a crash while it was written, is left out.
+  ///
+  /// Throws `InputError` if there is no such file or a whole line is malformed.
+  public func readMetrics() throws(InputError) -> [LayerMetrics] {
+    let (lines, fault) = try readMetricsUpToFault()
+    if let fault { throw fault }
+    return lines
+  }
+
+  /// The lines before the first malformed one, and what is wrong with it. Throws `InputError` if there is no such file.
+  public func readMetricsUpToFault() throws(InputError) -> (lines: [LayerMetrics], fault: InputError?) {
+    let bytes = try InputFile.contents(own(metrics), limit: 1 << 28)
+    var lines: [LayerMetrics] = []
+    let newline = UInt8(ascii: "\n")
+    let whole = bytes[...(bytes.lastIndex(of: newline) ?? -1)]
+    for (index, line) in whole.split(separator: newline).enumerated() {
+      let source = "\(metrics), line \(index + 1)"
+      do throws(InputError) {
+        lines.append(try LayerMetrics(json: try Self.parse(line, source), source: source))
+      } catch {
+        return (lines, error)
+      }
+    }
+    return (lines, nil)
+  }
+}

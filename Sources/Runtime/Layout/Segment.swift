@@ -1,0 +1,41 @@
+/// A run of rows of one shard that share a centre: samples of one class, at most a tile's height.
+public struct Segment: Sendable, Equatable {
+  /// Rows, counted from the shard's start.
+  public var rows: Range<Int>
+  /// Index of the row's centre: the class.
+  public var centre: Int
+
+  public init(rows: Range<Int>, centre: Int) {
+    self.rows = rows
+    self.centre = centre
+  }
+}
+
+extension [Segment] {
+  /// From the first segment's first row to the last one's end.
+  package var rowRange: Range<Int> {
+    guard let first, let last else { return 0..<0 }
+    return first.rows.lowerBound..<last.rows.upperBound
+  }
+
+  /// The segments in consecutive runs of at most `limit` rows, unless a single one has more.
+  package func runs(ofAtMost limit: Int) -> [[Segment]] {
+    var result: [[Segment]] = []
+    for segment in self {
+      if let run = result.last, run.rowRange.count + segment.rows.count <= limit {
+        result[result.count - 1].append(segment)
+      } else {
+        result.append([segment])
+      }
+    }
+    return result
+  }
+
+  /// The segments of the first half of the rows, and the others.
+  package var halves: (first: [Segment], second: [Segment]) {
+    let range = rowRange
+    let middle =
+      firstIndex { $0.rows.lowerBound + $0.rows.upperBound > range.lowerBound + range.upperBound } ?? count
+    return (Array(prefix(middle)), Array(suffix(from: middle)))
+  }
+}

@@ -1,0 +1,17 @@
+/// What a message between two ranks is: its tag. One list, so that no two kinds meet.
+public enum MessageTag: Int32, CaseIterable, Sendable {
+  /// A block of rows round the ring, and what is kept of each row.
+  case block = 1, blockTerms
+  /// A product's part of the vector, and its part of the result.
+  case vector, result
+  /// Rows on their way to rank 0 and its file.
+  case gather
+  /// A piece of a panel of the pairwise AGOP: weights and rows.
+  case pieceWeights, pieceRows
+  /// A tensor of a checkpoint.
+  case checkpoint
+  /// Kernel tiles for the AGOP.
+  case tiles
+  /// Probes of the network.
+  case probe
+}
