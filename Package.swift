@@ -18,7 +18,7 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
-      name: "CElementwise",
+      name: "CKernels",
       cSettings: [
         .unsafeFlags([
           "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-mprefer-vector-width=512",
@@ -27,23 +27,49 @@ let package = Package(
     .target(name: "CDigits", exclude: ["digits.bin"]),
 
     .target(name: "MPI", dependencies: ["COpenMPI"], swiftSettings: settings),
-    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CElementwise"], swiftSettings: settings),
+    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"], swiftSettings: settings),
     .target(name: "Files", dependencies: ["CZlib"], swiftSettings: settings),
     .target(name: "Runtime", dependencies: ["Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
     .target(
-      name: "DeepRFM", dependencies: ["Runtime", "Files", "MPI", "LinearAlgebra", "CDigits"],
+      name: "Datasets", dependencies: ["Runtime", "Files", "MPI", "LinearAlgebra", "CDigits"], swiftSettings: settings),
+    .target(
+      name: "Measures", dependencies: ["Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
+    .target(
+      name: "KernelMachine", dependencies: ["Measures", "Runtime", "Files", "MPI", "LinearAlgebra"],
       swiftSettings: settings),
-    // Reads run directories through DeepRFM; knows neither MPI nor LinearAlgebra.
-    .target(name: "Report", dependencies: ["DeepRFM", "Runtime", "Files"], swiftSettings: settings),
+    .target(
+      name: "DeepRFM",
+      dependencies: ["KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
+      swiftSettings: settings),
+    .target(name: "Report", dependencies: ["DeepRFM", "Measures", "Runtime", "Files"], swiftSettings: settings),
+    .target(
+      name: "Instruments",
+      dependencies: [
+        "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra",
+      ],
+      swiftSettings: settings),
     .executableTarget(
-      name: "deeprfm", dependencies: ["DeepRFM", "Runtime", "Files", "Report", "MPI", "LinearAlgebra"],
+      name: "deeprfm",
+      dependencies: [
+        "Instruments", "Report", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI",
+        "LinearAlgebra",
+      ],
       swiftSettings: settings),
 
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
     .testTarget(
-      name: "DeepRFMTests", dependencies: ["DeepRFM", "Runtime", "Files", "LinearAlgebra", "MPI", "Report", "CZlib"],
+      name: "DeepRFMTests",
+      dependencies: [
+        "Instruments", "Report", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI",
+        "LinearAlgebra", "CZlib",
+      ],
       swiftSettings: settings),
-    .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM", "Runtime", "Files"], swiftSettings: settings),
-    .testTarget(name: "MPITests", dependencies: ["DeepRFM", "Runtime", "Files", "LinearAlgebra", "MPI"], swiftSettings: settings),
+    .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM", "KernelMachine", "Runtime", "Files"], swiftSettings: settings),
+    .testTarget(
+      name: "MPITests",
+      dependencies: [
+        "Instruments", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra",
+      ],
+      swiftSettings: settings),
   ]
 )

@@ -1,5 +1,7 @@
+import KernelMachine
 import LinearAlgebra
 import MPI
+import Measures
 import Runtime
 
 /// A layer's system was not solved to the tolerance.
@@ -11,19 +13,19 @@ public struct SolveError: RankError, Equatable, CustomStringConvertible {
 
 /// A layer's predictor on the training samples.
 public struct Fit {
-  let solution: Solution
+  public let solution: Solution
   /// Columns of the preconditioner that was used; 0: none.
   let preconditionerRank: Int
 
   /// A's own rows, (own rows x classes).
-  var coefficients: Matrix<Double> { solution.coefficients }
+  public var coefficients: Matrix<Double> { solution.coefficients }
 }
 
 extension Training {
   private var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
 
   /// *Collective.* Solves (k(X, X) + ridge I) A = Y, from where an earlier solve was saved.
-  func fit(
+  public func fit(
     _ layer: Int, _ samples: Samples<T>, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
     _ saved: BlockConjugateGradient.State? = nil
   ) throws -> Fit {
@@ -82,7 +84,7 @@ extension Training {
   }
 
   /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank.
-  func computeAGOP(
+  public func computeAGOP(
     _ layer: Int, _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
     _ saved: AGOPState? = nil, advance: (Double) -> Void
   ) throws -> AGOPComputation<T>.Result {
@@ -130,6 +132,10 @@ extension Training {
   }
 }
 
+extension LayerMetrics.AGOP {
+  init<T>(_ result: AGOPComputation<T>.Result) { self.init(route: result.route, error: result.error) }
+}
+
 /// What multiplies the data before the features.
 struct Projection<T: Real> {
   /// R; (width x width).
@@ -140,7 +146,7 @@ struct Projection<T: Real> {
 
 extension Training {
   /// *Collective.* What is known of a layer before its features: collapse of its input, and its predictor's quality.
-  func measure(_ layer: Int, _ samples: Samples<T>, _ fit: Fit) throws -> LayerMetrics {
+  public func measure(_ layer: Int, _ samples: Samples<T>, _ fit: Fit) throws -> LayerMetrics {
     var metrics = LayerMetrics()
     metrics.layer = layer
     metrics.inputWidth = samples.rows.width

@@ -1,9 +1,10 @@
+import KernelMachine
 import Runtime
 
 extension Training {
   /// *Collective.* What the layer may take of the memory: the same on all ranks, that of the one with least. Told to the user
   /// wherever tiles begin or cease to be made again. A layer that is gone on with keeps its plan.
-  func planMemory(_ layer: Int, _ samples: Samples<T>, _ saved: LayerState<T>? = nil) throws -> MemoryPlan {
+  public func planMemory(_ layer: Int, _ samples: Samples<T>, _ saved: LayerState<T>? = nil) throws -> MemoryPlan {
     let resident = try saved?.memory.resident ?? world.maximum(Memory.used)
     let free = Memory.available / 10 * 9 / host.ranksOnNode
     let budget = try saved?.memory.budget ?? world.minimum(options.memory ?? (Memory.used + free))
@@ -35,7 +36,7 @@ extension Training {
 
 extension TrainOptions {
   /// Columns of a layer's preconditioner, memory allowing; 0: none.
-  func wantedRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
+  public func wantedRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
     guard solver == .cg && preconditioner == .nystrom else { return 0 }
     let chosen = RidgeSolver.defaultRank(samples: samples, width: width, classes: classes, layer: layer)
     return min(preconditionerRank ?? chosen, samples)
@@ -43,7 +44,7 @@ extension TrainOptions {
 
   /// The route asked for. In float32 `auto` takes the Gram route at a laplace kernel's first layer alone: its bracket cancels, the more so
   /// as classes collapse (docs/method.md has both routes' errors), and with the large coefficients of gaussian kernels.
-  func wantedRoute(layer: Int) -> AGOPRoute {
+  public func wantedRoute(layer: Int) -> AGOPRoute {
     let cancels = precision == .float32 && (kernel == .gaussian || layer > 1)
     return agop == .auto && cancels ? .class : agop
   }

@@ -1,4 +1,5 @@
 import Files
+import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime

@@ -1,16 +1,24 @@
 import Files
+import KernelMachine
 import LinearAlgebra
 import MPI
+import Measures
 import Runtime
 
 /// The files of a run, written by rank 0 with what the others send it.
-struct RunRecorder<T: Real & TensorElement> {
+public struct RunRecorder<T: Real & TensorElement> {
   let directory: RunFolder
   let world: Communicator
   let layout: Layout
 
+  public init(directory: RunFolder, world: Communicator, layout: Layout) {
+    self.directory = directory
+    self.world = world
+    self.layout = layout
+  }
+
   /// *Collective.* layers/NN.safetensors.
-  func save(
+  public func save(
     _ layer: Int, _ agop: Matrix<Double>, _ map: FeatureMap<T>, _ coefficients: Matrix<Double>,
     _ pictures: LayerPictures? = nil
   ) throws {
@@ -32,7 +40,7 @@ struct RunRecorder<T: Real & TensorElement> {
   }
 
   /// *Collective.* data.safetensors: what turns the file's samples into X.
-  func saveData(_ samples: Samples<T>) throws {
+  public func saveData(_ samples: Samples<T>) throws {
     try world.together {
       guard world.rank == 0 else { return }
       let n = samples.order.count
@@ -58,7 +66,7 @@ struct RunRecorder<T: Real & TensorElement> {
   }
 
   /// *Collective.* model.safetensors: the last layer's X, as the kernel sees it.
-  func saveModel(_ samples: Samples<T>) throws {
+  public func saveModel(_ samples: Samples<T>) throws {
     let centers = Matrix<T>(uninitialisedRows: samples.rows.rowCount, columns: samples.rows.width)
     let row = Matrix<Double>(uninitialisedRows: 1, columns: samples.rows.width)
     for segment in samples.rows.segments {
@@ -107,7 +115,7 @@ struct RunRecorder<T: Real & TensorElement> {
 }
 
 /// What a layer file holds for the report alone. Rank 0 has it whole.
-struct LayerPictures {
+public struct LayerPictures {
   let gram: GramPictures
   /// Eigenvalues of the AGOP, largest first; empty for an ablation.
   let spectrum: [Double]

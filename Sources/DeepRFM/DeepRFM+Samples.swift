@@ -1,30 +1,44 @@
+import Datasets
+import KernelMachine
 import LinearAlgebra
 import MPI
+import Measures
 import Runtime
 
 /// What passes from layer to layer: every rank's shard of the training samples, and its share of the test samples.
-struct Samples<T: Real> {
-  let layout: Layout
+public struct Samples<T: Real> {
+  public let layout: Layout
   /// Class-sorted position -> position in the file.
-  let order: [Int]
-  let standardisation: Standardisation
+  public let order: [Int]
+  public let standardisation: Standardisation
   /// One a class, where the files name them.
-  let classNames: [String]?
+  public let classNames: [String]?
   /// X, own rows as deviations from the class means.
-  var rows: CentredRows<T>
+  public var rows: CentredRows<T>
   var test: GroupedRows<T>?
   let testLabels: [Int]
   /// Over all ranks.
   let testCount: Int
 
+  public init(layout: Layout, order: [Int], standardisation: Standardisation, classNames: [String]?, rows: CentredRows<T>, test: GroupedRows<T>?, testLabels: [Int], testCount: Int) {
+    self.layout = layout
+    self.order = order
+    self.standardisation = standardisation
+    self.classNames = classNames
+    self.rows = rows
+    self.test = test
+    self.testLabels = testLabels
+    self.testCount = testCount
+  }
+
   /// This rank's labels.
-  var labels: [Int] { rows.segments.flatMap { [Int](repeating: $0.centre, count: $0.rows.count) } }
+  public var labels: [Int] { rows.segments.flatMap { [Int](repeating: $0.centre, count: $0.rows.count) } }
 }
 
 extension Training {
   /// *Collective.* Opens the data set and reads each rank's part.
   /// - Parameter isNew: the run's directory has still to be made.
-  func loadSamples(isNew: Bool = true) throws -> Samples<T> {
+  public func loadSamples(isNew: Bool = true) throws -> Samples<T> {
     progress.begin("reading \(options.dataset.rawValue)")
     defer { progress.endPhase() }
     let copies = try SampleCopies(of: options.data, hostName: host.name, world: world)
@@ -55,7 +69,7 @@ extension Training {
   }
 
   /// *Collective.* Every row divided by its norm. Test rows go to the nearest class mean.
-  func normalise(_ samples: inout Samples<T>) throws {
+  public func normalise(_ samples: inout Samples<T>) throws {
     let unit = samples.rows.normalised(team: team)
     samples.rows = try centre(unit.deviations, near: unit.centres, samples.layout)
     guard let test = samples.test else { return }
@@ -67,7 +81,7 @@ extension Training {
   }
 
   /// *Collective.* Maps all rows to the next layer's X, and notes what the projection and the features look like.
-  func apply(_ map: FeatureMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
+  public func apply(_ map: FeatureMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
     let mapped = samples.rows.mapped(by: map, team: team)
     samples.rows = try centre(mapped.deviations, near: mapped.centres, samples.layout)
     if let test = samples.test {

@@ -1,4 +1,5 @@
 import Files
+import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
@@ -23,12 +24,12 @@ public func train(
 }
 
 /// The algorithm in precision T: `train` is its order, the extensions beside this file its steps.
-final class Training<T: Real & TensorElement> {
-  let options: TrainOptions
-  let host: Host
-  let world: Communicator
-  let team: ThreadTeam
-  let timer = PhaseTimer()
+public final class Training<T: Real & TensorElement> {
+  public let options: TrainOptions
+  public let host: Host
+  public let world: Communicator
+  public let team: ThreadTeam
+  public let timer = PhaseTimer()
   let progress: Progress
   let pace: Pace
   let monitor: RunMonitor?
@@ -41,7 +42,7 @@ final class Training<T: Real & TensorElement> {
   /// What the layer's memory plan was made from.
   var memory = MemoryBasis(budget: 0, resident: 0)
 
-  init(
+  public init(
     _ options: TrainOptions, _ host: Host, _ world: Communicator, stop: StopSwitch = StopSwitch(),
     monitor: RunMonitor? = nil
   ) {
@@ -82,7 +83,7 @@ final class Training<T: Real & TensorElement> {
         scale: options.featureScale, seed: options.seed, layer: layer)
       try safe.reached(fit, agop)
       var metrics = try phase(layer, .metrics) { _ in try measure(layer, samples, fit) }
-      metrics.agop = agop.metrics
+      metrics.agop = LayerMetrics.AGOP(agop)
       let pictures = try phase(layer, .metrics) { _ in try drawPictures(samples, projection) }
       try safe.reached(fit, agop)
       if layer == options.layers { try run.saveModel(samples) }

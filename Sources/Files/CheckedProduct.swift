@@ -1,5 +1,5 @@
 /// The product of numbers that a file's header gives, nil where one is negative or the product overflows.
-package func checkedProduct(_ factors: [Int]) -> Int? {
+public func checkedProduct(_ factors: [Int]) -> Int? {
   var product = 1
   for factor in factors {
     let (value, overflow) = product.multipliedReportingOverflow(by: factor)

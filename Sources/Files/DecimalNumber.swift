@@ -1,7 +1,7 @@
 import Glibc
 
 /// Decimal numbers in text files.
-package enum DecimalNumber {
+public enum DecimalNumber {
   private static let powersOfTen: [Double] = [
     1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
     1e18, 1e19,
@@ -10,7 +10,7 @@ package enum DecimalNumber {
 
   /// The correctly rounded value of text such as -1.25e-3, nil where it is something else, or too large.
   /// Hexadecimal, inf and nan are something else.
-  package static func value(_ text: ArraySlice<UInt8>) -> Double? {
+  public static func value(_ text: ArraySlice<UInt8>) -> Double? {
     guard let parts = Parts(text) else { return nil }
     // Up to 2^53 and 10^22 both are exact, so one operation rounds once (Clinger 1990); else the C library.
     if parts.digits <= 15, abs(parts.exponent) <= 22 {

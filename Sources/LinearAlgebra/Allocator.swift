@@ -1,4 +1,4 @@
-import CElementwise
+import CKernels
 
 /// The C library's allocator, from which all memory comes but what `LargeBlocks` keeps for matrices.
 public enum Allocator {

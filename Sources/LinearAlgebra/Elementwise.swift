@@ -1,4 +1,4 @@
-import CElementwise
+import CKernels
 
 #if canImport(Glibc)
   import Glibc

@@ -10,7 +10,7 @@ public final class LargeBlocks: Sendable {
   public static let shared = LargeBlocks()
 
   /// Bytes of a large page of memory on the processors in use: blocks begin and end with one.
-  package static let page = 2 << 20
+  public static let page = 2 << 20
 
   private struct Block {
     let address: UInt
@@ -31,13 +31,13 @@ public final class LargeBlocks: Sendable {
 
   private let state = Mutex(State())
 
-  package init() {}
+  public init() {}
 
   /// *Local.* Bytes that are kept for later matrices: in the process's size, and free for it.
   public var keptBytes: Int { state.withLock { $0.keptBytes } }
 
   /// *Local.* A block of so many bytes, not cleared, whose start is a page's.
-  package func take(_ bytes: Int) -> UnsafeMutableRawPointer {
+  public func take(_ bytes: Int) -> UnsafeMutableRawPointer {
     let needed = (bytes + Self.page - 1) / Self.page * Self.page
     let address = state.withLock { state in
       let block = Self.reuse(needed, &state) ?? Self.make(needed, &state)
@@ -50,7 +50,7 @@ public final class LargeBlocks: Sendable {
   }
 
   /// *Local.* Takes a block back.
-  package func give(_ pointer: UnsafeMutableRawPointer) {
+  public func give(_ pointer: UnsafeMutableRawPointer) {
     let address = UInt(bitPattern: pointer)
     state.withLock { state in
       guard let block = state.used.removeValue(forKey: address) else { preconditionFailure("no block in use") }

@@ -90,3 +90,10 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     return other
   }
 }
+
+extension Matrix {
+  /// Sets every element from its row and column.
+  @inlinable public func fill(_ element: (_ row: Int, _ column: Int) -> Element) {
+    for i in 0..<rows { for j in 0..<columns { self[i, j] = element(i, j) } }
+  }
+}

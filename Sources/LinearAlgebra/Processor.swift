@@ -1,4 +1,4 @@
-import CElementwise
+import CKernels
 import Glibc
 
 /// The processor, as this process sees it.

@@ -37,7 +37,7 @@ public struct RandomStream: Sendable {
   }
 
   /// Philox4x32-10 itself: four words from a counter and a key.
-  package static func philox(
+  public static func philox(
     counter: (UInt32, UInt32, UInt32, UInt32), key: (UInt32, UInt32)
   ) -> (UInt32, UInt32, UInt32, UInt32) {
     var c = counter

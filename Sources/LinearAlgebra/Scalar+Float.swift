@@ -1,4 +1,4 @@
-import CElementwise
+import CKernels
 import COpenBLAS
 
 extension Float: Scalar {

@@ -1,4 +1,4 @@
-import CElementwise
+import CKernels
 import Synchronization
 
 #if canImport(Glibc)

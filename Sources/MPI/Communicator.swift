@@ -12,7 +12,7 @@ public struct Communicator: @unchecked Sendable {
   /// How many ranks there are.
   public let size: Int
   /// The most elements that one call to MPI may count. Tests lower it.
-  @usableFromInline package var countLimit = Int(Int32.max)
+  public var countLimit = Int(Int32.max)
 
   init(_ handle: MPI_Comm) throws {
     var rank: Int32 = 0

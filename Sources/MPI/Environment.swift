@@ -25,7 +25,7 @@ public func withMPI<R>(_ body: (Communicator) throws -> R) throws -> R {
 /// *Collective.* The first half of `withMPI`, for a program whose ranks do not live inside one closure: a test process.
 ///
 /// The corresponding C function is `MPI_Init_thread`.
-package func startMPI() throws -> Communicator {
+public func startMPI() throws -> Communicator {
   var started: Int32 = 0
   try check(MPI_Initialized(&started), "MPI_Initialized")
   if started != 0 {
@@ -49,7 +49,7 @@ package func startMPI() throws -> Communicator {
 /// *Collective.* The second half of `withMPI`.
 ///
 /// The corresponding C function is `MPI_Finalize`.
-package func endMPI() throws {
+public func endMPI() throws {
   try check(MPI_Finalize(), "MPI_Finalize")
 }
 

@@ -1,4 +1,4 @@
-import DeepRFM
+import Instruments
 import MPI
 import Runtime
 

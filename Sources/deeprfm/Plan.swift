@@ -1,4 +1,5 @@
 import DeepRFM
+import Instruments
 import MPI
 import Runtime
 

@@ -1,5 +1,6 @@
-import DeepRFM
 import Files
+import Instruments
+import KernelMachine
 import MPI
 import Report
 import Runtime

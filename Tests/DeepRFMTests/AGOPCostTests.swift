@@ -1,4 +1,4 @@
-import DeepRFM
+import KernelMachine
 import Testing
 
 @Suite struct AGOPCostTests {

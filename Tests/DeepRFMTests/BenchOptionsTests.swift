@@ -1,5 +1,5 @@
-import DeepRFM
 import Files
+import Instruments
 import Testing
 
 @Suite struct BenchOptionsTests {

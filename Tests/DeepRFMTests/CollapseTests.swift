@@ -1,5 +1,5 @@
-import DeepRFM
 import LinearAlgebra
+import Measures
 import Runtime
 import Testing
 

@@ -1,4 +1,5 @@
 import CZlib
+import Datasets
 import DeepRFM
 import Files
 import Foundation

@@ -1,5 +1,6 @@
-import DeepRFM
+import Instruments
 import LinearAlgebra
+import Measures
 import Testing
 
 struct DebugCheckTests {

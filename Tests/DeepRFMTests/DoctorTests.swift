@@ -1,5 +1,6 @@
-import DeepRFM
 import Files
+import Instruments
+import KernelMachine
 import Runtime
 import Testing
 

@@ -1,5 +1,5 @@
-import DeepRFM
 import LinearAlgebra
+import Measures
 import Testing
 
 @Suite struct MatrixRootTests {

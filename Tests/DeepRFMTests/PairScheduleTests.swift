@@ -1,4 +1,4 @@
-import DeepRFM
+import KernelMachine
 import LinearAlgebra
 import Runtime
 import Testing

@@ -1,4 +1,4 @@
-import DeepRFM
+import Measures
 import Runtime
 import Testing
 

@@ -1,5 +1,6 @@
 import DeepRFM
 import Files
+import Instruments
 import Testing
 
 @Suite struct PlanTests {
@@ -141,13 +142,13 @@ import Testing
     let (single, double) = (one.seconds(unitRates(one), fast), two.seconds(unitRates(two), fast))
     for (a, b) in zip(single, double) {
       // Half the pairs, and of the diagonal's tiles, which are made whole, as many.
-      #expect(abs(b.kernel / a.kernel - 0.5) < 0.02 && abs(b.metrics / a.metrics - 0.5) < 0.1)
-      #expect(b.root == a.root && a.communication == 0 && b.communication == 0)
+      #expect(abs(b[.kernel] / a[.kernel] - 0.5) < 0.02 && abs(b[.metrics] / a[.metrics] - 0.5) < 0.1)
+      #expect(b[.root] == a[.root] && a[.communication] == 0 && b[.communication] == 0)
       #expect(abs(a.total - a.values.dropLast().reduce(0, +)) <= 1e-9 * a.total)
     }
     // The AGOP, the solve and the rest count the same operations however they are shared.
     for (a, b) in zip(one.layers, two.layers) where a.plan.route == b.plan.route {
-      #expect(a.operations.solve == b.operations.solve && a.operations.features == b.operations.features)
+      #expect(a.operations[.solve] == b.operations[.solve] && a.operations[.features] == b.operations[.features])
     }
   }
 
@@ -202,8 +203,8 @@ import Testing
 
   @Test func theModelMeetsTheMeasuredRun() throws {
     let model = try scaling(.strong) {
-      $0.kernel *= 1.5
-      $0.agop *= 0.7
+      $0[.kernel] *= 1.5
+      $0[.agop] *= 0.7
       $0.total = $0.values.dropLast().reduce(0, +) + 0.25
     }
     for (found, measured) in zip(model.seconds(1).values, model.measured.seconds.values) {

@@ -1,6 +1,8 @@
 import DeepRFM
 import Files
 import Foundation
+import KernelMachine
+import Measures
 import Runtime
 import Testing
 

@@ -1,6 +1,7 @@
 import DeepRFM
 import Files
 import Foundation
+import Instruments
 import Report
 import Runtime
 import Testing

@@ -1,5 +1,6 @@
 import DeepRFM
 import Files
+import Measures
 import Report
 import Runtime
 import Synchronization
@@ -35,7 +36,7 @@ import Testing
   @Test func liveLineHasPercentAndTimeLeft() {
     let stage = Stage()
     let progress = stage.progress(.live)
-    progress.begin(layer: 3, of: 20, phase: "solve")
+    progress.begin("layer 3/20  solve")
     stage.wait(20)
     progress.advance(fraction: 0.625)
     #expect(stage.text == "\r\u{1B}[Klayer 3/20  solve\r\u{1B}[Klayer 3/20  solve  62%  0:12 left")
@@ -46,7 +47,7 @@ import Testing
   @Test func liveLineIsDrawnTenTimesASecondAtMost() {
     let stage = Stage()
     let progress = stage.progress(.live)
-    progress.begin(layer: 1, of: 1, phase: "kernel")
+    progress.begin("layer 1/1  kernel")
     for step in 0..<10_000 {
       stage.wait(1e-3)
       progress.advance(fraction: Double(step) / 10_000)
@@ -58,7 +59,7 @@ import Testing
   @Test func fractionsOutOfOrderAreNotTakenBack() {
     let stage = Stage()
     let progress = stage.progress(.live)
-    progress.begin(layer: 1, of: 1, phase: "agop")
+    progress.begin("layer 1/1  agop")
     for fraction in [0.5, 0.25, .nan, 7] {
       stage.wait(1)
       progress.advance(fraction: fraction)
@@ -75,11 +76,11 @@ import Testing
     let stage = Stage()
     let progress = stage.progress(.plain)
     for _ in 0..<2 {
-      progress.begin(layer: 3, of: 20, phase: "solve")
+      progress.begin("layer 3/20  solve")
       stage.wait(1)
       progress.advance(fraction: 0.5)
       progress.endPhase()
-      progress.row(metrics)
+      progress.row(MetricsTable.row(metrics), header: MetricsTable.header)
     }
     progress.message("done")
     let row = "     3    512  1.234e-04        nan   98.77%        -     0   8.1e-05    12.34"
@@ -93,7 +94,7 @@ import Testing
   @Test func plainOutputTellsOfALongPhaseNowAndThen() {
     let stage = Stage()
     let progress = stage.progress(.plain)
-    progress.begin(layer: 1, of: 20, phase: "kernel")
+    progress.begin("layer 1/20  kernel")
     for step in 1...100 {
       stage.wait(1)
       progress.advance(fraction: Double(step) / 100)
@@ -105,10 +106,10 @@ import Testing
   @Test func silenceIsSilent() {
     let stage = Stage()
     let progress = stage.progress(.silent)
-    progress.begin(layer: 1, of: 2, phase: "kernel")
+    progress.begin("layer 1/2  kernel")
     stage.wait(100)
     progress.advance(fraction: 0.5)
-    progress.row(metrics)
+    progress.row(MetricsTable.row(metrics), header: MetricsTable.header)
     progress.message("x")
     progress.endPhase()
     #expect(stage.text.isEmpty)
@@ -117,7 +118,7 @@ import Testing
 
 @Suite struct RunTimingTests {
   private func seconds(_ timer: PhaseTimer) -> LayerMetrics.Seconds {
-    LayerMetrics.Seconds(values: timer.values)
+    LayerMetrics.Seconds(values: timer.values(of: Phase.ofLayer))
   }
 
   @Test func nestedPhasesAreCountedOnce() {

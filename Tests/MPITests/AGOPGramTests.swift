@@ -1,5 +1,6 @@
-import DeepRFM
 import Foundation
+import Instruments
+import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime

@@ -129,7 +129,7 @@ import Testing
     try manifest.note("a", in: run)
     manifest.note(line: Array("line\n".utf8), of: 2)
     // The CRC-32 of "123456789" that every description of it gives.
-    #expect(manifest["a"] == Manifest.Entry(bytes: 9, crc32: 0xCBF4_3926))
+    #expect(manifest["a"] == Fingerprint(bytes: 9, crc32: 0xCBF4_3926))
     try manifest.write(checkpoints)
     let back = Manifest(checkpoints)
     #expect(back == manifest && back.holds("a", in: run) && !back.holds("b", in: run))

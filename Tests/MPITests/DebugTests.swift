@@ -1,6 +1,9 @@
 import DeepRFM
 import Foundation
+import Instruments
+import KernelMachine
 import LinearAlgebra
+import Measures
 import Testing
 
 /// Every rank for itself: `debug` runs on one.

@@ -1,6 +1,8 @@
-import DeepRFM
+import Datasets
+import KernelMachine
 import LinearAlgebra
 import MPI
+import Measures
 import Runtime
 
 /// The layer loop taken apart, on the samples of a golden file.

@@ -1,8 +1,12 @@
+import Datasets
 import DeepRFM
 import Files
 import Foundation
+import Instruments
+import KernelMachine
 import LinearAlgebra
 import MPI
+import Measures
 import Runtime
 import Testing
 

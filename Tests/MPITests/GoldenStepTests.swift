@@ -1,6 +1,8 @@
-import DeepRFM
+import Instruments
+import KernelMachine
 import LinearAlgebra
 import MPI
+import Measures
 import Runtime
 import Testing
 

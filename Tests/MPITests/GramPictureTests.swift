@@ -1,6 +1,6 @@
-import DeepRFM
 import LinearAlgebra
 import MPI
+import Measures
 import Runtime
 import Testing
 

@@ -1,4 +1,5 @@
-import DeepRFM
+import Instruments
+import KernelMachine
 import LinearAlgebra
 import Runtime
 import Testing

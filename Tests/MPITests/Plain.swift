@@ -1,4 +1,6 @@
 import DeepRFM
+import Instruments
+import KernelMachine
 import LinearAlgebra
 
 #if canImport(Glibc)

@@ -1,6 +1,9 @@
+import Datasets
 import DeepRFM
 import Files
 import Foundation
+import Instruments
+import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime

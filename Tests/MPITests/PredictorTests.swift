@@ -1,4 +1,6 @@
 import DeepRFM
+import Instruments
+import KernelMachine
 import MPI
 import Runtime
 import Testing

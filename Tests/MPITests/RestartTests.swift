@@ -1,6 +1,8 @@
 import DeepRFM
 import Files
 import Foundation
+import Instruments
+import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
@@ -170,7 +172,7 @@ import Testing
     return options
   }
 
-  private func train(_ options: TrainOptions, _ stop: StopSwitch = StopSwitch()) throws -> DeepRFM.ExitStatus {
+  private func train(_ options: TrainOptions, _ stop: StopSwitch = StopSwitch()) throws -> Runtime.ExitStatus {
     let world = try TestWorld.all
     return try DeepRFM.train(options, host: Host(surveying: world, threads: 1), world: world, stop: stop)
   }

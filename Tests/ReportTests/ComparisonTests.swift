@@ -1,5 +1,5 @@
-import DeepRFM
 import Foundation
+import KernelMachine
 import Report
 import Runtime
 import Testing

@@ -1,5 +1,6 @@
 import DeepRFM
 import Foundation
+import KernelMachine
 import Report
 import Runtime
 import Testing

@@ -1,6 +1,7 @@
 import DeepRFM
 import Foundation
 import FoundationXML
+import KernelMachine
 import Report
 
 /// Runs made up of figures that a test can compute again.

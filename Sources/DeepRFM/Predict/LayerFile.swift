@@ -1,10 +1,12 @@
+import MPI
 import Files
+import KernelMachine
 import LinearAlgebra
 
 /// layers/NN.safetensors of a run, open, its tensors' shapes proven to fit each other.
 ///
 /// Everything is read in double precision, whatever precision the run had.
-struct LayerFile {
+public struct LayerFile {
   let path: String
   let inputWidth: Int
   let outputWidth: Int
@@ -27,7 +29,7 @@ struct LayerFile {
   }
 
   /// *Local.* x -> phi(x R W^T + u)
-  func map() throws -> FeatureMap<Double> {
+  public func map() throws -> FeatureMap<Double> {
     let phases = features == .cosine ? try file.vector("phases", as: Double.self) : nil
     return FeatureMap(
       kind: features, projection: try file.matrix("projection"),
@@ -36,12 +38,12 @@ struct LayerFile {
   }
 
   /// *Local.* Rows of A, class-sorted.
-  func coefficients(_ rows: Range<Int>) throws -> Matrix<Double> {
+  public func coefficients(_ rows: Range<Int>) throws -> Matrix<Double> {
     try file.matrix("coefficients", rows: rows)
   }
 
   /// *Local.* The AGOP over its largest entry.
-  func agop() throws -> Matrix<Double> {
+  public func agop() throws -> Matrix<Double> {
     try file.expect("agop", [inputWidth, inputWidth])
     return try file.matrix("agop")
   }

@@ -1,4 +1,6 @@
+import Datasets
 import Files
+import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime

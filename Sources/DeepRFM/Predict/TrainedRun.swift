@@ -1,3 +1,4 @@
+import Datasets
 import Files
 import Glibc
 import LinearAlgebra
@@ -6,26 +7,26 @@ import Runtime
 /// A run directory as prediction needs it: everything but the large tensors read, all shapes proven to fit each other.
 ///
 /// Whoever wrote the files, a `TrainedRun` that exists is safe to compute with; else `InputError`.
-package struct TrainedRun {
-  package let directory: RunFolder
+public struct TrainedRun {
+  public let directory: RunFolder
   /// As the run used them.
-  package let options: TrainOptions
+  public let options: TrainOptions
   /// Class-sorted position -> position in the file.
-  let order: [Int]
+  public let order: [Int]
   /// Samples of each class; K of them.
-  let classCounts: [Int]
+  public let classCounts: [Int]
   let classNames: [String]?
-  let standardisation: Standardisation
+  public let standardisation: Standardisation
   /// Layers 1, 2, ... up to the one whose predictor is wanted.
   let layers: [LayerFile]
 
-  var last: LayerFile { layers[layers.count - 1] }
+  public var last: LayerFile { layers[layers.count - 1] }
   var featureCount: Int { standardisation.mean.count }
   /// Whether the wanted layer's centers are in model.safetensors.
   var storesCenters: Bool { layers.count == options.layers }
 
   /// *Local.* - Parameter layer: whose predictor is wanted, from 1; nil: the last.
-  package init(_ path: String, layer: Int? = nil) throws {
+  public init(_ path: String, layer: Int? = nil) throws {
     directory = RunFolder(path)
     if !InputFile.exists(directory.configuration) && (errno == ENOENT || errno == ENOTDIR) {
       throw InputError("\(path) is no run directory: it has no config.json")
@@ -56,7 +57,7 @@ package struct TrainedRun {
   }
 
   /// *Local.* Rows of the last layer's X, class-sorted, of unit norm. Throws `InputError`.
-  func centers(_ rows: Range<Int>) throws -> Matrix<Double> {
+  public func centers(_ rows: Range<Int>) throws -> Matrix<Double> {
     let file = try SafetensorsFile(directory.own(directory.model))
     try file.expect("centers", [order.count, last.inputWidth])
     return try file.matrix("centers", rows: rows)

@@ -3,22 +3,22 @@ import Glibc
 import Runtime
 
 /// What is left of a run in its directory, proven as far as checksums go. For rank 0.
-package struct EarlierRun: Sendable {
-  package let directory: RunFolder
-  package let configuration: RunConfiguration
+public struct EarlierRun: Sendable {
+  public let directory: RunFolder
+  public let configuration: RunConfiguration
   /// Layers whose files and line are whole, from the first on.
-  package private(set) var finishedLayers = 0
+  public private(set) var finishedLayers = 0
   /// Sentences on what was damaged and has to be made again.
-  package private(set) var damages: [String] = []
+  public private(set) var damages: [String] = []
   /// Their lines of metrics.jsonl, with their ends.
   private var lines: [[UInt8]] = []
 
-  package var isFinished: Bool { finishedLayers == configuration.options.layers }
+  public var isFinished: Bool { finishedLayers == configuration.options.layers }
 
   /// *Local.* nil: no run has begun there; what a run that ended before it had a configuration left is taken away.
   ///
   /// Throws `InputError` if the directory holds something else, or a configuration that is damaged.
-  package init?(_ path: String) throws {
+  public init?(_ path: String) throws {
     directory = RunFolder(path)
     guard access(directory.configuration, F_OK) == 0 else {
       directory.removeBeginnings(parts: RunFolder.layersName)
@@ -63,7 +63,7 @@ package struct EarlierRun: Sendable {
   var hasData: Bool { Manifest(CheckpointFolder(directory)).holds(RunFolder.dataName, in: directory) }
 
   /// *Local.* Leaves only the finished layers' lines in metrics.jsonl: a line that was cut off, or that will be written again, goes.
-  package func keepFinishedLines() throws {
+  public func keepFinishedLines() throws {
     guard access(directory.metrics, F_OK) == 0 else { return }
     let good = lines.flatMap { $0 }
     guard try InputFile.contents(directory.metrics, limit: 1 << 28) != good else { return }
@@ -71,7 +71,7 @@ package struct EarlierRun: Sendable {
   }
 
   /// Throws `InputError` naming the options that would make other results than those that are there.
-  package func checkOptions(_ options: TrainOptions) throws(InputError) {
+  public func checkOptions(_ options: TrainOptions) throws(InputError) {
     let differences = TrainOptions.table.options.filter { option in
       guard !Self.free.contains(option.name), let json = option.json else { return false }
       return json(options) != json(configuration.options)

@@ -1,15 +1,16 @@
 import Files
+import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
 
 /// How far a layer had come when it was saved.
-struct LayerState<T: Real> {
+public struct LayerState<T: Real> {
   let memory: MemoryBasis
   /// By phase, then the total: the slowest rank's.
   let seconds: [Double]
   /// At most one of the two is there: a solve that is not finished, or what came of it.
-  let solve: BlockConjugateGradient.State?
+  public let solve: BlockConjugateGradient.State?
   let fit: Fit?
   /// At most one of the two: an AGOP that is not finished, or the finished one, divided by its largest entry.
   let agop: AGOPState?
@@ -179,7 +180,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 }
 
 /// Where a layer can be saved and stopped, from the solve to the features.
-struct LayerSafePoints<T: Real & TensorElement> {
+public struct LayerSafePoints<T: Real & TensorElement> {
   fileprivate let checkpoints: LayerCheckpoints<T>
   fileprivate let layer: Int
   fileprivate let memory: MemoryBasis
@@ -197,7 +198,7 @@ struct LayerSafePoints<T: Real & TensorElement> {
   func stopHere() throws { try checkpoints.stopHere() }
 
   /// Of the solve.
-  var solve: SafePoints<BlockConjugateGradient.State> {
+  public var solve: SafePoints<BlockConjugateGradient.State> {
     points { state in
       try checkpoints.save(
         self, [JSON.Member("stage", .string("solve"))], shared: state.numbers, own: state.tensors)

@@ -1,4 +1,5 @@
 import Files
+import KernelMachine
 import Runtime
 
 /// The sizes that decide how much memory a layer takes on the rank that takes most.

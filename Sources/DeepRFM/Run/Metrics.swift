@@ -1,4 +1,6 @@
 import Files
+import KernelMachine
+import Measures
 import Runtime
 
 /// What a layer measured: a line of metrics.jsonl.

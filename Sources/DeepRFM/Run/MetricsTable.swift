@@ -1,7 +1,8 @@
+import Measures
 import Runtime
 
 /// The table of a run's layers. NC1 and NC2 are those of the layer's input.
-enum MetricsTable {
+public enum MetricsTable {
   private static let columns: [(title: String, width: Int, cell: @Sendable (LayerMetrics) -> String)] = [
     ("layer", 6, { "\($0.layer)" }),
     ("width", 7, { "\($0.inputWidth)" }),
@@ -14,9 +15,9 @@ enum MetricsTable {
     ("seconds", 9, { Format.fixed($0.seconds.total, digits: 2) }),
   ]
 
-  static let header = columns.map { padded($0.title, $0.width) }.joined()
+  public static let header = columns.map { padded($0.title, $0.width) }.joined()
 
-  static func row(_ metrics: LayerMetrics) -> String {
+  public static func row(_ metrics: LayerMetrics) -> String {
     columns.map { padded($0.cell(metrics), $0.width) }.joined()
   }
 

@@ -12,7 +12,7 @@ extension RunFolder {
   /// layers/01.safetensors; `layer` counts from 1.
   public func layer(_ layer: Int) -> String { path + "/" + Self.layerName(layer) }
 
-  package static func layerName(_ layer: Int) -> String { "\(layersName)/\(layer < 10 ? "0" : "")\(layer).safetensors" }
+  public static func layerName(_ layer: Int) -> String { "\(layersName)/\(layer < 10 ? "0" : "")\(layer).safetensors" }
 
   /// *Local: rank 0 alone.* Makes the folder and writes config.json. Throws `InputError` or `FileError`.
   public static func create(_ path: String, _ configuration: RunConfiguration) throws -> RunFolder {
@@ -20,7 +20,7 @@ extension RunFolder {
   }
 
   /// A layer's line of metrics.jsonl, with its end.
-  package static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
+  public static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
 
   /// *Local: rank 0 alone.* Adds a layer's line to metrics.jsonl; it is on the disk when this returns.
   public func append(_ metrics: LayerMetrics) throws(FileError) { try append(Self.line(metrics)) }

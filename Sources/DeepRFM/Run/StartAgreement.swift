@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import KernelMachine
 import MPI
 import Runtime
 

@@ -1,11 +1,11 @@
 /// The array of an NPY file as rows: the first dimension counts samples, the others are flattened in C order.
-package struct NPYArray: Sendable {
-  package let file: InputFile
-  package let header: NPYHeader
-  package let rows: Int
-  package let columns: Int
+public struct NPYArray: Sendable {
+  public let file: InputFile
+  public let header: NPYHeader
+  public let rows: Int
+  public let columns: Int
 
-  package init(_ path: String) throws {
+  public init(_ path: String) throws {
     file = try InputFile(path)
     header = try NPYHeader(file)
     rows = header.shape.first ?? 1
@@ -13,7 +13,7 @@ package struct NPYArray: Sendable {
   }
 
   /// Calls `body` for every wanted row; NaN and infinity throw `InputError`.
-  package func readRows(
+  public func readRows(
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {

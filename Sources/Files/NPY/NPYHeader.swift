@@ -1,20 +1,20 @@
 /// The header of an NPY file, versions 1 to 3 (NEP 1; numpy.lib.format): magic, version, length, then a Python
 /// dictionary with the keys descr, fortran_order and shape.
-package struct NPYHeader: Sendable {
-  package let format: NumberFormat
-  package let isFortranOrder: Bool
-  package let shape: [Int]
+public struct NPYHeader: Sendable {
+  public let format: NumberFormat
+  public let isFortranOrder: Bool
+  public let shape: [Int]
   /// Of the first number in the file.
-  package let dataOffset: Int
+  public let dataOffset: Int
   /// Product of the shape.
-  package let count: Int
+  public let count: Int
 
   /// Longer headers belong to structured arrays, which are not read here.
   private static let longest = 1 << 16
 
   /// Throws `InputError` for another magic number, an element type that is no real number, or a shape that
   /// does not agree with the file's size.
-  package init(_ file: InputFile) throws {
+  public init(_ file: InputFile) throws {
     let path = file.path
     let start = try file.beginning(12)
     guard start.count >= 10, start.starts(with: [0x93] + "NUMPY".utf8) else {

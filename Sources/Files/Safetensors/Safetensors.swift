@@ -50,24 +50,24 @@ public struct TensorInfo: Sendable, Equatable {
 
 /// The head of a safetensors file (huggingface/safetensors, "Format"): 8 bytes of its length, little-endian,
 /// then a JSON object of the tensors, then spaces so that the data begins at a multiple of 8.
-package struct SafetensorsHeader: Sendable, Equatable {
-  package struct Entry: Sendable, Equatable {
-    package let info: TensorInfo
+public struct SafetensorsHeader: Sendable, Equatable {
+  public struct Entry: Sendable, Equatable {
+    public let info: TensorInfo
     /// From the start of the data.
-    package let offset: Int
-    package let byteCount: Int
+    public let offset: Int
+    public let byteCount: Int
   }
 
-  package let entries: [Entry]
-  package let metadata: [String: String]
+  public let entries: [Entry]
+  public let metadata: [String: String]
   /// Bytes before the data.
-  package let length: Int
+  public let length: Int
 
   /// The format's own limit on the JSON, in bytes.
   static let longest = 100_000_000
 
   /// The head of a file of these tensors, in this order, without holes. Throws `FileError`: no such file can be.
-  package static func encoded(
+  public static func encoded(
     _ tensors: [TensorInfo], metadata: [String: String]
   ) throws(FileError) -> [UInt8] {
     var members: [JSON.Member] = []
@@ -100,7 +100,7 @@ package struct SafetensorsHeader: Sendable, Equatable {
   }
 
   /// Length of the JSON, from the file's first 8 bytes. Throws `InputError` if the file cannot hold that much.
-  package static func jsonLength(
+  public static func jsonLength(
     _ prefix: [UInt8], fileSize: Int, path: String
   ) throws(InputError) -> Int {
     guard prefix.count == 8 else {
@@ -117,7 +117,7 @@ package struct SafetensorsHeader: Sendable, Equatable {
   /// Reads the JSON of a file of `fileSize` bytes and proves it: the tensors fill the data exactly, none over another.
   ///
   /// Throws `InputError` whatever the bytes are.
-  package init(parsing text: [UInt8], fileSize: Int, path: String) throws(InputError) {
+  public init(parsing text: [UInt8], fileSize: Int, path: String) throws(InputError) {
     length = 8 + text.count
     let dataCount = fileSize - length
     let json: JSON

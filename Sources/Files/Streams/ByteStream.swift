@@ -1,5 +1,5 @@
 /// Where a `ByteStream` gets its bytes.
-package protocol ByteProducer: AnyObject {
+public protocol ByteProducer: AnyObject {
   /// Fills the buffer from its start; returns how many bytes, 0 only at the end.
   func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
   /// Passes over up to `count` bytes without producing them; returns how many.
@@ -9,17 +9,17 @@ package protocol ByteProducer: AnyObject {
 /// Bytes read forward, once, with a buffer in front of a file or of a decompressor.
 ///
 /// `take` lends memory of the buffer itself: no copy between the decompressor and the conversion of a record.
-package final class ByteStream {
-  package let path: String
+public final class ByteStream {
+  public let path: String
   /// Bytes taken or skipped so far.
-  package private(set) var position = 0
+  public private(set) var position = 0
 
   private let producer: any ByteProducer
   private var buffer: UnsafeMutableRawBufferPointer
   private var low = 0
   private var high = 0
 
-  package init(path: String, producer: any ByteProducer) {
+  public init(path: String, producer: any ByteProducer) {
     self.path = path
     self.producer = producer
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
@@ -28,7 +28,7 @@ package final class ByteStream {
   deinit { buffer.deallocate() }
 
   /// The next `count` bytes; they stay valid until the next call on this stream.
-  package func take(_ count: Int) throws -> UnsafeRawBufferPointer {
+  public func take(_ count: Int) throws -> UnsafeRawBufferPointer {
     while high - low < count {
       guard try refill(towards: count) else { throw endedEarly(wanting: count) }
     }
@@ -40,7 +40,7 @@ package final class ByteStream {
 
   /// The next byte, nil at the end.
   @inline(__always)
-  package func next() throws -> UInt8? {
+  public func next() throws -> UInt8? {
     if low == high {
       guard try refill(towards: 1) else { return nil }
     }
@@ -52,7 +52,7 @@ package final class ByteStream {
 
   /// Goes to the end; returns its position. (Inlined, it crashes the 6.3.1 compiler's CopyPropagation.)
   @inline(never)
-  package func skipToEnd() throws -> Int {
+  public func skipToEnd() throws -> Int {
     repeat {
       position += high - low
       low = high
@@ -60,7 +60,7 @@ package final class ByteStream {
     return position
   }
 
-  package func skip(_ count: Int) throws {
+  public func skip(_ count: Int) throws {
     var left = count
     while left > 0 {
       if low == high {
@@ -78,7 +78,7 @@ package final class ByteStream {
   }
 
   /// Throws `InputError` unless the stream ends here. Reads on, so a decompressor also checks its checksum.
-  package func expectEnd() throws {
+  public func expectEnd() throws {
     if try next() != nil {
       throw InputError(
         "\(path) has trailing bytes: its contents should end after \(position - 1) bytes")
@@ -116,25 +116,25 @@ package final class ByteStream {
 }
 
 /// A range of a file's bytes.
-package final class FileBytes: ByteProducer {
+public final class FileBytes: ByteProducer {
   private let file: InputFile
   private var offset: Int
   private let end: Int
 
-  package init(_ file: InputFile, _ range: Range<Int>) {
+  public init(_ file: InputFile, _ range: Range<Int>) {
     self.file = file
     offset = range.lowerBound
     end = range.upperBound
   }
 
-  package func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+  public func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let count = min(buffer.count, end - offset)
     try file.readExactly(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
     offset += count
     return count
   }
 
-  package func passOver(_ count: Int) -> Int {
+  public func passOver(_ count: Int) -> Int {
     let passed = min(count, end - offset)
     offset += passed
     return passed

@@ -2,17 +2,17 @@ import CZlib
 
 /// Decompressed bytes of a gzip file (RFC 1952, members one after another included) or of one zlib stream
 /// (RFC 1950). Checksums are zlib's to check; they are seen when the stream is read to its end.
-package final class Inflater: ByteProducer {
-  package enum Format { case gzip, zlib }
+public final class Inflater: ByteProducer {
+  public enum Format { case gzip, zlib }
 
   /// A stream may be longer by this factor than its compressed bytes. Deflate could do 1032, for a file that is nearly all one byte
   /// again and again: no data set is, and 20 KB that unpack to 20 MB of samples are a trap.
-  package static let largestRatio = 200
+  public static let largestRatio = 200
   /// Too little to be a trap, whatever it was packed to.
-  package static let harmless = 1 << 20
+  public static let harmless = 1 << 20
 
   /// Whether `compressed` bytes may unpack to `bytes`: what a header declares is tested by it before it is believed.
-  package static func canHold(_ bytes: Int, in compressed: Int) -> Bool {
+  public static func canHold(_ bytes: Int, in compressed: Int) -> Bool {
     bytes <= harmless || bytes / largestRatio <= compressed
   }
 
@@ -25,7 +25,7 @@ package final class Inflater: ByteProducer {
   private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
   private var ended = false
 
-  package init(_ file: InputFile, _ range: Range<Int>, format: Format) throws {
+  public init(_ file: InputFile, _ range: Range<Int>, format: Format) throws {
     path = file.path
     self.format = format
     compressedBytes = range.count
@@ -46,9 +46,9 @@ package final class Inflater: ByteProducer {
     input.deallocate()
   }
 
-  package func passOver(_ count: Int) -> Int { 0 }
+  public func passOver(_ count: Int) -> Int { 0 }
 
-  package func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+  public func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let room = min(buffer.count, 1 << 30)
     stream.pointee.next_out = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
     stream.pointee.avail_out = UInt32(room)

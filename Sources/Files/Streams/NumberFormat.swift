@@ -1,21 +1,21 @@
 /// How a file writes one number.
-package struct NumberFormat: Sendable, Equatable {
-  package enum Kind: Sendable { case signed, unsigned, real }
-  package let kind: Kind
+public struct NumberFormat: Sendable, Equatable {
+  public enum Kind: Sendable { case signed, unsigned, real }
+  public let kind: Kind
   /// Bytes: 1, 2, 4 or 8; 4 or 8 for real numbers.
-  package let size: Int
-  package let bigEndian: Bool
+  public let size: Int
+  public let bigEndian: Bool
 
-  package init(_ kind: Kind, size: Int, bigEndian: Bool = false) {
+  public init(_ kind: Kind, size: Int, bigEndian: Bool = false) {
     self.kind = kind
     self.size = size
     self.bigEndian = bigEndian
   }
 
-  package static let byte = NumberFormat(.unsigned, size: 1)
+  public static let byte = NumberFormat(.unsigned, size: 1)
 
   /// Converts `values.count` numbers; `bytes` holds exactly that many.
-  package func decode(
+  public func decode(
     _ bytes: UnsafeRawBufferPointer, into values: UnsafeMutableBufferPointer<Double>
   ) {
     switch (kind, size) {
@@ -46,7 +46,7 @@ package struct NumberFormat: Sendable, Equatable {
 }
 
 /// The first value that is not a number or not finite, nil where all are fine.
-package func firstNotFinite(_ values: UnsafeBufferPointer<Double>) -> Int? {
+public func firstNotFinite(_ values: UnsafeBufferPointer<Double>) -> Int? {
   // x - x is 0 unless x is infinite or not a number: a sum without branches, and a search only if it fails.
   var sum = 0.0
   for value in values { sum += value - value }

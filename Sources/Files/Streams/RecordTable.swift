@@ -1,8 +1,8 @@
 /// Records of equal size, one after another, from some place of a stream on: an IDX file, a CIFAR-10 batch, a
 /// MATLAB array, a C-ordered NPY file.
-package struct RecordTable: Sendable {
+public struct RecordTable: Sendable {
   /// When to read on to the stream's end, where a decompressor's checksum and trailing bytes come to light.
-  package enum EndCheck: Sendable {
+  public enum EndCheck: Sendable {
     /// The file's size was checked when it was opened.
     case never
     /// A whole-file gzip: only this tells a file whose download broke off.
@@ -11,14 +11,14 @@ package struct RecordTable: Sendable {
     case afterLastRecord
   }
 
-  package let path: String
-  package let count: Int
-  package let recordBytes: Int
-  package let endCheck: EndCheck
+  public let path: String
+  public let count: Int
+  public let recordBytes: Int
+  public let endCheck: EndCheck
   /// Bytes between the last record and the stream's end.
-  package var padding = 0
+  public var padding = 0
   /// Opens a stream that stands at the first record.
-  package let start: @Sendable () throws -> ByteStream
+  public let start: @Sendable () throws -> ByteStream
 
   public init(path: String, count: Int, recordBytes: Int, endCheck: EndCheck, padding: Int = 0, start: @escaping @Sendable () throws -> ByteStream) {
     self.path = path
@@ -30,7 +30,7 @@ package struct RecordTable: Sendable {
   }
 
   /// Calls `body` for every request, which must be in file order. `firstIndex` is the index of record 0.
-  package func visit(
+  public func visit(
     _ requests: ArraySlice<RowRequest>, firstIndex: Int = 0,
     _ body: (_ request: RowRequest, _ record: UnsafeRawBufferPointer) throws -> Void
   ) throws {
@@ -54,7 +54,7 @@ package struct RecordTable: Sendable {
     }
   }
 
-  package func visit(
+  public func visit(
     _ indices: [Int],
     _ body: (_ request: RowRequest, _ record: UnsafeRawBufferPointer) throws -> Void
   ) throws {
@@ -62,7 +62,7 @@ package struct RecordTable: Sendable {
   }
 
   /// Calls `body` for the first `wanted` records, in order.
-  package func visit(
+  public func visit(
     first wanted: Int, _ body: (_ index: Int, _ record: UnsafeRawBufferPointer) throws -> Void
   ) throws {
     try visit(Array(0..<wanted)) { try body($0.index, $1) }
@@ -70,7 +70,7 @@ package struct RecordTable: Sendable {
 
   /// Calls `body` with every wanted record's numbers as Double. `features` numbers a record, from byte `offset`
   /// of it on.
-  package func readRows(
+  public func readRows(
     _ requests: ArraySlice<RowRequest>, firstIndex: Int = 0, offset: Int = 0, features: Int,
     format: NumberFormat,
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
@@ -91,7 +91,7 @@ package struct RecordTable: Sendable {
 
 extension InputError {
   /// Rows and columns count from 0, as in NumPy.
-  package static func notFinite(_ path: String, row: Int, column: Int, value: Double) -> InputError {
+  public static func notFinite(_ path: String, row: Int, column: Int, value: Double) -> InputError {
     InputError("\(path) has \(value) at row \(row), column \(column): a finite number is needed")
   }
 }

@@ -1,7 +1,7 @@
 /// One wanted row: its index in the file, and its position in the caller's list.
-package struct RowRequest: Sendable {
-  package let index: Int
-  package let position: Int
+public struct RowRequest: Sendable {
+  public let index: Int
+  public let position: Int
 
   public init(index: Int, position: Int) {
     self.index = index
@@ -10,7 +10,7 @@ package struct RowRequest: Sendable {
 
   /// The caller's list in file order, as every reader goes through its file once, forward.
   /// Throws `InputError` where an index is not in `0..<count`.
-  package static func inFileOrder(_ indices: [Int], count: Int, of path: String) throws
+  public static func inFileOrder(_ indices: [Int], count: Int, of path: String) throws
     -> [RowRequest]
   {
     var requests: [RowRequest] = []

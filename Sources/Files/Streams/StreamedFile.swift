@@ -1,12 +1,12 @@
 /// A file that is read forward and may be gzip-compressed, which its first bytes tell.
-package struct StreamedFile: Sendable {
-  package let file: InputFile
-  package let isCompressed: Bool
-  package var path: String { file.path }
+public struct StreamedFile: Sendable {
+  public let file: InputFile
+  public let isCompressed: Bool
+  public var path: String { file.path }
   /// Its size, if it is compressed.
-  package var packedBytes: Int? { isCompressed ? file.size : nil }
+  public var packedBytes: Int? { isCompressed ? file.size : nil }
 
-  package init(_ path: String) throws {
+  public init(_ path: String) throws {
     file = try InputFile(path)
     isCompressed = try file.beginning(2) == [0x1f, 0x8b]
     if path.hasSuffix(".gz"), !isCompressed {
@@ -15,7 +15,7 @@ package struct StreamedFile: Sendable {
   }
 
   /// A stream of the (decompressed) bytes from the start.
-  package func stream() throws -> ByteStream {
+  public func stream() throws -> ByteStream {
     let all = 0..<file.size
     let producer: any ByteProducer =
       isCompressed ? try Inflater(file, all, format: .gzip) : FileBytes(file, all)
@@ -23,7 +23,7 @@ package struct StreamedFile: Sendable {
   }
 
   /// The records behind a header of `offset` bytes. Nothing may follow them.
-  package func records(of recordBytes: Int, count: Int, after offset: Int) -> RecordTable {
+  public func records(of recordBytes: Int, count: Int, after offset: Int) -> RecordTable {
     let whole = self
     return RecordTable(
       path: path, count: count, recordBytes: recordBytes, endCheck: isCompressed ? .always : .never
@@ -36,7 +36,7 @@ package struct StreamedFile: Sendable {
 
   /// Throws `InputError` unless the file holds `bytes` bytes: exactly, where the file is not compressed; as far
   /// as its compressed size allows, where it is.
-  package func expectSize(_ bytes: Int, because reason: String) throws {
+  public func expectSize(_ bytes: Int, because reason: String) throws {
     if isCompressed {
       guard Inflater.canHold(bytes, in: file.size) else {
         throw InputError(

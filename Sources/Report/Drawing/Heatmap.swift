@@ -1,5 +1,5 @@
-import DeepRFM
 import Glibc
+import Measures
 
 /// Cosines between samples as a picture: orange -1, white 0, blue 1. In the dark the page turns it over, so that 0 is black.
 enum Heatmap {

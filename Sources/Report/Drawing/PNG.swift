@@ -1,5 +1,3 @@
-import DeepRFM
-
 /// A small picture of indexed colours as PNG (W3C, Portable Network Graphics, third edition), not compressed.
 enum PNG {
   /// - Parameters:

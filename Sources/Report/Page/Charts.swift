@@ -1,4 +1,5 @@
 import DeepRFM
+import Measures
 
 /// A figure that every layer has, and how it is drawn.
 struct Quantity: Sendable {

@@ -1,4 +1,5 @@
 import DeepRFM
+import Measures
 import Runtime
 
 /// The report of several runs: settings side by side, each with mean and spread over its runs.
@@ -48,7 +49,7 @@ struct Comparison {
 
   private var datasets: String {
     runs.reduce(into: [String]()) { names, run in
-      if !names.contains(run.options.dataset.title) { names.append(run.options.dataset.title) }
+      if !names.contains(run.options.datasetTitle) { names.append(run.options.datasetTitle) }
     }.joined(separator: ", ")
   }
 

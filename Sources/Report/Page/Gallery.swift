@@ -1,4 +1,4 @@
-import DeepRFM
+import Measures
 
 /// The paper's pictures: cosines between class-sorted samples, layer by layer.
 enum Gallery {

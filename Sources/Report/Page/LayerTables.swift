@@ -1,4 +1,5 @@
 import DeepRFM
+import Measures
 
 /// Every figure of a run's layers: what the charts show, for those who read or copy it.
 enum LayerTables {

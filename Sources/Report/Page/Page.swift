@@ -1,4 +1,5 @@
 import DeepRFM
+import Measures
 import Runtime
 
 /// A report: one HTML file that needs no network and no script.
@@ -99,10 +100,10 @@ public enum Page {
   }
 }
 
-extension DatasetName {
-  /// As it is written.
-  var title: String {
-    switch self {
+extension TrainOptions {
+  /// The data set as it is written.
+  var datasetTitle: String {
+    switch dataset {
     case .digits: "Digits"
     case .mnist: "MNIST"
     case .cifar10: "CIFAR-10"

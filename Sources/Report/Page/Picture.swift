@@ -1,4 +1,4 @@
-import DeepRFM
+import Measures
 
 /// One SVG that says it all: the pictures of some layers above the curves of NC1 and NC2. For a README or a slide.
 public enum Picture {
@@ -10,7 +10,7 @@ public enum Picture {
     let series: [(String, Quantity)] = [("NC1", Quantity.nc1[0]), ("NC2", Quantity.nc2[0])]
     var chart = Charts.chart("curves", "NC1 and NC2 of each layer's input", of: run, series)
     chart.yName = ""
-    let title = "Neural collapse of \(run.options.dataset.title) in a \(deepest)-layer Deep RFM"
+    let title = "Neural collapse of \(run.options.datasetTitle) in a \(deepest)-layer Deep RFM"
     let tile = 98.0
     let gap = layers.count > 1 ? (820 - tile * Double(layers.count)) / Double(layers.count - 1) : 0
     let tiles = layers.enumerated().map { index, layer -> Markup in

@@ -1,4 +1,5 @@
 import DeepRFM
+import Measures
 import Runtime
 
 /// The report of one run.
@@ -21,7 +22,7 @@ struct SingleRun {
       [Page.Section(id: "agop", title: "AGOP", body: spectrumSection($0))]
     }
     return Page.document(
-      title: "\(run.options.dataset.title), \(RunRecord.count(run.options.layers, "layer"))", subtitle: subtitle,
+      title: "\(run.options.datasetTitle), \(RunRecord.count(run.options.layers, "layer"))", subtitle: subtitle,
       lead: lead,
       [Page.Section(id: "collapse", title: "Collapse", body: collapse)] + pictures
         + [

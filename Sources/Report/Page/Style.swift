@@ -1,5 +1,3 @@
-import DeepRFM
-
 /// The looks of a report: light, dark and on paper.
 enum Style {
   /// Colours that stay apart for the colour-blind (after Okabe and Ito), in tones for a white and a black ground.

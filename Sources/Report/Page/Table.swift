@@ -1,5 +1,3 @@
-import DeepRFM
-
 /// A table with one heading a row, which may be scrolled by keyboard where it is wider than the page.
 struct Table {
   struct Column {

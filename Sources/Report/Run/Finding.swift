@@ -1,4 +1,5 @@
 import DeepRFM
+import Measures
 import Runtime
 
 /// What the runs of a setting show, in words that follow from the figures.

@@ -2,7 +2,7 @@ extension Range<Int> {
   public func shifted(by offset: Int) -> Range { (lowerBound + offset)..<(upperBound + offset) }
 
   /// The range in equal consecutive pieces of at most `limit`.
-  package func pieces(ofAtMost limit: Int) -> [Range<Int>] {
+  public func pieces(ofAtMost limit: Int) -> [Range<Int>] {
     guard !isEmpty else { return [] }
     let parts = (count + limit - 1) / limit
     return (0..<parts).map {

@@ -13,13 +13,13 @@ public struct Segment: Sendable, Equatable {
 
 extension [Segment] {
   /// From the first segment's first row to the last one's end.
-  package var rowRange: Range<Int> {
+  public var rowRange: Range<Int> {
     guard let first, let last else { return 0..<0 }
     return first.rows.lowerBound..<last.rows.upperBound
   }
 
   /// The segments in consecutive runs of at most `limit` rows, unless a single one has more.
-  package func runs(ofAtMost limit: Int) -> [[Segment]] {
+  public func runs(ofAtMost limit: Int) -> [[Segment]] {
     var result: [[Segment]] = []
     for segment in self {
       if let run = result.last, run.rowRange.count + segment.rows.count <= limit {
@@ -32,7 +32,7 @@ extension [Segment] {
   }
 
   /// The segments of the first half of the rows, and the others.
-  package var halves: (first: [Segment], second: [Segment]) {
+  public var halves: (first: [Segment], second: [Segment]) {
     let range = rowRange
     let middle =
       firstIndex { $0.rows.lowerBound + $0.rows.upperBound > range.lowerBound + range.upperBound } ?? count

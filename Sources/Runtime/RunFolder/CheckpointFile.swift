@@ -2,17 +2,17 @@ import Files
 import MPI
 
 /// What is saved inside a layer, as this rank sees it.
-package struct Checkpoint {
+public struct Checkpoint {
   /// Facts, the same on all ranks.
-  package var facts: JSON
+  public var facts: JSON
   /// Matrices whose rows are the samples, class-sorted, each rank its own: any rank count can read them.
-  package var spread: [SavedTensor]
+  public var spread: [SavedTensor]
   /// The same on all ranks.
-  package var shared: [SavedTensor]
+  public var shared: [SavedTensor]
   /// Of this rank alone; the same names and precisions on all ranks. Only as many ranks as wrote them can read them.
-  package var own: [SavedTensor]
+  public var own: [SavedTensor]
 
-  package init(
+  public init(
     facts: JSON, spread: [SavedTensor] = [], shared: [SavedTensor] = [], own: [SavedTensor] = []
   ) {
     self.facts = facts
@@ -24,13 +24,13 @@ package struct Checkpoint {
 
 /// A file of one checkpoint: safetensors whose last tensor, `crc32`, is the checksum of every byte before it. Rank 0 writes and
 /// reads; the others need not see the file.
-package struct CheckpointFile {
-  package let path: String
+public struct CheckpointFile {
+  public let path: String
 
-  package init(_ path: String) { self.path = path }
+  public init(_ path: String) { self.path = path }
 
   /// Version of this format, in the facts.
-  package static let format = 3
+  public static let format = 3
   private static let tag = MessageTag.checkpoint.rawValue
   /// Bytes of a message.
   private static let pieceBytes = 16 << 20
@@ -83,7 +83,7 @@ package struct CheckpointFile {
   // MARK: Writing
 
   /// *Collective.* Puts the checkpoint at `path`, or throws the error of rank 0 and leaves what was there. Returns its bytes.
-  package func write(_ checkpoint: Checkpoint, _ world: Communicator, format: Int = format) throws -> Int {
+  public func write(_ checkpoint: Checkpoint, _ world: Communicator, format: Int = format) throws -> Int {
     let parts = try plan(checkpoint, world)
     var facts = checkpoint.facts
     facts.set(JSON(format), at: ["format"])
@@ -182,7 +182,7 @@ package struct CheckpointFile {
   /// ranks, if the file is missing, cut short, changed in any bit, of another format or not this many ranks'.
   ///
   /// - Parameter wantsOwn: decides by the facts whether the ranks' own matrices are read: only if there are as many ranks.
-  package func read(
+  public func read(
     _ world: Communicator, rows: Range<Int>, wantsOwn: (JSON) -> Bool
   ) throws -> Checkpoint {
     var source: SafetensorsFile?
@@ -303,7 +303,7 @@ package struct CheckpointFile {
   }
 
   /// *Local.* Throws `CheckpointError` unless every byte of the file is what was written.
-  package func verify() throws {
+  public func verify() throws {
     let file: InputFile
     do { file = try InputFile(path) } catch { throw CheckpointError("\(error)") }
     let count = file.size - 8

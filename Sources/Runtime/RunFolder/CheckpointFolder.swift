@@ -2,32 +2,32 @@ import Files
 import Glibc
 
 /// DIR/checkpoint: what a run needs, beside its other files, to go on. For rank 0.
-package struct CheckpointFolder: Sendable {
-  package let run: RunFolder
-  package var path: String { run.path + "/checkpoint" }
+public struct CheckpointFolder: Sendable {
+  public let run: RunFolder
+  public var path: String { run.path + "/checkpoint" }
   /// The state inside a layer that was written last, and the one before it.
-  package var latest: String { path + "/layer.safetensors" }
-  package var previous: String { path + "/layer-before.safetensors" }
+  public var latest: String { path + "/layer.safetensors" }
+  public var previous: String { path + "/layer-before.safetensors" }
   /// Where a state is written before it becomes the latest.
-  package var next: String { path + "/layer-next.safetensors" }
+  public var next: String { path + "/layer-next.safetensors" }
   /// Checksums of the run's other files.
-  package var manifest: String { path + "/files.json" }
+  public var manifest: String { path + "/files.json" }
   private var lock: String { path + "/lock" }
 
-  package init(_ run: RunFolder) { self.run = run }
+  public init(_ run: RunFolder) { self.run = run }
 
   /// *Local.* Makes the folder. Throws `FileError`.
   public func make() throws(FileError) { try Folder.make(path) }
 
   /// *Local.* Gives the state in `next` its place; the latest becomes the previous one. A crash between the two renames leaves
   /// `next`, whole, to be found.
-  package func advance() throws(FileError) {
+  public func advance() throws(FileError) {
     if access(latest, F_OK) == 0 { try OutputFile.move(latest, to: previous) }
     try OutputFile.move(next, to: latest)
   }
 
   /// The states that may be there, newest first.
-  package var states: [String] { [next, latest, previous] }
+  public var states: [String] { [next, latest, previous] }
 
   /// *Local.* The layer has ended: its states are of no more use.
   public func clear() {
@@ -58,7 +58,7 @@ package struct CheckpointFolder: Sendable {
 }
 
 /// A lock on a run directory: let go with the last reference.
-package final class FolderLock {
+public final class FolderLock {
   private let descriptor: Int32
 
   fileprivate init(_ descriptor: Int32) { self.descriptor = descriptor }

@@ -2,39 +2,39 @@ import Files
 
 /// Bytes and checksum of each file that a finished layer left, by name within the run directory; and of its line of
 /// metrics.jsonl.
-package struct Manifest: Sendable, Equatable {
-  package private(set) var entries: [String: Fingerprint] = [:]
+public struct Manifest: Sendable, Equatable {
+  public private(set) var entries: [String: Fingerprint] = [:]
 
-  package init() {}
+  public init() {}
 
-  package subscript(name: String) -> Fingerprint? {
+  public subscript(name: String) -> Fingerprint? {
     get { entries[name] }
     set { entries[name] = newValue }
   }
 
   /// The name of a layer's line.
-  package static func line(_ layer: Int) -> String { "metrics.jsonl:\(layer)" }
+  public static func line(_ layer: Int) -> String { "metrics.jsonl:\(layer)" }
 
   /// *Local.* Notes a file as it is. Throws where it cannot be read.
-  package mutating func note(_ name: String, in run: RunFolder) throws {
+  public mutating func note(_ name: String, in run: RunFolder) throws {
     entries[name] = try Fingerprint(ofFile: run.path + "/" + name)
   }
 
-  package mutating func note(line: [UInt8], of layer: Int) {
+  public mutating func note(line: [UInt8], of layer: Int) {
     entries[Self.line(layer)] = Fingerprint(of: line)
   }
 
   /// *Local.* Whether the file is as it was noted.
-  package func holds(_ name: String, in run: RunFolder) -> Bool {
+  public func holds(_ name: String, in run: RunFolder) -> Bool {
     guard let found = try? Fingerprint(ofFile: run.path + "/" + name) else { return false }
     return entries[name] == found
   }
 
-  package func holds(line: [UInt8], of layer: Int) -> Bool {
+  public func holds(line: [UInt8], of layer: Int) -> Bool {
     entries[Self.line(layer)] == Fingerprint(of: line)
   }
 
-  package var json: JSON {
+  public var json: JSON {
     .object(
       entries.sorted { $0.key < $1.key }.map {
         JSON.Member(
@@ -43,7 +43,7 @@ package struct Manifest: Sendable, Equatable {
   }
 
   /// Entries that make no sense are left out: what they were of counts as damaged.
-  package init(json: JSON) {
+  public init(json: JSON) {
     guard case .object(let members) = json else { return }
     for member in members {
       guard case .number(let bytes)? = member.value["bytes"], case .number(let sum)? = member.value["crc32"],
@@ -54,13 +54,13 @@ package struct Manifest: Sendable, Equatable {
   }
 
   /// *Local.* An empty one if there is none or it is no JSON.
-  package init(_ folder: CheckpointFolder) {
+  public init(_ folder: CheckpointFolder) {
     let bytes = try? InputFile.contents(folder.manifest, limit: 1 << 26)
     self.init(json: bytes.flatMap { try? JSON(parsing: $0) } ?? .null)
   }
 
   /// *Local.* Throws `FileError`.
-  package func write(_ folder: CheckpointFolder) throws(FileError) {
+  public func write(_ folder: CheckpointFolder) throws(FileError) {
     try OutputFile.replace(folder.manifest, with: Array(json.page.utf8))
   }
 }

@@ -92,7 +92,7 @@ public struct RunFolder: Sendable, Equatable {
 
   /// *Local.* The path of a file of this run, to be read. Throws `InputError` if it is no regular file, or a link leads out of the
   /// directory: somebody else may have made it, to have other files read or a pipe waited for (realpath, stat).
-  package func own(_ file: String) throws(InputError) -> String {
+  public func own(_ file: String) throws(InputError) -> String {
     guard let root = realpath(path, nil) else {
       throw InputError("\(path) cannot be read: \(FileError.reason(errno))")
     }

@@ -1,16 +1,16 @@
 import LinearAlgebra
 
 /// A matrix of any precision under a name, as a checkpoint keeps it: the elements' bytes, row-major.
-package struct SavedTensor: @unchecked Sendable {
-  package let name: String
-  package let rows, columns: Int
+public struct SavedTensor: @unchecked Sendable {
+  public let name: String
+  public let rows, columns: Int
   /// Bytes of an element: 4, float32, or 8, float64.
-  package let scalarBytes: Int
-  package let bytes: UnsafeMutableRawBufferPointer
+  public let scalarBytes: Int
+  public let bytes: UnsafeMutableRawBufferPointer
   /// Keeps the memory.
   private let owner: AnyObject
 
-  package init<T: Scalar>(_ name: String, _ matrix: Matrix<T>) {
+  public init<T: Scalar>(_ name: String, _ matrix: Matrix<T>) {
     self.name = name
     rows = matrix.rows
     columns = matrix.columns
@@ -20,12 +20,12 @@ package struct SavedTensor: @unchecked Sendable {
   }
 
   /// One row.
-  package init(_ name: String, _ values: [Double]) {
+  public init(_ name: String, _ values: [Double]) {
     self.init(name, Matrix<Double>(rows: 1, columns: values.count, values))
   }
 
   /// Memory to be filled.
-  package init(_ name: String, rows: Int, columns: Int, scalarBytes: Int) {
+  public init(_ name: String, rows: Int, columns: Int, scalarBytes: Int) {
     if scalarBytes == 4 {
       self.init(name, Matrix<Float>(uninitialisedRows: rows, columns: columns))
     } else {
@@ -36,7 +36,7 @@ package struct SavedTensor: @unchecked Sendable {
 
 extension [SavedTensor] {
   /// The tensor of that name and precision.
-  package func matrix<T: Scalar>(_ name: String, as type: T.Type = T.self) throws -> Matrix<T> {
+  public func matrix<T: Scalar>(_ name: String, as type: T.Type = T.self) throws -> Matrix<T> {
     guard let tensor = first(where: { $0.name == name }), tensor.scalarBytes == MemoryLayout<T>.stride else {
       throw CheckpointError("it has no \(name)")
     }
@@ -47,12 +47,12 @@ extension [SavedTensor] {
     return matrix
   }
 
-  package func values(_ name: String) throws -> [Double] {
+  public func values(_ name: String) throws -> [Double] {
     try matrix(name, as: Double.self).values
   }
 
   /// Copies into a matrix that must have the saved one's shape.
-  package func restore<T: Scalar>(_ name: String, into matrix: Matrix<T>) throws {
+  public func restore<T: Scalar>(_ name: String, into matrix: Matrix<T>) throws {
     let saved = try self.matrix(name, as: T.self)
     guard saved.rows == matrix.rows && saved.columns == matrix.columns else {
       throw CheckpointError(
@@ -63,8 +63,8 @@ extension [SavedTensor] {
 }
 
 /// A checkpoint that cannot be used. Nobody's fault that would have to end the run: an older one is taken.
-package struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
-  package let description: String
+public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
+  public let description: String
 
-  package init(_ description: String) { self.description = description }
+  public init(_ description: String) { self.description = description }
 }

@@ -13,13 +13,13 @@ public struct StoppedEarly: RankError, Equatable {
 }
 
 /// What a rank would have done at a safe point, and after agreeing what all do: the largest wish.
-package enum Wish: Int, Sendable, Comparable {
+public enum Wish: Int, Sendable, Comparable {
   case nothing, checkpoint, stop
 
-  package static func < (a: Wish, b: Wish) -> Bool { a.rawValue < b.rawValue }
+  public static func < (a: Wish, b: Wish) -> Bool { a.rawValue < b.rawValue }
 
   /// As a term of a sum over ranks that is made anyway; fewer than 2^20 ranks.
-  package var term: Double {
+  public var term: Double {
     switch self {
     case .nothing: 0
     case .checkpoint: 1
@@ -28,18 +28,18 @@ package enum Wish: Int, Sendable, Comparable {
   }
 
   /// The largest wish in a sum of terms.
-  package init(sum: Double) { self = sum >= 0x1p20 ? .stop : sum > 0 ? .checkpoint : .nothing }
+  public init(sum: Double) { self = sum >= 0x1p20 ? .stop : sum > 0 ? .checkpoint : .nothing }
 }
 
 /// When a checkpoint is due, by time, and whether the run is to stop. One for a run.
-package final class Pace {
-  package let stop: StopSwitch
+public final class Pace {
+  public let stop: StopSwitch
   private let interval: Double
   private let clock: () -> Double
   private var last: Double
 
   /// - Parameter interval: seconds between two checkpoints.
-  package init(stop: StopSwitch, interval: Double, clock: @escaping () -> Double = monotonicSeconds) {
+  public init(stop: StopSwitch, interval: Double, clock: @escaping () -> Double = monotonicSeconds) {
     self.stop = stop
     self.interval = interval
     self.clock = clock
@@ -47,13 +47,13 @@ package final class Pace {
   }
 
   /// *Local.*
-  package var wish: Wish {
+  public var wish: Wish {
     if stop.isRequested { return .stop }
     return stop.isCheckpointRequested || clock() - last >= interval ? .checkpoint : .nothing
   }
 
   /// *Local.* A checkpoint has been made, or is not needed.
-  package func restart() {
+  public func restart() {
     last = clock()
     stop.checkpointMade()
   }
@@ -62,29 +62,29 @@ package final class Pace {
 /// The places inside a long computation at which it can be saved and stopped: what the computation needs to know of the run.
 ///
 /// A rank asks `wish`, the ranks agree by a sum or maximum that they make anyway or for this, and all call `reached`.
-package struct SafePoints<State> {
-  package let pace: Pace
+public struct SafePoints<State> {
+  public let pace: Pace
   /// *Collective.* Writes a checkpoint.
   private let save: (State) throws -> Void
 
-  package init(pace: Pace, save: @escaping (State) throws -> Void) {
+  public init(pace: Pace, save: @escaping (State) throws -> Void) {
     self.pace = pace
     self.save = save
   }
 
   /// No checkpoints, and nobody stops: for tests, benches and checks.
-  package static var none: SafePoints {
+  public static var none: SafePoints {
     SafePoints(pace: Pace(stop: StopSwitch(), interval: .infinity)) { _ in }
   }
 
   /// *Local.* Any thread may ask between any two pieces of work.
-  package var stop: StopSwitch { pace.stop }
+  public var stop: StopSwitch { pace.stop }
 
   /// *Local.*
-  package var wish: Wish { pace.wish }
+  public var wish: Wish { pace.wish }
 
   /// *Collective.* All ranks are here with what they agreed on. Throws `StoppedEarly` where that was to stop.
-  package func reached(_ agreed: Wish, _ state: @autoclosure () -> State) throws {
+  public func reached(_ agreed: Wish, _ state: @autoclosure () -> State) throws {
     guard agreed > .nothing else { return }
     try save(state())
     pace.restart()
@@ -94,7 +94,7 @@ package struct SafePoints<State> {
 
 extension Communicator {
   /// *Collective.* The largest wish of all ranks, and whether any of them left work out.
-  package func agree(_ wish: Wish, unfinished: Bool = false) throws -> (wish: Wish, unfinished: Bool) {
+  public func agree(_ wish: Wish, unfinished: Bool = false) throws -> (wish: Wish, unfinished: Bool) {
     var both = [wish.rawValue, unfinished ? 1 : 0]
     try maximum(&both)
     return (Wish(rawValue: both[0]) ?? .stop, both[1] > 0)

@@ -49,7 +49,7 @@ public final class StopSwitch: Sendable {
   public convenience init() { self.init(afterPolls: -1) }
 
   /// For tests: a switch that is set when it has been looked at so often.
-  package init(afterPolls polls: Int) { patience = Atomic(polls) }
+  public init(afterPolls polls: Int) { patience = Atomic(polls) }
 
   /// *Local.* Cheap: any thread may ask between any two pieces of work.
   public var isRequested: Bool {

@@ -1,0 +1,40 @@
+import CDigits
+import Files
+
+/// The 1,797 handwritten digits that are part of the program (see CDigits.h). Row: 8 x 8 pixels 0...16, row by
+/// row.
+public struct Digits: SampleReader {
+  public static let classCount = 10
+  private static let recordBytes = 1 + Int(DIGITS_PIXELS)
+
+  public init() {}
+
+  public var sampleCount: Int { Int(DIGITS_COUNT) }
+  public var featureCount: Int { Int(DIGITS_PIXELS) }
+
+  private func record(_ index: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(
+      start: digits_records() + index * Digits.recordBytes, count: Digits.recordBytes)
+  }
+
+  public func labels(first count: Int) throws -> [Int] {
+    try checkAsked(count, of: "the digits data set")
+    return (0..<count).map { Int(record($0)[0]) }
+  }
+
+  public func readRows(
+    _ indices: [Int],
+    _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
+  ) throws {
+    let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
+    defer { row.deallocate() }
+    row.initialize(repeating: 0)
+    for request in try RowRequest.inFileOrder(
+      indices, count: sampleCount, of: "the digits data set")
+    {
+      NumberFormat.byte.decode(
+        UnsafeRawBufferPointer(rebasing: record(request.index)[1...]), into: row)
+      try body(request.position, UnsafeBufferPointer(row))
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import Files
+import Runtime
+
+/// Numeric arrays of a MATLAB Level 5 MAT-file ("MAT-File Format", The MathWorks, chapter 1): a 128-byte
+/// header, then data elements, each a tag (type, bytes) and its data; compressed elements are zlib streams.
+///
+/// Only the elements' headers are read at opening. Arrays are column-major: the first index runs fastest.
+public struct MATFile {
+  public let path: String
+  let file: InputFile
+  let bigEndian: Bool
+
+  /// Top-level elements: far more than such files have.
+  private static let largestElementCount = 1000
+  private static let headerBytes = 128
+
+  /// Throws `InputError` unless the header is that of a Level 5 MAT-file.
+  public init(_ path: String) throws {
+    self.path = path
+    file = try InputFile(path)
+    let header = try file.beginning(MATFile.headerBytes)
+    guard header.count == MATFile.headerBytes else {
+      throw InputError(
+        "\(path) is truncated: a MAT-file has a header of 128 bytes, it has \(header.count)")
+    }
+    switch (header[126], header[127]) {
+    case (0x49, 0x4d): bigEndian = false  // "IM": written as the 16-bit number "MI"
+    case (0x4d, 0x49): bigEndian = true
+    default:
+      throw InputError(
+        "\(path) is not a MATLAB Level 5 MAT-file: bytes 126 and 127 are not the mark MI")
+    }
+    let version = bigEndian ? header[124] : header[125]
+    guard version == 1 else {
+      throw InputError(
+        "\(path) is not a MATLAB Level 5 MAT-file (version byte \(version)); save it with -v7 or -v6"
+      )
+    }
+  }
+
+  /// The variables of these names. Throws `InputError` where one is missing or not a real numeric array.
+  public func variables(_ names: [String]) throws -> [MATArray] {
+    var found: [String: MATArray] = [:]
+    var offset = MATFile.headerBytes
+    var elements = 0
+    while offset < file.size {
+      let element = try topElement(at: offset)
+      if found.count < names.count,
+        let array = try MATElementParser(element, in: self).array(wanted: names)
+      {
+        found[array.name] = array
+      }
+      offset = element.range.upperBound
+      elements += 1
+      guard elements <= MATFile.largestElementCount else {
+        throw InputError(
+          "\(path) has more than \(MATFile.largestElementCount) variables")
+      }
+    }
+    return try names.map { name in
+      guard let array = found[name] else { throw InputError("\(path) has no variable \(name)") }
+      return array
+    }
+  }
+
+  /// Reads a top-level tag and checks that the file holds what it promises.
+  private func topElement(at offset: Int) throws -> MATElement {
+    guard file.size - offset >= 8 else {
+      throw InputError("\(path) has trailing bytes: its last element ends at byte \(offset)")
+    }
+    var tag = [UInt8](repeating: 0, count: 8)
+    try tag.withUnsafeMutableBytes { try file.readExactly(at: offset, into: $0) }
+    let (type, bytes) = tag.withUnsafeBytes { (word($0, 0), Int(word($0, 4))) }
+    let end = offset + 8 + bytes  // 32 bits, so no overflow
+    guard end <= file.size else {
+      throw InputError(
+        "\(path) is truncated: its element at byte \(offset) ends at byte \(end), the file at \(file.size)"
+      )
+    }
+    let isCompressed = type == MATType.compressed
+    guard isCompressed || type == MATType.matrix else {
+      throw InputError("\(path) is damaged: at byte \(offset) begins no variable (type \(type))")
+    }
+    return MATElement(
+      tagOffset: offset, range: offset + 8..<end, isCompressed: isCompressed)
+  }
+
+  func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {
+    let raw = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+    return bigEndian ? raw.bigEndian : raw.littleEndian
+  }
+}
+
+/// Data types of the format, as far as they matter here.
+enum MATType {
+  static let matrix: UInt32 = 14
+  static let compressed: UInt32 = 15
+
+  static func format(_ type: UInt32, bigEndian: Bool) -> NumberFormat? {
+    switch type {
+    case 1: NumberFormat(.signed, size: 1)
+    case 2: NumberFormat(.unsigned, size: 1)
+    case 3: NumberFormat(.signed, size: 2, bigEndian: bigEndian)
+    case 4: NumberFormat(.unsigned, size: 2, bigEndian: bigEndian)
+    case 5: NumberFormat(.signed, size: 4, bigEndian: bigEndian)
+    case 6: NumberFormat(.unsigned, size: 4, bigEndian: bigEndian)
+    case 7: NumberFormat(.real, size: 4, bigEndian: bigEndian)
+    case 9: NumberFormat(.real, size: 8, bigEndian: bigEndian)
+    case 12: NumberFormat(.signed, size: 8, bigEndian: bigEndian)
+    case 13: NumberFormat(.unsigned, size: 8, bigEndian: bigEndian)
+    default: nil
+    }
+  }
+}
+
+/// Where a top-level element lies.
+struct MATElement: Sendable {
+  let tagOffset: Int
+  /// The bytes behind the tag.
+  let range: Range<Int>
+  let isCompressed: Bool
+
+  /// A stream that stands at the matrix's own tag.
+  func stream(_ file: InputFile) throws -> ByteStream {
+    let producer: any ByteProducer =
+      isCompressed
+      ? try Inflater(file, range, format: .zlib) : FileBytes(file, tagOffset..<range.upperBound)
+    return ByteStream(path: file.path, producer: producer)
+  }
+}
+
+/// A numeric array: where its numbers lie and how they are written.
+public struct MATArray: Sendable {
+  public let name: String
+  /// At least two; MATLAB drops trailing ones beyond that.
+  public let dimensions: [Int]
+  public let count: Int
+  public let format: NumberFormat
+  let file: InputFile
+  let element: MATElement
+  /// Of the first number, in the element's stream.
+  let dataOffset: Int
+  /// Bytes of the matrix behind its last number.
+  let padding: Int
+
+  /// The numbers as records of `size` numbers each; `size` divides `count`.
+  public func records(of size: Int) -> RecordTable {
+    let (file, element, dataOffset) = (file, element, dataOffset)
+    return RecordTable(
+      path: file.path, count: size == 0 ? 0 : count / size, recordBytes: size * format.size,
+      endCheck: element.isCompressed ? .afterLastRecord : .never, padding: padding
+    ) {
+      let stream = try element.stream(file)
+      try stream.skip(dataOffset)
+      return stream
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import Datasets
+import Files
+import Runtime
+
+/// Everything that `deeprfm predict` can be told.
+public struct PredictOptions: Sendable, Equatable {
+  /// The run directory to predict with.
+  public var model = ""
+  /// From 1; nil: the last.
+  public var layer: Int?
+  public var dataset: DatasetName?
+  public var data: String?
+  public var split = Split.test
+  /// The first so many of the file's order; nil: all.
+  public var samples: Int?
+  /// Rows to predict, as .npy, instead of a data set.
+  public var input: String?
+  /// The .npy file to write.
+  public var output = ""
+
+  public init() {}
+
+  /// Folder of the data that `run` was trained on: `--data` is theirs where the rows to predict have a file of their own.
+  public func trainingData(of run: TrainOptions) -> String? { input == nil ? run.data : data ?? run.data }
+}
+
+extension PredictOptions {
+  public static let table = OptionTable<PredictOptions>(
+    "predict",
+    [
+      CommandOption("model", \.model, .path("DIR"), "the run directory to predict with"),
+      CommandOption(
+        "layer", \.layer, .whole("L", in: 1...100_000), "whose predictor (default: the last)"),
+      CommandOption("dataset", \.dataset, .choice, "what to predict; or give --input"),
+      CommandOption(
+        "data", \.data, .path("DIR"),
+        "folder with the set's official files; with --input, of those that the run was trained on, if they have moved"),
+      CommandOption("split", \.split, .choice, "of the data set"),
+      CommandOption(
+        "samples", \.samples, .whole("N", in: 1...Int(Int32.max)), "the first N of the file's order"
+      ),
+      CommandOption(
+        "input", \.input, .path("X.npy"), "rows to predict, features as in the training files"),
+      CommandOption("output", \.output, .path("P.npy"), "the K outputs of each row"),
+    ])
+
+  /// The options that `arguments` ask for, checked. Throws `InputError`.
+  public static func parse(_ arguments: [String]) throws(InputError) -> PredictOptions {
+    let assignments = try table.assignments(arguments)
+    var options = PredictOptions()
+    try table.apply(assignments, to: &options)
+    try options.validate(splitGiven: assignments.contains { $0.option.name == "split" })
+    return options
+  }
+
+  private func validate(splitGiven: Bool) throws(InputError) {
+    if model.isEmpty { throw InputError("predict needs --model DIR, a run directory") }
+    if output.isEmpty { throw InputError("predict needs --output P.npy, the file to write") }
+    switch (dataset, input) {
+    case (nil, nil): throw InputError("predict needs --dataset NAME or --input X.npy")
+    case (.some, .some): throw InputError("--dataset and --input exclude each other")
+    case (let dataset?, nil): try requireData(dataset, data)
+    case (nil, .some):
+      if splitGiven { throw InputError("--split goes with --dataset, not --input") }
+    }
+  }
+}

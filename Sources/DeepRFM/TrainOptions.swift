@@ -1,0 +1,176 @@
+import Datasets
+import Files
+import KernelMachine
+import LinearAlgebra
+import Runtime
+
+/// Everything that `deeprfm train` can be told, by its long name in camelCase: the options of config.json.
+public struct TrainOptions: Codable, Sendable, Equatable {
+  public var dataset = DatasetName.digits
+  /// The folder with the data set's files.
+  public var data: String?
+  /// The first so many of the file's order; nil: all.
+  public var samples: Int?
+  /// The same of the test split; 0: no test.
+  public var testSamples: Int?
+  public var layers = 20
+  public var kernel = Kernel.Kind.laplace
+  public var bandwidth = 2.0
+  public var ridge = 1e-3
+  public var features = FeatureKind.relu
+  /// Output width of the relu features.
+  public var width = 512
+  /// Scale of the cosine features' Cauchy weights.
+  public var featureScale = 0.1
+  public var projection = ProjectionKind.agop
+  public var seed: UInt64 = 0
+  public var precision = Precision.float32
+  public var solver = SolverMethod.cg
+  public var preconditioner = PreconditionerKind.nystrom
+  /// nil: chosen by the solver.
+  public var preconditionerRank: Int?
+  public var agop = AGOPRoute.auto
+  /// Of the true relative residual of the worst class.
+  public var tolerance = 1e-4
+  public var maxIterations = 500
+  public var allowUnconverged = false
+  /// Bytes per rank; nil: most of what is free.
+  public var memory: Int?
+  /// Per rank; nil: the node's cores over its ranks.
+  public var threads: Int?
+  /// The run directory; nil: `RunFolder.defaultPath`.
+  public var output: String?
+  /// Seconds.
+  public var checkpointEvery = 600.0
+  public var resume = false
+  /// Seconds.
+  public var timeLimit: Double?
+  public var quiet = false
+
+  public init() {}
+}
+
+extension TrainOptions {
+  /// The order of the help and of config.json.
+  public static let table = OptionTable<TrainOptions>(
+    "train", dataOptions + methodOptions + solverOptions + runOptions)
+
+  private static let dataOptions: [CommandOption<TrainOptions>] = [
+    CommandOption(
+      "dataset", \.dataset, .choice, "what to learn; digits and synthetic need no files"),
+    CommandOption(
+      "data", \.data, .path("DIR"),
+      "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
+        + "test_y.npy]; libsvm: train [test]"),
+    CommandOption(
+      "samples", \.samples, .whole("N", in: countable), "the first N of the file's order"),
+    CommandOption(
+      "test-samples", \.testSamples, .whole("N", in: 0...countable.upperBound),
+      "the same of the test split; 0: no test"),
+  ]
+
+  private static let methodOptions: [CommandOption<TrainOptions>] = [
+    CommandOption("layers", \.layers, .whole("L", in: 1...100_000), "number of layers"),
+    CommandOption("kernel", \.kernel, .choice, "of the Euclidean distance"),
+    CommandOption("bandwidth", \.bandwidth, .positive("S"), "s in the kernel"),
+    CommandOption(
+      "ridge", \.ridge, .real("MU", "a number of at least 0") { $0 >= 0 },
+      "added to the kernel's diagonal; 0 is allowed"),
+    CommandOption("features", \.features, .choice, "the random map that ends a layer"),
+    CommandOption(
+      "width", \.width, .whole("W", in: 1...1_000_000),
+      "relu: output width; cosine keeps the input width"),
+    CommandOption(
+      "feature-scale", \.featureScale, .positive("G"), "cosine: Cauchy scale of the weights"),
+    CommandOption(
+      "projection", \.projection, .choice,
+      "what multiplies the data before the features (identity and random are ablations)"),
+    CommandOption("seed", \.seed, .seed, "of all randomness; the rank count changes nothing"),
+    CommandOption("precision", \.precision, .choice, "of the data and the kernel"),
+  ]
+
+  private static let solverOptions: [CommandOption<TrainOptions>] = [
+    CommandOption("solver", \.solver, .choice, "cholesky: one rank, dense, for checking"),
+    CommandOption("preconditioner", \.preconditioner, .choice, "of the conjugate gradient"),
+    CommandOption(
+      "preconditioner-rank", \.preconditionerRank, .whole("R", in: countable),
+      "columns of K it is made of (default: chosen)"),
+    CommandOption(
+      "agop", \.agop, .choice, "route of the average gradient outer product; sketch is approximate"),
+    CommandOption(
+      "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
+      "true relative residual of the worst class"),
+    CommandOption(
+      "max-iterations", \.maxIterations, .whole("I", in: countable), "of the conjugate gradient"),
+    CommandOption(
+      flag: "allow-unconverged", \.allowUnconverged, "go on when the tolerance was not reached"),
+  ]
+
+  private static let runOptions: [CommandOption<TrainOptions>] = [
+    CommandOption(
+      "memory", \.memory, .size,
+      "per rank, like 20GiB; what does not fit is recomputed (default: most of what is free)"),
+    CommandOption(
+      "threads", \.threads, .whole("T", in: 1...4096),
+      "per rank (default: cores / ranks on the node)"),
+    CommandOption(
+      "output", \.output, .path("DIR"), "the run directory (default: runs/<dataset>-<time>)"),
+    CommandOption(
+      "checkpoint-every", \.checkpointEvery, .time, "inside a layer; a layer's end is one anyway"),
+    CommandOption(
+      flag: "resume", \.resume, "go on with the run in --output, or begin it; nothing to do if it is finished"),
+    CommandOption("time-limit", \.timeLimit, .time, "checkpoint and exit with 75 before it"),
+    CommandOption(
+      directive: "config", "FILE", "options from a run's config.json; those on the command line win"
+    ),
+    CommandOption(flag: "quiet", \.quiet, "print nothing but errors"),
+  ]
+
+  /// What counts samples, ranks of matrices and iterations: BLAS and MPI take 32-bit numbers.
+  private static let countable = 1...Int(Int32.max)
+
+  /// The options that `arguments` ask for, checked. Throws `InputError`.
+  public static func parse(_ arguments: [String]) throws(InputError) -> TrainOptions {
+    let assignments = try table.assignments(arguments)
+    var options = TrainOptions()
+    if let file = assignments.last(where: { $0.option.name == "config" })?.text {
+      try options.read(configuration: file)
+    }
+    try table.apply(assignments, to: &options)
+    try options.validate()
+    return options
+  }
+
+  /// Reads a run's config.json, or a bare object of options.
+  ///
+  /// Of a run's config.json the output directory is left out: it is that run's own, and a new run has another.
+  public mutating func read(configuration file: String) throws(InputError) {
+    let bytes = try InputFile.contents(file, limit: 1 << 20, pipes: true)
+    let json: JSON
+    do throws(JSON.SyntaxError) {
+      json = try JSON(parsing: bytes)
+    } catch {
+      throw InputError("\(file) is not JSON: \(error)")
+    }
+    if let object = json["options"] {
+      try Self.table.apply(object, from: file, leaving: ["output", "resume"], to: &self)
+    } else {
+      try Self.table.apply(json, from: file, to: &self)
+    }
+  }
+
+  /// Checks what no option can check alone. Throws `InputError`.
+  public func validate() throws(InputError) {
+    try requireData(dataset, data)
+    if resume && output == nil {
+      throw InputError("--resume needs --output DIR, the run directory to go on with")
+    }
+  }
+
+  /// Checks what depends on the number of ranks. Throws `InputError`, on every rank the same.
+  public func validate(ranks: Int) throws(InputError) {
+    if solver == .cholesky && ranks > 1 {
+      throw InputError("--solver cholesky runs on one rank, not on \(ranks)")
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import Datasets
+import Files
+import KernelMachine
+import LinearAlgebra
+import Runtime
+
+/// What `deeprfm bench` measures.
+public enum BenchKind: String, Sendable, CaseIterable {
+  case machine, kernel, solve, agop
+}
+
+/// Everything that `deeprfm bench` can be told.
+public struct BenchOptions: Sendable, Equatable {
+  public var kind: BenchKind
+  /// nil: random rows.
+  public var dataset: DatasetName?
+  public var data: String?
+  /// nil: `defaultSamples` random rows, or all of a data set.
+  public var samples: Int?
+  /// nil: `defaultDimension`.
+  public var dimension: Int?
+  /// nil: `defaultClasses`.
+  public var classes: Int?
+  public var kernel = Kernel.Kind.laplace
+  public var bandwidth = 2.0
+  public var ridge = 1e-3
+  public var tolerance = 1e-4
+  public var maxIterations = 2000
+  /// nil: chosen by the solver; 0: no preconditioner.
+  public var preconditionerRank: Int?
+  public var agop = AGOPRoute.class
+  public var precision = Precision.float32
+  /// Per rank; nil: the node's cores over its ranks.
+  public var threads: Int?
+  public var seed: UInt64 = 0
+  /// Every figure is the median of so many measurements.
+  public var repetitions = 3
+  /// Solve by LAPACK's Cholesky and by plain conjugate gradient too.
+  public var peers = false
+  public var json = false
+
+  public init(_ kind: BenchKind) { self.kind = kind }
+
+  public static let defaultSamples = 8000
+  public static let defaultDimension = 512
+  public static let defaultClasses = 10
+}
+
+extension BenchOptions {
+  public static let table = OptionTable<BenchOptions>("bench", problemOptions + methodOptions + runOptions)
+
+  private static let countable = 1...Int(Int32.max)
+
+  private static let problemOptions: [CommandOption<BenchOptions>] = [
+    CommandOption("samples", \.samples, .whole("N", in: countable), "rows (default: \(defaultSamples))"),
+    CommandOption(
+      "dimension", \.dimension, .whole("D", in: 1...1_000_000),
+      "of random rows of unit norm (default: \(defaultDimension))"),
+    CommandOption(
+      "classes", \.classes, .whole("K", in: 1...100_000), "of random rows (default: \(defaultClasses))"),
+    CommandOption(
+      "dataset", \.dataset, .choice, "its first --samples rows as layer 1 sees them, rather than random ones"),
+    CommandOption("data", \.data, .path("DIR"), "folder with the set's official files"),
+  ]
+
+  private static let methodOptions: [CommandOption<BenchOptions>] = [
+    CommandOption("kernel", \.kernel, .choice, "of the Euclidean distance"),
+    CommandOption("bandwidth", \.bandwidth, .positive("S"), "s in the kernel"),
+    CommandOption(
+      "ridge", \.ridge, .real("MU", "a number of at least 0") { $0 >= 0 }, "added to the kernel's diagonal"),
+    CommandOption(
+      "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
+      "true relative residual of the worst class"),
+    CommandOption("max-iterations", \.maxIterations, .whole("I", in: countable), "of the conjugate gradient"),
+    CommandOption(
+      "preconditioner-rank", \.preconditionerRank, .whole("R", in: 0...countable.upperBound),
+      "columns of K it is made of, 0 for none (default: chosen)"),
+    CommandOption("agop", \.agop, .choice, "route of the average gradient outer product"),
+    CommandOption("precision", \.precision, .choice, "of the data and the kernel"),
+  ]
+
+  private static let runOptions: [CommandOption<BenchOptions>] = [
+    CommandOption(
+      "threads", \.threads, .whole("T", in: 1...4096), "per rank (default: cores / ranks on the node)"),
+    CommandOption("seed", \.seed, .seed, "of all randomness"),
+    CommandOption(
+      "repeat", \.repetitions, .whole("R", in: 1...1000), "measurements of each figure, which is their median"),
+    CommandOption(
+      flag: "peers", \.peers,
+      "solve: LAPACK's Cholesky and plain conjugate gradient beside ours, one rank"),
+    CommandOption(flag: "json", \.json, "one JSON object on standard output"),
+  ]
+
+  /// What `arguments` ask for, checked: the bench's name, then options. Throws `InputError`.
+  public static func parse(_ arguments: [String]) throws(InputError) -> BenchOptions {
+    let names = BenchKind.allCases.map(\.rawValue)
+    guard let name = arguments.first, !name.hasPrefix("--") else {
+      throw InputError("bench needs a name first: \(names.joined(separator: ", "))")
+    }
+    guard let kind = BenchKind(rawValue: name) else {
+      throw unknown("bench '\(name)'", name: name, candidates: names)
+    }
+    var options = BenchOptions(kind)
+    try table.apply(try table.assignments(Array(arguments.dropFirst())), to: &options)
+    try options.validate()
+    return options
+  }
+
+  /// Checks what no option can check alone. Throws `InputError`.
+  public func validate() throws(InputError) {
+    if let dataset {
+      try requireData(dataset, data)
+      if dimension != nil || classes != nil {
+        throw InputError("--dimension and --classes are for random rows: --dataset has its own")
+      }
+    } else if data != nil {
+      throw InputError("--data goes with --dataset")
+    }
+    if peers && kind != .solve { throw InputError("--peers goes with bench solve") }
+  }
+
+  /// Checks what depends on the number of ranks. Throws `InputError`, on every rank the same.
+  public func validate(ranks: Int) throws(InputError) {
+    if peers && ranks > 1 { throw InputError("--peers runs on one rank, not on \(ranks)") }
+  }
+}

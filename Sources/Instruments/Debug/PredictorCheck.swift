@@ -1,0 +1,29 @@
+import KernelMachine
+import LinearAlgebra
+
+extension DebugProblem {
+  /// The predictor at points that are no training samples, against f(x) = sum_j A_jc k(x, x_j).
+  public func checkPredictor(
+    twin: (DebugProblem, Matrix<Double>, [Int]) -> [Double] = plainOutputs
+  ) throws -> [Check] {
+    // Half way between two samples: of any class, near to some and far from others.
+    let points = Matrix<Double>(rows: n, columns: d)
+    points.fill { (x[$0, $1] + x[(7 * $0 + 1) % n, $1]) / 2 }
+    let (layout, team) = (samples.layout, training.team)
+    let grouped = GroupedRows(points.copy(), tileRows: layout.tileRows, team: team).regrouped(
+      to: rows.centres, choices: layout.presentClasses, tileRows: layout.tileRows, team: team)
+    let predictor = Predictor(
+      kernel: kernel, rows: rows, layout: layout, world: training.world, team: team,
+      timer: training.timer)
+    let outputs = try predictor.outputs(at: grouped, a)
+    let plain = Matrix<Double>(rows: n, columns: classes)
+    for i in 0..<n {
+      let f = twin(self, Matrix(rows: 1, columns: d, points.row(i)), Array(0..<n))
+      for c in f.indices { plain[i, c] = f[c] }
+    }
+    return [
+      Check(
+        "predictor: new points, \(kernel.kind)", error: relativeError(outputs, plain), bound: 1e-11)
+    ]
+  }
+}

@@ -1,0 +1,139 @@
+import DeepRFM
+import Files
+import LinearAlgebra
+import MPI
+import Runtime
+
+/// *Collective.* Says what a run of `train` would take: memory by item, operations, seconds from a probe of this machine of a few
+/// seconds. `failed` if it would not fit.
+///
+/// Throws `InputError` where the problem's sizes cannot be known.
+public func plan(_ options: PlanOptions, host: Host, world: Communicator) throws -> ExitStatus {
+  switch options.train.precision {
+  case .float32: try Planner<Float>(options, host, world).run()
+  case .float64: try Planner<Double>(options, host, world).run()
+  }
+}
+
+/// The steps of a plan in the precision of the run.
+private struct Planner<T: Real & TensorElement> {
+  let options: PlanOptions
+  let host: Host
+  let world: Communicator
+  /// Of the run.
+  let ranks, nodes, threads: Int
+
+  init(_ options: PlanOptions, _ host: Host, _ world: Communicator) throws {
+    self.options = options
+    self.host = host
+    self.world = world
+    ranks = options.ranks ?? world.size
+    let hosts = try world.sum(host.placeOnNode == 0 ? 1 : 0)
+    nodes = options.nodes ?? (options.ranks == nil ? hosts : 1)
+    // As `train` would: a rank's share of its node's cores.
+    let cores = world.size > 1 ? Processor.hostCores() : host.boundCores.count
+    let asItIs = ranks == world.size && nodes == hosts
+    threads = options.train.threads ?? (asItIs ? host.threads : max(1, cores * nodes / ranks))
+  }
+
+  func run() throws -> ExitStatus {
+    if let kind = options.scaling, let path = options.calibration { return try scale(kind, from: RunFolder(path)) }
+    return try plan()
+  }
+
+  /// *Local, one rank.* Extends what a run's last layer took to more ranks.
+  private func scale(_ kind: ScalingKind, from run: RunFolder) throws -> ExitStatus {
+    let configuration = try run.readConfiguration()
+    guard let measured = try run.readMetrics().last else { throw InputError("\(run.metrics) has no whole layer") }
+    let (ranks, threads) = (configuration.ranks, configuration.threads)
+    let perNode = options.ranksPerNode ?? max(1, host.boundCores.count / threads)
+    let base = RunPlan(
+      configuration.options, try ProblemShape(of: configuration.options), ranks: ranks,
+      nodes: (ranks + perNode - 1) / perNode,
+      threads: threads, budget: configuration.options.memory ?? .max / 2, program: 0,
+      iterations: measured.solver.iterations)
+    guard measured.layer <= base.layers.count else {
+      throw InputError("\(run.metrics) has more layers than its options")
+    }
+    func rates(_ beside: Int) throws -> MachineRates {
+      let probe = try RateProbe<T>(
+        configuration.options, base.shape, host: host, world: world, threads: threads, standsFor: beside)
+      let work = base.layers[measured.layer - 1]
+      return try probe.rates(
+        [work.widthToProbe], tileBytes: base.nodeTileBytes * beside / perNode)
+    }
+    // Both in turn, so that a change of the machine's mood meets them both.
+    let rounds = try (0..<5).map { _ in
+      let alone = try rates(min(ranks, perNode))
+      return (alone: alone, full: perNode > ranks ? try rates(perNode) : alone)
+    }
+    let model = ScalingModel(
+      kind, base: base, layer: measured.layer, measured: measured, ranksPerNode: perNode,
+      alone: MachineRates(medianOf: rounds.map(\.alone)), full: MachineRates(medianOf: rounds.map(\.full)),
+      network: try network())
+    let report = ScalingReport(model: model, points: model.points(upTo: max(ranks, options.ranks ?? 1024)))
+    standardOutput(options.json ? report.json.line + "\n" : report.text)
+    return .done
+  }
+
+  private func plan() throws -> ExitStatus {
+    let shape = try world.together { try ProblemShape(of: options.train) }
+    let program = try world.maximum(Self.programBytes(threads))
+    let free = try world.minimum(Memory.available) / 10 * 9 / max(1, ranks / nodes)
+    let samples = RunPlan(
+      options.train, shape, ranks: ranks, nodes: nodes, threads: threads, budget: .max / 2, program: program
+    ).layers[0].load.sampleBytes
+    let run = RunPlan(
+      options.train, shape, ranks: ranks, nodes: nodes, threads: threads,
+      budget: options.train.memory ?? (program + samples + free), program: program, iterations: options.iterations)
+    let network = try network()
+    var seconds: [LayerMetrics.Seconds] = []
+    if run.fits {
+      let probe = try RateProbe<T>(
+        options.train, shape, host: host, world: world, threads: threads,
+        standsFor: max(1, ranks / nodes / max(1, host.ranksOnNode)))
+      seconds = run.seconds(try probe.rates(run.widths, tileBytes: run.nodeTileBytes), network)
+    }
+    let report = PlanReport(plan: run, network: network, seconds: seconds, assumptions: assumptions(run))
+    if world.rank == 0 { standardOutput(options.json ? report.json.line + "\n" : report.text) }
+    return run.fits ? .done : .failed
+  }
+
+  /// *Local.* What the program itself takes, before any data: its libraries have set themselves up once BLAS has worked.
+  private static func programBytes(_ threads: Int) -> Int {
+    let a: Matrix<T> = noise(512, 512)
+    let c = Matrix<T>(rows: 512, columns: 512)
+    ThreadTeam(count: threads).multiply(a.view, a.view, into: c.view)
+    return Memory.used
+  }
+
+  /// *Collective.* Measured between the ranks that there are; what the user says wins.
+  private func network() throws -> Network {
+    var network = Network.ethernet
+    let node = try world.splitByNode()
+    let inside = try NetworkProbe(measuring: node, repetitions: 3)
+    if try world.minimum(node.size) > 1 {
+      network.localLatency = try world.maximum(inside.latency)
+      network.localBandwidth = try world.minimum(inside.bandwidth)
+    }
+    if world.size > node.size {
+      let between = try NetworkProbe(measuring: world, repetitions: 3)
+      (network.latency, network.bandwidth) = (between.latency, between.bandwidth)
+    }
+    if let latency = options.latency { network.latency = latency * 1e-6 }
+    if let bandwidth = options.bandwidth { network.bandwidth = bandwidth * 1e9 }
+    return network
+  }
+
+  private func assumptions(_ run: RunPlan) -> [String] {
+    var texts: [String] = []
+    if options.train.solver == .cg && options.iterations == nil {
+      texts.append("iterations that are typical at this depth, tolerance \(options.train.tolerance) (--iterations)")
+    }
+    if nodes > 1 && (options.latency == nil || options.bandwidth == nil) && host.ranksOnNode == world.size {
+      texts.append("30 us and 1.25 GB/s between nodes (--latency, --bandwidth)")
+    }
+    if nodes > 1 { texts.append("every node is like this one") }
+    return texts
+  }
+}

@@ -1,0 +1,87 @@
+import Datasets
+import DeepRFM
+import Files
+import KernelMachine
+import Runtime
+
+/// Everything that `deeprfm plan` can be told: train's options, and the machine to plan for.
+public struct PlanOptions: Sendable, Equatable {
+  public var train = TrainOptions()
+  /// nil: as many as plan itself runs on.
+  public var ranks: Int?
+  public var nodes: Int?
+  /// Microseconds of a short message one way between nodes; nil: measured, or `Network.ethernet`.
+  public var latency: Double?
+  /// GB/s between nodes; nil: likewise.
+  public var bandwidth: Double?
+  /// Of the solver, in every layer; nil: typical counts by depth.
+  public var iterations: Int?
+  /// nil: a plan of one run, no scaling.
+  public var scaling: ScalingKind?
+  /// The directory of a run that was measured, which the scaling starts from.
+  public var calibration: String?
+  /// nil: as many as the cores of this host have room for.
+  public var ranksPerNode: Int?
+  public var json = false
+
+  public init() {}
+}
+
+extension PlanOptions {
+  public static let table = OptionTable<PlanOptions>(
+    "plan", planOptions + TrainOptions.table.options.map { $0.within(\PlanOptions.train) })
+
+  private static let planOptions: [CommandOption<PlanOptions>] = [
+    CommandOption("ranks", \.ranks, .whole("P", in: 1...1_000_000), "of the run (default: those of plan itself)"),
+    CommandOption(
+      "nodes", \.nodes, .whole("M", in: 1...1_000_000), "the hosts they are on (default: those of plan itself)"),
+    CommandOption(
+      "latency", \.latency, .positive("US"), "microseconds between nodes (default: measured between hosts, or 30)"),
+    CommandOption(
+      "bandwidth", \.bandwidth, .positive("GBS"), "GB/s between nodes (default: measured between hosts, or 1.25)"),
+    CommandOption(
+      "iterations", \.iterations, .whole("I", in: 1...1_000_000),
+      "of the solver in each layer (default: counts that are typical of the data set and the depth)"),
+    CommandOption(
+      "scaling", \.scaling, .choice,
+      "extend --calibrate's last layer to --ranks (default: 1024): the same problem, or N^2 / P constant"),
+    CommandOption("calibrate", \.calibration, .path("RUN"), "directory of a finished run; its options are taken too"),
+    CommandOption(
+      "ranks-per-node", \.ranksPerNode, .whole("R", in: 1...4096),
+      "scaling: ranks that share a node (default: its cores / threads)"
+    ),
+    CommandOption(flag: "json", \.json, "one JSON object on standard output"),
+  ]
+
+  /// What `arguments` ask for, checked. Throws `InputError`.
+  public static func parse(_ arguments: [String]) throws(InputError) -> PlanOptions {
+    let assignments = try table.assignments(arguments)
+    var options = PlanOptions()
+    if let run = assignments.last(where: { $0.option.name == "calibrate" })?.text {
+      try options.train.read(configuration: RunFolder(run).configuration)
+    }
+    if let file = assignments.last(where: { $0.option.name == "config" })?.text {
+      try options.train.read(configuration: file)
+    }
+    try table.apply(assignments, to: &options)
+    guard (options.scaling == nil) == (options.calibration == nil) else {
+      throw InputError("--scaling and --calibrate go together")
+    }
+    if ProblemShape.needsFiles(options.train.dataset) { try requireData(options.train.dataset, options.train.data) }
+    return options
+  }
+
+  /// Checks what depends on the number of ranks. Throws `InputError`, on every rank the same.
+  public func validate(ranks own: Int) throws(InputError) {
+    if scaling != nil {
+      guard own == 1 else { throw InputError("--scaling runs on one rank, not on \(own)") }
+      return
+    }
+    let ranks = ranks ?? own
+    try train.validate(ranks: ranks)
+    guard let nodes else { return }
+    guard nodes <= ranks, ranks % nodes == 0 else {
+      throw InputError("--ranks \(ranks) on --nodes \(nodes): as many ranks are needed on each node")
+    }
+  }
+}

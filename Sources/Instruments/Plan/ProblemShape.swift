@@ -1,0 +1,51 @@
+import Datasets
+import DeepRFM
+import Files
+
+/// The sizes of a problem, which are all that a plan needs of it.
+public struct ProblemShape: Sendable, Equatable {
+  /// N, and the rows of the test part.
+  public var samples, testSamples: Int
+  /// Features of the first layer's input.
+  public var width: Int
+  /// K
+  public var classes: Int
+
+  public init(samples: Int, testSamples: Int, width: Int, classes: Int) {
+    (self.samples, self.testSamples, self.width, self.classes) = (samples, testSamples, width, classes)
+  }
+
+  /// The official files' sizes, which need not be there for a plan; nil: what the user's own files hold.
+  private static func official(_ dataset: DatasetName) -> ProblemShape? {
+    switch dataset {
+    case .mnist: ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, classes: 10)
+    case .cifar10: ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, classes: 10)
+    case .svhn: ProblemShape(samples: 73_257, testSamples: 26_032, width: 3072, classes: 10)
+    case .digits, .npy, .libsvm, .synthetic: nil
+    }
+  }
+
+  /// Whether the sizes can be known from the user's files only.
+  public static func needsFiles(_ dataset: DatasetName) -> Bool { dataset.needsData && official(dataset) == nil }
+
+  /// *Local.* The sizes that train would find. Throws `InputError`: more samples than there are, files that cannot be read.
+  public init(of options: TrainOptions) throws {
+    guard let whole = Self.official(options.dataset) else {
+      let dataset = try Dataset.open(
+        options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
+        testSamples: options.testSamples)
+      self.init(
+        samples: dataset.train.sampleCount, testSamples: dataset.test?.sampleCount ?? 0,
+        width: dataset.train.featureCount, classes: dataset.classCount)
+      return
+    }
+    self = whole
+    for (name, wanted, there) in [
+      ("--samples", options.samples, whole.samples), ("--test-samples", options.testSamples, whole.testSamples),
+    ] where wanted ?? 0 > there {
+      throw InputError("\(name) \(wanted ?? 0) is more than the \(there) samples of \(options.dataset.rawValue).")
+    }
+    samples = options.samples ?? samples
+    testSamples = options.testSamples ?? testSamples
+  }
+}

@@ -1,0 +1,125 @@
+import DeepRFM
+import KernelMachine
+import LinearAlgebra
+import Runtime
+
+/// A run's layers with the memory that they take, and once rates are known the seconds.
+public struct RunPlan: Sendable, Equatable {
+  public let options: TrainOptions
+  public let shape: ProblemShape
+  public let ranks: Int
+  public let nodes: Int
+  public let threads: Int
+  /// Bytes a rank may take, and those that the program itself does.
+  public let budget: Int
+  public let program: Int
+  /// One a layer.
+  public let layers: [LayerWork]
+
+  public init(
+    _ options: TrainOptions, _ shape: ProblemShape, ranks: Int, nodes: Int, threads: Int, budget: Int, program: Int,
+    iterations: Int? = nil
+  ) {
+    (self.options, self.shape, self.ranks, self.nodes) = (options, shape, ranks, nodes)
+    (self.threads, self.budget, self.program) = (threads, budget, program)
+    let (tileElements, borrowedElements) = Self.tileElements(shape, ranks)
+    layers = (1...options.layers).map { layer in
+      let width = layer == 1 || options.features == .cosine ? shape.width : options.width
+      let load = Workload(
+        samples: shape.samples, rows: (shape.samples + ranks - 1) / ranks, width: width,
+        outputWidth: options.features == .cosine ? width : options.width, classes: shape.classes, ranks: ranks,
+        threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks, scalarBytes: options.precision.bytes,
+        tileRows: 512, tileElements: tileElements, borrowedElements: borrowedElements,
+        isDense: options.solver == .cholesky)
+      let plan = MemoryPlan(
+        estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
+        wantedRank: options.wantedRank(samples: shape.samples, width: width, classes: shape.classes, layer: layer))
+      return LayerWork(
+        load, plan,
+        iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
+        nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop,
+        takesTiles: plan.keepsTiles && Kernel(options.kernel, bandwidth: options.bandwidth).keepsDigits)
+    }
+  }
+
+  /// Those of the rank that has most, with classes of equal size; of many ranks those of the first, which differ little.
+  private static func tileElements(_ shape: ProblemShape, _ ranks: Int) -> (own: Int, borrowed: Int) {
+    let classes = max(1, shape.classes)
+    let layout = Layout(
+      classCounts: (0..<classes).map { shape.samples * ($0 + 1) / classes - shape.samples * $0 / classes }, ranks: ranks
+    )
+    let schedules = (0..<(ranks <= 64 ? ranks : 1)).map { PairSchedule(rank: $0, ranks: ranks) }
+    return (
+      schedules.map { $0.tileElements(layout) }.max() ?? 0, schedules.map { $0.borrowedElements(layout) }.max() ?? 0
+    )
+  }
+
+  /// The layer that takes most.
+  public var largest: LayerWork { layers.max { $0.plan.peak < $1.plan.peak } ?? layers[0] }
+  public var peak: Int { largest.plan.peak }
+  public var fits: Bool { layers.allSatisfy { $0.plan.fits } }
+
+  /// The same run on other ranks or with another solver, memory and nodes' sizes as they are.
+  public func with(ranks: Int? = nil, solver: SolverMethod? = nil) -> RunPlan {
+    var options = options
+    options.solver = solver ?? options.solver
+    return RunPlan(
+      options, shape, ranks: ranks ?? self.ranks, nodes: ranks ?? nodes, threads: threads, budget: budget,
+      program: program)
+  }
+
+  /// Why it cannot run, and what would help; nil: it can.
+  public var refusal: String? {
+    guard !fits else { return nil }
+    let worst = largest
+    let layer = (layers.firstIndex { $0.plan.peak == worst.plan.peak } ?? 0) + 1
+    var sentence =
+      "it does not fit: layer \(layer) needs \(Format.bytes(peak)) a rank where \(Format.bytes(budget)) is to be had"
+    if worst.load.isDense {
+      sentence +=
+        ", \(Format.bytes(8 * shape.samples * shape.samples)) of it the kernel matrix that --solver cholesky holds whole"
+    }
+    return sentence
+  }
+
+  /// What would make it fit.
+  public var remedies: [String] {
+    guard !fits else { return [] }
+    // Two megabytes more than the peak, since sizes are told in whole ones.
+    var remedies = ["--memory \((peak >> 20) + 2)MiB"]
+    if options.solver == .cholesky {
+      let cg = with(solver: .cg)
+      if cg.fits { remedies.append("--solver cg: \(Format.bytes(cg.peak))") }
+      return remedies
+    }
+    let more = sequence(first: ranks * 2) { $0 < 1 << 16 ? $0 * 2 : nil }
+    if let enough = more.first(where: { with(ranks: $0).fits }) {
+      remedies.append("--ranks \(enough), each with as much: \(Format.bytes(with(ranks: enough).peak)) a rank")
+    }
+    return remedies
+  }
+
+  /// Different widths with what their layers do, in order.
+  var widths: [WidthToProbe] {
+    layers.map(\.widthToProbe).reduce(into: []) { seen, next in
+      if !seen.contains(where: { $0.input == next.input }) { seen.append(next) }
+    }
+  }
+
+  /// Bytes of kernel tiles that the ranks of a node store.
+  var nodeTileBytes: Int { (layers.map { $0.plan.tileBudget }.max() ?? 0) * ranks / nodes }
+
+  /// Seconds of each layer, by phase.
+  public func seconds(_ rates: MachineRates, _ network: Network) -> [LayerMetrics.Seconds] {
+    layers.map { $0.seconds(rates, network) }
+  }
+
+  /// Seconds until the first layer begins: starting, and reading every file once, which each rank does.
+  public var loadingSeconds: Double {
+    0.3 + 6e-9 * Double((shape.samples + shape.testSamples) * shape.width)
+  }
+}
+
+extension Precision {
+  var bytes: Int { self == .float32 ? 4 : 8 }
+}

@@ -1,0 +1,101 @@
+/// Operations and memory of the AGOP by each route: what `--agop auto` decides by.
+///
+/// Operations are multiplications and additions, of all ranks together; nearly all of them are matrix products in every route, so
+/// that the fewest are the fastest.
+public struct AGOPCost: Sendable, Equatable {
+  /// N, and the rows of the largest shard.
+  public var samples, rows: Int
+  /// d
+  public var width: Int
+  /// K
+  public var outputs: Int
+  public var ranks: Int
+  /// Bytes of an element.
+  public var scalarBytes: Int
+  /// Bytes that a rank has for all of it.
+  public var memoryBytes: Int
+
+  public init(
+    samples: Int, rows: Int, width: Int, outputs: Int, ranks: Int, scalarBytes: Int, memoryBytes: Int
+  ) {
+    self.samples = samples
+    self.rows = rows
+    self.width = width
+    self.outputs = outputs
+    self.ranks = ranks
+    self.scalarBytes = scalarBytes
+    self.memoryBytes = memoryBytes
+  }
+
+  /// Rows of X that one large product takes: enough for nearly BLAS's best speed (measured: 400 rows 65 %, 800 80 %, 1600 98 %).
+  public static let runRows = 1600
+
+  private var n: Double { Double(samples) }
+  private var d: Double { Double(width) }
+  private var k: Double { Double(outputs) }
+
+  /// The route to take where `wanted` leaves it open.
+  public func route(_ wanted: AGOPRoute) -> AGOPRoute {
+    guard wanted == .auto else { return wanted }
+    return operations(of: .gram) < operations(of: .class) ? .gram : .class
+  }
+
+  /// All operations of a route, the making of the weights included; for `auto` those of the route it takes.
+  public func operations(of wanted: AGOPRoute) -> Double {
+    switch route(forced: wanted) {
+    case .auto, .class: 2 * n * n * d + ownOperations(of: .class)
+    case .gram: n * n * n + n * n * d * (1 + weightBuilds) + 2 * n * d * d
+    case .sketch: 2 * n * n * d + ownOperations(of: .sketch)
+    }
+  }
+
+  /// Operations that a route's formula counts (docs/method.md), whatever else is done for them.
+  public func ownOperations(of wanted: AGOPRoute) -> Double {
+    switch route(forced: wanted) {
+    case .auto, .class: 2 * n * n * k * d + n * d * d * k
+    case .gram: n * n * n + 2 * n * n * d
+    case .sketch: 2 * (2 * n * n * d + n * d * d)
+    }
+  }
+
+  private func route(forced wanted: AGOPRoute) -> AGOPRoute { wanted == .auto ? route(.auto) : wanted }
+
+  /// How many times N^2 d operations the Gram route's panels take: 1 where one rank makes half of them and mirrors it, nearly 2 on
+  /// many, more where chunks are built again.
+  public var weightBuilds: Double {
+    guard samples > 0 else { return 0 }
+    let chunks = Double((rows + gramChunkRows - 1) / max(1, gramChunkRows))
+    let square = Double(min(gramChunkRows, rows)) / n
+    return (2 - square) * (chunks + max(0, chunks - 1) * max(0, chunks - 2) / 2) / max(1, chunks)
+  }
+
+  // MARK: Memory of the Gram route
+
+  /// Bytes for a chunk of so many rows, with one panel in memory or two: weights, T and the moved row of each; then either Q against a
+  /// piece, or what a chunk adds to M.
+  private func gramBytes(chunk rows: Int, panels: Int) -> Int {
+    let square = width * width
+    // Two sets of memory take turns.
+    let travelling = ranks > 1 ? min(2 * Self.runRows, self.rows) * (samples + width) : 0
+    // Q against a piece; or, when the chunk is through, its part of M in double precision, and that flipped.
+    let pairs = max(scalarBytes * rows * min(Self.runRows, self.rows), 16 * square)
+    let elements = rows * (panels * samples + 2 * width) + 7 * samples * (outputs + 1) + travelling
+    // M twice in double: as it is summed, and its part from the means when the panels are gone.
+    let double = 16 * samples * (outputs + 1) + 16 * rows * outputs
+    return max(8 * square + scalarBytes * elements + pairs + double, 16 * square)
+  }
+
+  /// Bytes that the Gram route takes of a rank's memory.
+  public var gramBytes: Int { gramBytes(chunk: gramChunkRows, panels: gramChunkRows < rows ? 2 : 1) }
+
+  /// Rows of the Gram route's chunks: all of a rank, or where that does not fit, as many as leave room for a second panel.
+  public var gramChunkRows: Int {
+    if gramBytes(chunk: rows, panels: 1) <= memoryBytes { return max(1, rows) }
+    var (least, most) = (1, max(1, rows))
+    while least < most {
+      let middle = (least + most + 1) / 2
+      if gramBytes(chunk: middle, panels: 2) <= memoryBytes { least = middle } else { most = middle - 1 }
+    }
+    return least
+  }
+}

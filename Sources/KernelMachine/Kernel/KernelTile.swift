@@ -1,0 +1,47 @@
+import LinearAlgebra
+import Runtime
+
+/// A tile of the kernel's deviations: a segment of this rank's rows by a segment of another block's. It is kept in memory, or
+/// made again for each product.
+public struct KernelTile<T: Real>: Sendable {
+  public let rows: Segment
+  public let columns: Segment
+  /// On the diagonal of K: the transposed direction is the same one.
+  public let isDiagonal: Bool
+  /// (rows x columns), each row padded with zeros as the product wants it; nil: recomputed.
+  public internal(set) var stored: MatrixView<T>?
+
+  public init(_ rows: Segment, _ columns: Segment, isDiagonal: Bool) {
+    self.rows = rows
+    self.columns = columns
+    self.isDiagonal = isDiagonal
+  }
+
+  /// Elements in memory, padding included.
+  public var elements: Int { rows.rows.count * paddedForProduct(columns.rows.count) }
+
+  /// A view of the tile's shape on memory with room for `elements`. *Local.*
+  public func view(of memory: Matrix<T>, at start: Int = 0) -> MatrixView<T> {
+    MatrixView(
+      memory, pointer: memory.pointer + start, rows: rows.rows.count, columns: columns.rows.count,
+      stride: paddedForProduct(columns.rows.count))
+  }
+
+  /// Builds the deviations in `out`, a view that `view(of:)` made, and zeros behind each row. *Local.*
+  /// - Parameter products: the inner products of the rows' deviations, if they are there.
+  func build(
+    in out: MatrixView<T>, _ builder: TileBuilder<T>, _ own: CentredRows<T>, _ other: CentredRows<T>,
+    from products: MatrixView<T>? = nil, lane: Int
+  ) {
+    if let products {
+      builder.build(.kernelDeviation, own, rows, other, columns, from: products, into: out, lane: lane)
+    } else if isDiagonal {
+      builder.buildSquare(.kernelDeviation, own, rows, into: out, lane: lane)
+    } else {
+      builder.build(.kernelDeviation, own, rows, other, columns, into: out, lane: lane)
+    }
+    for i in 0..<out.rows {
+      for j in out.columns..<out.stride { out.pointer[i * out.stride + j] = 0 }
+    }
+  }
+}

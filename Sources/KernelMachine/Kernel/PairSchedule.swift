@@ -1,0 +1,65 @@
+import LinearAlgebra
+import Runtime
+
+/// Which pairs of row blocks a rank holds, so that each pair is held once and all ranks have the same work.
+///
+/// Rank p takes the pairs with blocks p, p + 1, ... around the circle, P / 2 of them. Where P is even the farthest pair
+/// belongs to both of its ranks: the lower one takes the first half of its own rows, the upper one the rest.
+public struct PairSchedule: Sendable {
+  public let rank: Int
+  public let ranks: Int
+
+  public init(rank: Int, ranks: Int) {
+    self.rank = rank
+    self.ranks = ranks
+  }
+
+  /// Blocks that this rank works on, its own included.
+  public var steps: Int { ranks / 2 + 1 }
+
+  /// Ranks whose rows this one multiplies, in the order in which their blocks come by.
+  public var partners: [Int] { (1..<max(1, steps)).map { (rank + $0) % ranks } }
+
+  /// Ranks that multiply this one's rows.
+  public var servants: [Int] { (1..<max(1, steps)).map { (rank + ranks - $0) % ranks } }
+
+  /// The pairs (own segment, other's segment) to hold of the pair of blocks (rank, other).
+  public func tiles(own: [Segment], other: [Segment], otherRank: Int) -> [(own: Int, other: Int)] {
+    if otherRank == rank {
+      return own.indices.flatMap { i in (i..<own.count).map { (i, $0) } }
+    }
+    let offset = (otherRank + ranks - rank) % ranks
+    let shared = ranks % 2 == 0 && offset == ranks / 2
+    var (first, second) = (own.indices, other.indices)
+    if shared && rank < otherRank { first = first.prefix(upTo: Self.half(of: own)) }
+    if shared && rank > otherRank { second = second.suffix(from: Self.half(of: other)) }
+    return first.flatMap { i in second.map { (i, $0) } }
+  }
+
+  /// Elements of this rank's tiles, all of them stored.
+  public func tileElements(_ layout: Layout) -> Int {
+    let own = layout.segments(of: rank)
+    return ([rank] + partners).reduce(0) { sum, other in
+      let columns = layout.segments(of: other)
+      return tiles(own: own, other: columns, otherRank: other).reduce(sum) {
+        $0 + own[$1.own].rows.count * paddedForProduct(columns[$1.other].rows.count)
+      }
+    }
+  }
+
+  /// Elements of the tiles of this rank's rows that its servants hold.
+  public func borrowedElements(_ layout: Layout) -> Int {
+    let own = layout.segments(of: rank)
+    return servants.reduce(0) { sum, servant in
+      let rows = layout.segments(of: servant)
+      let tiles = PairSchedule(rank: servant, ranks: ranks).tiles(own: rows, other: own, otherRank: rank)
+      return tiles.reduce(sum) { $0 + rows[$1.own].rows.count * paddedForProduct(own[$1.other].rows.count) }
+    }
+  }
+
+  /// The first segment of a block's second half; `Layout` cuts there.
+  private static func half(of segments: [Segment]) -> Int {
+    let rows = segments.last?.rows.upperBound ?? 0
+    return segments.firstIndex { $0.rows.lowerBound + $0.rows.upperBound > rows } ?? segments.count
+  }
+}

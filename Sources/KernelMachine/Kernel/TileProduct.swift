@@ -1,0 +1,46 @@
+import LinearAlgebra
+import Runtime
+
+/// Multiplies tiles with vectors in precision V, in both directions in one reading. Owns one thread's scratch.
+public final class TileProduct<T: Real, V: Real> {
+  private let vectors: Int
+  private let length: Int
+  /// The columns' side of the vector, transposed and padded: (vectors x length).
+  private let columnVector: Matrix<V>
+
+  public init(tileRows: Int, vectors: Int) {
+    self.vectors = vectors
+    length = paddedForProduct(tileRows)
+    columnVector = Matrix(rows: vectors, columns: length)
+  }
+
+  /// ownSums += E other[tile's columns] and otherSums += E^T own[tile's rows].
+  /// - Parameters:
+  ///   - own: (own rows x vectors).
+  ///   - other: transposed, (vectors x other rows), so that a tile's part of each vector is one piece.
+  ///   - ownSums: (tile's rows x vectors).
+  ///   - otherSums: transposed, (vectors x tile's columns).
+  public func add(
+    _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: Matrix<V>, _ other: Matrix<V>,
+    _ ownSums: MatrixView<Double>, _ otherSums: MatrixView<Double>
+  ) {
+    load(other, tile.columns.rows)
+    if tile.isDiagonal {
+      addProduct(of: deviation, columnVector: columnVector.view, rowSums: ownSums)
+    } else {
+      addProducts(
+        of: deviation, columnVector: columnVector.view, rowVector: own.rows(tile.rows.rows), columnSums: otherSums,
+        rowSums: ownSums)
+    }
+  }
+
+  private func load(_ other: Matrix<V>, _ columns: Range<Int>) {
+    let source = other.view.columns(columns)
+    let padding = paddedForProduct(columns.count) - columns.count
+    for c in 0..<vectors {
+      let target = columnVector.pointer + c * length
+      target.update(from: source.pointer + c * source.stride, count: columns.count)
+      (target + columns.count).update(repeating: 0, count: padding)
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import LinearAlgebra
+import Runtime
+
+/// What the projection X R and the features show on the way; sums over this rank's rows.
+public struct MapResult<T: Real> {
+  /// Rows phi(x R W^T + u) as deviations from `centres`, the images of the class means: near them, not the new means.
+  public let deviations: Matrix<T>
+  public let centres: Matrix<Double>
+  /// Class means of X R; (centres x input width).
+  public let projectedMeans: Matrix<Double>
+  /// Sum over rows of |deviation R|^2.
+  public let projectedScatter: Double
+}
+
+extension CentredRows {
+  /// *Local.* Projects the rows and maps them, a batch at a time. Products of deviations are in T, of centres in double.
+  public func mapped(by map: FeatureMap<T>, team: ThreadTeam) -> MapResult<T> {
+    precondition(width == map.inputWidth)
+    let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
+    let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
+    let (projection, weights) = (map.projection.converted(to: Double.self), map.weights.converted(to: Double.self))
+    team.multiply(centres.view, projection.view, into: projectedMeans.view)
+    team.multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
+    withExtendedLifetime((projection, weights)) {}
+    let images = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
+    images.fill { map.activate(linear[$0, $1], $1) }
+    let deviations = Matrix<T>(uninitialisedRows: rowCount, columns: map.outputWidth)
+    let batches = segments.flatMap { segment in
+      segment.rows.pieces(ofAtMost: 256).map { Segment(rows: $0, centre: segment.centre) }
+    }
+    let scatter = Matrix<Double>(rows: batches.count, columns: 1)
+    let source = self.deviations
+    team.forEachWhenFree(0..<batches.count) { index, _ in
+      let (rows, c) = (batches[index].rows, batches[index].centre)
+      let projected = Matrix<T>(uninitialisedRows: rows.count, columns: map.inputWidth)
+      multiply(source.rows(rows), map.projection.view, into: projected.view)
+      for value in projected.buffer { scatter[index, 0] += Double(value) * Double(value) }
+      let out = deviations.rows(rows)
+      multiply(projected.view, map.weights.view, transposeB: true, into: out)
+      for i in 0..<out.rows {
+        let row = out.row(i)
+        for k in row.indices { row[k] = T(map.activate(linear[c, k] + Double(row[k]), k) - images[c, k]) }
+      }
+    }
+    return MapResult(
+      deviations: deviations, centres: images, projectedMeans: projectedMeans,
+      projectedScatter: scatter.buffer.reduce(0, +))
+  }
+
+  /// *Local.* The rows divided by their norms (a row of zeros stays one), as deviations from the centres divided by theirs.
+  public func normalised(team: ThreadTeam) -> (deviations: Matrix<T>, centres: Matrix<Double>) {
+    let units = centres.copy()
+    for c in 0..<units.rows { divideByNorm(units.row(c)) }
+    let result = Matrix<T>(uninitialisedRows: rowCount, columns: width)
+    team.forEachWhenFree(0..<segments.count) { index, _ in
+      let segment = self.segments[index]
+      let row = Matrix<Double>(uninitialisedRows: 1, columns: self.width)
+      let unit = units.row(segment.centre)
+      let centre = self.centres.row(segment.centre)
+      // What a row of zeros, stored as the deviation -centre, may be off by: the rounding of its features' sums in T.
+      let length = centre.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let rounding = 8 * Double(T.ulpOfOne) * Double(self.width).squareRoot() * length
+      for i in segment.rows {
+        self.read(row: i, centre: segment.centre, into: row.buffer)
+        divideByNorm(row.buffer, zeroBelow: rounding)
+        let target = result.row(i)
+        for k in target.indices { target[k] = T(row.pointer[k] - unit[k]) }
+      }
+    }
+    return (result, units)
+  }
+}

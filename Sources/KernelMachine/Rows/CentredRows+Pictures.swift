@@ -1,0 +1,34 @@
+import LinearAlgebra
+import MPI
+import Measures
+import Runtime
+
+extension CentredRows {
+  /// *Local.* The sample's rows minus the mean of the class means, 0 where another rank holds them; (shown x width).
+  public func shown(of sample: PictureSample, layout: Layout, shard: Range<Int>) -> Matrix<Double> {
+    let result = Matrix<Double>(rows: sample.positions.count, columns: width)
+    let present = layout.presentClasses
+    let mean = (0..<width).map { k in present.reduce(0) { $0 + centres[$1, k] } / Double(present.count) }
+    for (row, position) in sample.positions.enumerated() where shard.contains(position) {
+      let own = position - shard.lowerBound
+      guard let segment = segments.first(where: { $0.rows.contains(own) }) else { continue }
+      let target = result.row(row)
+      read(row: own, centre: segment.centre, into: target)
+      for k in target.indices { target[k] -= mean[k] }
+    }
+    return result
+  }
+}
+
+extension GramPictures {
+  /// *Collective.* Of training rows. - Parameter projection: R; (width x width).
+  public init<T: Real>(
+    _ rows: CentredRows<T>, projection: Matrix<T>, layout: Layout, world: Communicator, team: ThreadTeam,
+    timer: PhaseTimer
+  ) throws {
+    let sample = PictureSample(layout)
+    try self.init(
+      of: sample, shown: rows.shown(of: sample, layout: layout, shard: layout.shard(of: world.rank)),
+      projection: projection, world: world, team: team, timer: timer)
+  }
+}

@@ -1,0 +1,89 @@
+import LinearAlgebra
+import Runtime
+
+/// Rows of samples, each stored as the deviation from a centre near it, so that small distances keep their digits in
+/// float32 (docs/method.md). For training samples the centre is the class mean.
+public final class CentredRows<T: Real>: @unchecked Sendable {
+  /// Rows m_c + deviation; (rows x width). Memory may be shared with the block that travels round the ring.
+  public let deviations: MatrixView<T>
+  /// The centres m_c, known to every rank; (centres x width).
+  public let centres: Matrix<Double>
+  public let segments: [Segment]
+  /// The memory behind `deviations`.
+  public let storage: Matrix<T>
+  /// |deviation|^2 of each row, then its inner products with the centres; (rows or more x (1 + centres)).
+  let terms: Matrix<Double>
+
+  public var rowCount: Int { deviations.rows }
+  public var width: Int { deviations.columns }
+
+  /// |deviation|^2 of a row. *Local.*
+  @inline(__always) func squaredNorm(_ row: Int) -> Double { terms[row, 0] }
+
+  /// A row's deviation times a centre. *Local.*
+  @inline(__always) func projection(_ row: Int, on centre: Int) -> Double { terms[row, 1 + centre] }
+
+  /// Sum of all rows' |deviation|^2. *Local.*
+  public var scatter: Double { (0..<rowCount).reduce(0) { $0 + squaredNorm($1) } }
+
+  /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row as it came along.
+  init(
+    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], terms: Matrix<Double>
+  ) {
+    precondition(centres.columns == storage.columns && terms.columns == 1 + centres.rows && terms.rows >= rowCount)
+    self.storage = storage
+    deviations = storage.rows(0..<rowCount)
+    self.centres = centres
+    self.segments = segments
+    self.terms = terms
+  }
+
+  /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row computed here.
+  public convenience init(
+    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], team: ThreadTeam
+  ) {
+    self.init(
+      storage, rowCount: rowCount, centres: centres, segments: segments,
+      terms: Self.terms(storage.rows(0..<rowCount), centres, team))
+  }
+
+  private static func terms(_ rows: MatrixView<T>, _ centres: Matrix<Double>, _ team: ThreadTeam) -> Matrix<Double> {
+    let terms = Matrix<Double>(uninitialisedRows: rows.rows, columns: 1 + centres.rows)
+    team.forEachPart(of: rows.rows) { part, _ in
+      let wide = Matrix<Double>(uninitialisedRows: 64, columns: rows.columns)
+      for block in part.pieces(ofAtMost: 64) {
+        for (k, i) in block.enumerated() {
+          T.widen(rows.row(i).baseAddress ?? rows.pointer, wide.row(k).baseAddress ?? wide.pointer, rows.columns)
+          var norm = 0.0
+          for value in wide.row(k) { norm += value * value }
+          terms[i, 0] = norm
+        }
+        multiply(
+          wide.rows(0..<block.count), centres.view, transposeB: true,
+          into: terms.rows(block).columns(1..<(1 + centres.rows)))
+      }
+    }
+    return terms
+  }
+
+  /// Writes row i, centre and all, as Double. *Local.*
+  public func read(row i: Int, centre: Int, into out: UnsafeMutableBufferPointer<Double>) {
+    let deviation = deviations.row(i)
+    let mean = centres.row(centre)
+    for k in 0..<width { out[k] = mean[k] + Double(deviation[k]) }
+  }
+}
+
+/// The distances between the centres; (centres x centres). *Local.*
+func centreDistances(_ centres: Matrix<Double>) -> Matrix<Double> {
+  let result = Matrix<Double>(rows: centres.rows, columns: centres.rows)
+  for a in 0..<centres.rows {
+    for b in 0..<a {
+      var sum = 0.0
+      for (x, y) in zip(centres.row(a), centres.row(b)) { sum += (x - y) * (x - y) }
+      result[a, b] = sum.squareRoot()
+      result[b, a] = result[a, b]
+    }
+  }
+  return result
+}

@@ -1,0 +1,38 @@
+import LinearAlgebra
+
+extension KernelOperator {
+  /// K + ridge I whole, in double precision: for checking on one rank. *Local.*
+  public func dense(ridge: Double) -> Matrix<Double> {
+    let n = rows.rowCount
+    let matrix = Matrix<Double>(rows: n, columns: n)
+    forEachTile { _, tile, deviation in
+      guard let deviation else { return }
+      let constant = builder.constant(tile.rows.centre, tile.columns.centre)
+      for (i, row) in tile.rows.rows.enumerated() {
+        for (j, column) in tile.columns.rows.enumerated() {
+          let value = constant + Double(deviation[i, j])
+          matrix[row, column] = value
+          matrix[column, row] = value
+        }
+      }
+    }
+    for i in 0..<n { matrix[i, i] += ridge }
+    return matrix
+  }
+
+  /// *Local, one rank.* Solves the ridge system by Cholesky in double precision.
+  func solveDensely(_ y: Matrix<Double>, ridge: Double) throws -> Matrix<Double> {
+    precondition(world.size == 1, "the dense solver works on one rank")
+    let matrix = dense(ridge: ridge)
+    // LAPACK takes right-hand sides one after the other.
+    let sides = Matrix<Double>(uninitialisedRows: y.columns, columns: y.rows)
+    for i in 0..<y.rows { for c in 0..<y.columns { sides[c, i] = y[i, c] } }
+    try team.withThreadedLAPACK(order: matrix.rows) {
+      try factorizeCholesky(matrix.view)
+      solveCholesky(matrix.view, rows: sides.view)
+    }
+    let solution = Matrix<Double>(uninitialisedRows: y.rows, columns: y.columns)
+    for i in 0..<y.rows { for c in 0..<y.columns { solution[i, c] = sides[c, i] } }
+    return solution
+  }
+}

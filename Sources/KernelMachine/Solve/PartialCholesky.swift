@@ -1,0 +1,108 @@
+import LinearAlgebra
+import Runtime
+
+/// A partial Cholesky factor of the kernel matrix, K ~ F F^T, by blocks of pivots drawn at random with the residual's
+/// diagonal as weights: RPCholesky (Chen, Epperly, Tropp, Webber, arXiv 2207.06503; blocked: arXiv 2410.03969).
+public struct PartialCholesky {
+  /// (own rows x capacity); the first `rank` columns are filled. Double: the digits of the small pivots matter.
+  let factor: Matrix<Double>
+  private(set) var rank = 0
+  /// Trace of K - F F^T over all ranks.
+  private(set) var residualTrace: Double
+
+  /// Smallest pivot taken, beside the mean of the residual's diagonal.
+  private static let worthwhile = 1e-2
+
+  /// *Collective.* Adds blocks of pivots until `limit` columns are there, the residual's trace is down to `enough`, or what is
+  /// left of the diagonal is rounding.
+  init<T: Real>(
+    of k: KernelOperator<T>, limit: Int, enough: Double, random: RandomStream, progress: (Double) -> Void
+  ) throws {
+    factor = Matrix(rows: k.rows.rowCount, columns: limit)
+    residualTrace = Double(k.layout.sampleCount)
+    var diagonal = [Double](repeating: 1, count: k.rows.rowCount)
+    let block = Self.blockColumns(limit)
+    var round = 0
+    while rank < limit && residualTrace > enough {
+      let pivots = try PivotRows(
+        drawing: min(block, limit - rank), weights: diagonal, of: k, random: random, round: round)
+      guard pivots.count > 0 else { break }
+      let gained = try add(pivots, of: k, to: &diagonal)
+      if gained == 0 { break }
+      residualTrace = try k.world.sum(diagonal.reduce(0, +))
+      round += 1
+      progress(Double(rank) / Double(limit))
+    }
+  }
+
+  /// Pivots of a round, of 3 or more: each reads X from end to end. Products with a multiple of 16 are a tenth faster, and more than 256
+  /// columns no better.
+  public static func blockColumns(_ limit: Int) -> Int {
+    let rounds = max(3, (limit + 255) / 256)
+    return max(16, ((limit + rounds - 1) / rounds + 15) / 16 * 16)
+  }
+
+  /// *Collective.* Adds what the pivots' columns bring; returns the number of columns gained.
+  private mutating func add<T: Real>(
+    _ pivots: PivotRows<T>, of k: KernelOperator<T>, to diagonal: inout [Double]
+  ) throws -> Int {
+    let (columns, largest) = try k.columns(at: pivots)
+    // F's rows at the pivots, from the ranks that own them.
+    let known = Matrix<Double>(rows: pivots.count, columns: rank)
+    for (position, local) in pivots.own {
+      for c in 0..<rank { known[position, c] = factor[local, c] }
+    }
+    try k.timer.measure(.communication) { try k.world.sum(known.buffer) }
+    let earlier = factor.view.columns(0..<rank)
+    k.team.multiply(earlier, known.view, transposeB: true, alpha: -1, beta: 1, into: columns.view)
+    let core = Matrix<Double>(rows: pivots.count, columns: pivots.count)
+    for (position, local) in pivots.own { _ = core.row(position).update(fromContentsOf: columns.row(local)) }
+    try k.timer.measure(.communication) { try k.world.sum(core.buffer) }
+    // What E's rounding in T leaves undecided.
+    let noise = 8 * Double(T.ulpOfOne) * largest + 64 * Double.ulpOfOne
+    // A pivot that its block's others all but explain brings nothing but its own rounding, divided by its root.
+    let worth = Self.worthwhile * residualTrace / Double(k.layout.sampleCount)
+    let cholesky = PivotedCholesky(of: core, tolerance: max(noise, worth))
+    guard cholesky.rank > 0 else { return 0 }
+    append(cholesky, columns, k.team, &diagonal, noise: noise)
+    return cholesky.rank
+  }
+
+  private mutating func append(
+    _ cholesky: PivotedCholesky, _ columns: Matrix<Double>, _ team: ThreadTeam, _ diagonal: inout [Double],
+    noise: Double
+  ) {
+    let target = factor.view.columns(rank..<(rank + cholesky.rank))
+    let left = Matrix<Double>(rows: 1, columns: diagonal.count, diagonal)
+    let order = Array(cholesky.order.prefix(cholesky.rank))
+    team.forEachPart(of: columns.rows) { rows, _ in
+      // Few rows at a time: they stay in the second cache from the first step to the last.
+      for batch in rows.pieces(ofAtMost: 256) {
+        order.withUnsafeBufferPointer { order in
+          for i in batch {
+            let (from, to) = (columns.pointer + i * columns.columns, target.pointer + i * target.stride)
+            for c in 0..<order.count { to[c] = from[order[c]] }
+          }
+        }
+        solveRightTransposed(cholesky.factor, rows: target.rows(batch))
+        for i in batch {
+          let rest = left[0, i] - Self.sumOfSquares(target.row(i))
+          left[0, i] = rest > noise ? rest : 0
+        }
+      }
+    }
+    diagonal = left.values
+    rank += cholesky.rank
+  }
+
+  /// Eight sums at a time, which do not wait for each other.
+  private static func sumOfSquares(_ x: UnsafeMutableBufferPointer<Double>) -> Double {
+    var sums = SIMD8<Double>.zero
+    let whole = x.count / 8 * 8
+    for k in stride(from: 0, to: whole, by: 8) {
+      let part = UnsafeRawPointer(x.baseAddress! + k).loadUnaligned(as: SIMD8<Double>.self)
+      sums += part * part
+    }
+    return x[whole...].reduce(sums.sum()) { $0 + $1 * $1 }
+  }
+}
