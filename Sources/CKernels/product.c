@@ -1,15 +1,15 @@
 // The product of a stored tile with vectors, both ways in one reading (y_rows += E x_columns, y_columns += E^T x_rows) or one.
 //
-// Each element is read from memory once and used 2 K times. Registers run along a row of the tile, so that no lane is wasted whatever
+// Each element is read from memory once and used 2 K times. Registers run along a row of the tile, so that no worker is wasted whatever
 // K is: the vectors of the columns' side lie transposed, (K x columns).
 
 #include "CKernels.h"
 
-// A block of BLOCK rows and the next one, of tiles 512 wide, lie well inside the second cache: 1 MiB and more where servers have 512-bit registers.
+// A block of BLOCK rows and the next one, of tiles 512 wide, lie well inside the L2 cache: 1 MiB and more where servers have 512-bit registers.
 
 #if defined(__x86_64__)
 
-// 32 registers. In double precision 6 vectors of a tile's length fill the first cache.
+// 32 registers. In double precision 6 vectors of a tile's length fill the L1 cache.
 #define WIDTH 64
 #define TARGET __attribute__((target("arch=x86-64-v4")))
 #define BLOCK 128

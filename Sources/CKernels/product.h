@@ -1,7 +1,7 @@
 // One instantiation of the tile product: TE a tile's elements, TV the vectors and what sums begin in, WIDTH bytes a register, R rows
 // or registers of a row and at most MOST vectors at a time, BLOCK rows of a block, TARGET the processor it is compiled for, NAME(x) its names.
 //
-// A block of rows lies in the second cache. It is read for the sums of its rows and again for those of its columns, each a small
+// A block of rows lies in the L2 cache. It is read for the sums of its rows and again for those of its columns, each a small
 // matrix product whose sums stay in registers. All the while the next block is on its way there from memory.
 
 #define LANES (WIDTH / (int)sizeof(TV))
@@ -13,7 +13,7 @@ typedef double NAME(doubles) __attribute__((vector_size(LANES * 8), aligned(8)))
 #define LOAD(p) (*(const NAME(vector) *)(p))
 #define LOAD_ELEMENTS(p) __builtin_convertvector(*(const NAME(elements) *)(p), NAME(vector))
 
-// The sum of a register's lanes, by halves.
+// The sum of a register's workers, by halves.
 static inline __attribute__((always_inline)) TARGET TV NAME(total)(NAME(vector) v) {
   union {
     NAME(vector) whole;

@@ -1,6 +1,6 @@
 import Files
 
-/// Samples in NPY files: x of two or more dimensions, and y of whole numbers from 0 on, or none.
+/// Samples in NPY files: x of two or more dimensions, and y of integers from 0 on, or none.
 public struct NPYSamples: SampleReader {
   let x: NPYArray
   /// nil: no labels, as for `predict --input`.
@@ -45,7 +45,7 @@ public struct NPYSamples: SampleReader {
     try y.readRows(Array(0..<y.rows)) { row, value in
       guard let label = Int(exactly: value[0]), label >= 0, label < Limits.classes else {
         throw InputError(
-          "\(path) has label \(value[0]) at row \(row): it must be a whole number from 0 to"
+          "\(path) has label \(value[0]) at row \(row): it must be an integer from 0 to"
             + " \(Limits.classes - 1)")
       }
       labels.append(label)

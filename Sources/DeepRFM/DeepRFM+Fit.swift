@@ -30,7 +30,7 @@ extension Training {
     _ saved: BlockConjugateGradient.State? = nil
   ) throws -> Fit {
     let matrix = try phase(layer, .kernel) { try kernelMatrix(samples, plan, stop: safe?.stop, progress: $0) }
-    // Tiles and preconditioner are made again faster than they would be read.
+    // Tiles and preconditioner are recomputed faster than they would be read.
     try safe?.stopHere()
     matrix.stop = nil
     let solver = RidgeSolver(
@@ -56,7 +56,7 @@ extension Training {
     _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
   ) throws -> KernelOperator<T> {
     try KernelOperator(
-      kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
+      kernel, rows: samples.rows, layout: samples.layout, world: world, pool: pool, timer: timer,
       tileBudget: plan.tileBudget, stop: stop, progress: progress)
   }
 
@@ -97,9 +97,9 @@ extension Training {
     }
     keptMatrix = nil
     let computation = AGOPComputation(
-      kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer,
+      kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, pool: pool, timer: timer,
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
-      gramBytes: plan.gramBytes, borrowedBytes: plan.borrowedBytes, matrix: matrix)
+      gramBytes: plan.gramBytes, remoteBytes: plan.remoteBytes, matrix: matrix)
     let result = try computation.compute(
       options.wantedRoute(layer: layer), fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved,
       progress: advance)
@@ -124,7 +124,7 @@ extension Training {
       guard world.rank == 0 else {
         return Projection(matrix: Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows))
       }
-      let (root, spectrum) = try symmetricRootAndSpectrum(agop, team: team)
+      let (root, spectrum) = try symmetricRootAndSpectrum(agop, pool: pool)
       return Projection(matrix: root.converted(to: T.self), spectrum: spectrum)
     }
     try timer.measure(.communication) { try world.broadcast(made.matrix.buffer, from: 0) }
@@ -159,7 +159,7 @@ extension Training {
       of: trainOutputs(samples, fit), samples.labels, over: samples.layout.sampleCount, world, timer)
     if let test = samples.test {
       let predictor = Predictor(
-        kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, team: team, timer: timer)
+        kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, pool: pool, timer: timer)
       let outputs = try predictor.outputs(at: test, fit.coefficients)
       (metrics.accuracy.test, metrics.meanSquaredError.test) = try quality(
         of: outputs, samples.testLabels, over: samples.testCount, world, timer)

@@ -3,7 +3,7 @@ import Runtime
 
 extension Training {
   /// *Collective.* What the layer may take of the memory: the same on all ranks, that of the one with least. Told to the user
-  /// wherever tiles begin or cease to be made again. A layer that is gone on with keeps its plan.
+  /// wherever tiles begin or cease to be recomputed. A layer that is gone on with keeps its plan.
   public func planMemory(_ layer: Int, _ samples: Samples<T>, _ saved: LayerState<T>? = nil) throws -> MemoryPlan {
     let resident = try saved?.memory.resident ?? world.maximum(Memory.used)
     let free = Memory.available / 10 * 9 / host.ranksOnNode
@@ -14,8 +14,8 @@ extension Training {
       wantedRank: options.wantedRank(
         samples: samples.layout.sampleCount, width: samples.rows.width, classes: samples.layout.classCount, layer: layer
       ))
-    if layer > 1 && (plan.storedShare < 1) != tilesMadeAgain { progress.message(plan.summary) }
-    tilesMadeAgain = plan.storedShare < 1
+    if layer > 1 && (plan.storedShare < 1) != recomputesTiles { progress.message(plan.summary) }
+    recomputesTiles = plan.storedShare < 1
     return plan
   }
 
@@ -24,13 +24,13 @@ extension Training {
     let layout = samples.layout
     let schedule = PairSchedule(rank: world.rank, ranks: world.size)
     let tileElements = try world.maximum(schedule.tileElements(layout))
-    let borrowedElements = try world.maximum(schedule.borrowedElements(layout))
+    let remoteElements = try world.maximum(schedule.remoteElements(layout))
     return Workload(
       samples: layout.sampleCount, rows: layout.largestShard, width: samples.rows.width,
       outputWidth: options.features == .cosine ? samples.rows.width : options.width, classes: layout.classCount,
       ranks: world.size, threads: host.threads, testRows: (samples.testCount + world.size - 1) / world.size,
       scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
-      borrowedElements: borrowedElements, isDense: options.solver == .cholesky)
+      remoteElements: remoteElements, isDense: options.solver == .cholesky)
   }
 }
 

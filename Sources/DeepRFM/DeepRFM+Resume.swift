@@ -58,7 +58,7 @@ extension Training {
       hasData = found.hasData
       if hasData { try check(samples, against: directory) }
       try found.keepFinishedLines()
-      for damage in found.damages { progress.message("\(damage): it is made again") }
+      for damage in found.damages { progress.message("\(damage): it is recomputed") }
       tell(found)
     }
     if try world.broadcast(hasData ? 1 : 0, from: 0) == 0 { try run.saveData(samples) }

@@ -14,13 +14,13 @@ public struct Samples<T: Real> {
   /// One a class, where the files name them.
   public let classNames: [String]?
   /// X, own rows as deviations from the class means.
-  public var rows: CentredRows<T>
+  public var rows: Rows<T>
   var test: GroupedRows<T>?
   let testLabels: [Int]
   /// Over all ranks.
   let testCount: Int
 
-  public init(layout: Layout, order: [Int], standardisation: Standardisation, classNames: [String]?, rows: CentredRows<T>, test: GroupedRows<T>?, testLabels: [Int], testCount: Int) {
+  public init(layout: Layout, order: [Int], standardisation: Standardisation, classNames: [String]?, rows: Rows<T>, test: GroupedRows<T>?, testLabels: [Int], testCount: Int) {
     self.layout = layout
     self.order = order
     self.standardisation = standardisation
@@ -64,29 +64,29 @@ extension Training {
     return Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
       classNames: dataset.classNames, rows: try centre(shard.rows, near: origin, shard.layout),
-      test: test.map { GroupedRows($0.rows, tileRows: shard.layout.tileRows, team: team) },
+      test: test.map { GroupedRows($0.rows, tileRows: shard.layout.tileRows, pool: pool) },
       testLabels: test?.labels ?? [], testCount: test?.sampleCount ?? 0)
   }
 
   /// *Collective.* Every row divided by its norm. Test rows go to the nearest class mean.
   public func normalise(_ samples: inout Samples<T>) throws {
-    let unit = samples.rows.normalised(team: team)
+    let unit = samples.rows.normalised(pool: pool)
     samples.rows = try centre(unit.deviations, near: unit.centres, samples.layout)
     guard let test = samples.test else { return }
-    let units = test.rows.normalised(team: team)
-    samples.test = GroupedRows(units.deviations, centres: units.centres, like: test, team: team)
+    let units = test.rows.normalised(pool: pool)
+    samples.test = GroupedRows(units.deviations, centres: units.centres, like: test, pool: pool)
       .regrouped(
         to: samples.rows.centres, choices: samples.layout.presentClasses, tileRows: samples.layout.tileRows,
-        team: team)
+        pool: pool)
   }
 
   /// *Collective.* Maps all rows to the next layer's X, and notes what the projection and the features look like.
   public func apply(_ map: FeatureMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
-    let mapped = samples.rows.mapped(by: map, team: team)
+    let mapped = samples.rows.mapped(by: map, pool: pool)
     samples.rows = try centre(mapped.deviations, near: mapped.centres, samples.layout)
     if let test = samples.test {
-      let image = test.rows.mapped(by: map, team: team)
-      samples.test = GroupedRows(image.deviations, centres: image.centres, like: test, team: team)
+      let image = test.rows.mapped(by: map, pool: pool)
+      samples.test = GroupedRows(image.deviations, centres: image.centres, like: test, pool: pool)
     }
     let scatters = try timer.measure(.communication) {
       var sums = [mapped.projectedScatter, samples.rows.scatter]
@@ -101,8 +101,8 @@ extension Training {
     metrics.outputWidth = map.outputWidth
   }
 
-  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> CentredRows<T>
+  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> Rows<T>
   {
-    try centredOnClassMeans(deviations, centres, layout: layout, world: world, team: team, timer: timer)
+    try centredOnClassMeans(deviations, centres, layout: layout, world: world, pool: pool, timer: timer)
   }
 }

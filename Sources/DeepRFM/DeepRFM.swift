@@ -28,13 +28,13 @@ public final class Training<T: Real & TensorElement> {
   public let options: TrainOptions
   public let host: Host
   public let world: Communicator
-  public let team: ThreadTeam
+  public let pool: ThreadPool
   public let timer = PhaseTimer()
   let progress: Progress
   let pace: Pace
   let monitor: RunMonitor?
   /// Whether the last layer's plan left tiles out.
-  var tilesMadeAgain = false
+  var recomputesTiles = false
   /// K between the layer's solve and its AGOP, where the plan keeps its tiles.
   var keptMatrix: KernelOperator<T>?
   /// Keeps other jobs out of the run directory.
@@ -50,7 +50,7 @@ public final class Training<T: Real & TensorElement> {
     self.host = host
     self.world = world
     self.monitor = monitor
-    team = ThreadTeam(count: host.threads, ownCores: host.ownsItsCores)
+    pool = ThreadPool(count: host.threads, ownCores: host.ownsItsCores)
     progress = Progress(enabled: world.rank == 0, quiet: options.quiet)
     pace = Pace(stop: stop, interval: options.checkpointEvery)
   }

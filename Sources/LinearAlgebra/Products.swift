@@ -48,7 +48,7 @@
 /// Copies the lower triangle onto the upper one. *Local.*
 @inlinable public func mirrorLower<T: Scalar>(_ a: MatrixView<T>) {
   precondition(a.rows == a.columns)
-  let tile = 64  // a block of both triangles stays in the first cache
+  let tile = 64  // a block of both triangles stays in the L1 cache
   for i0 in stride(from: 0, to: a.rows, by: tile) {
     for j0 in stride(from: 0, through: i0, by: tile) {
       for i in i0..<min(i0 + tile, a.rows) {

@@ -39,7 +39,7 @@ public struct Request: ~Copyable {
   /// must not be freed or reused.
   ///
   /// The corresponding C functions are `MPI_Cancel` and `MPI_Request_free`.
-  public consuming func abandon() {
+  public consuming func cancel() {
     var (handle, _) = take()
     giveUp(&handle)
   }
@@ -61,6 +61,9 @@ public struct Request: ~Copyable {
 public final class RequestGroup {
   private var handles: [MPI_Request?] = []
   private var expected: [Int?] = []
+
+  /// Whether nothing is left to be waited for.
+  public var isEmpty: Bool { handles.isEmpty }
 
   /// A group without messages.
   public init() {}
@@ -95,7 +98,7 @@ public final class RequestGroup {
   ///
   /// The corresponding C function is `MPI_Testsome`.
   @discardableResult
-  public func poke() throws -> Bool {
+  public func progress() throws -> Bool {
     var count: Int32 = 0
     var which = [Int32](repeating: 0, count: handles.count)
     var statuses = [MPI_Status](repeating: MPI_Status(), count: handles.count)
@@ -113,7 +116,7 @@ public final class RequestGroup {
   /// reused.
   ///
   /// The corresponding C functions are `MPI_Cancel` and `MPI_Request_free`.
-  public func abandonAll() {
+  public func cancelAll() {
     for index in handles.indices { giveUp(&handles[index]) }
     handles.removeAll()
     expected.removeAll()

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// *Collective.* The mean of each class's rows, over all ranks; (classes x width), 0 for a class without rows. Sums in double.
@@ -7,7 +6,7 @@ import Runtime
 ///   - rows: this rank's shard, (own rows x width).
 ///   - segments: of the shard; a segment's centre is its class.
 public func classMeans<T: Real>(
-  _ rows: Matrix<T>, segments: [Segment], layout: Layout, world: Communicator, timer: PhaseTimer
+  _ rows: Matrix<T>, segments: [Segment], layout: Layout, context: Context
 ) throws -> Matrix<Double> {
   let means = Matrix<Double>(rows: layout.classCount, columns: rows.columns)
   for segment in segments {
@@ -16,7 +15,7 @@ public func classMeans<T: Real>(
         rows.pointer + i * rows.columns, means.row(segment.centre).baseAddress ?? means.pointer, rows.columns)
     }
   }
-  try timer.measure(.communication) { try world.sum(means.buffer) }
+  try context.communicating { try context.world.sum(means.buffer) }
   for c in layout.presentClasses {
     for k in 0..<means.columns { means[c, k] /= Double(layout.classCounts[c]) }
   }

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// Which samples stand for all of them in the pictures of a layer: evenly spaced ones of each class, so that the rank count
@@ -40,19 +39,18 @@ public struct GramPictures {
   ///   - shown: the sample's rows minus the mean of the class means, 0 where another rank holds them; (shown x width). Changed.
   ///   - projection: R; (width x width).
   public init<T: Real>(
-    of sample: PictureSample, shown: Matrix<Double>, projection: Matrix<T>, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer
+    of sample: PictureSample, shown: Matrix<Double>, projection: Matrix<T>, context: Context
   ) throws {
     self.sample = sample
-    try timer.measure(.communication) { try world.sum(shown.buffer) }
-    guard world.rank == 0 else {
+    try context.communicating { try context.world.sum(shown.buffer) }
+    guard context.world.rank == 0 else {
       (input, projected) = (Matrix(rows: 0, columns: 0), Matrix(rows: 0, columns: 0))
       return
     }
     // In the run's precision: R is stored so, and the rows are centred.
     let narrow = shown.converted(to: T.self)
     let image = Matrix<T>(uninitialisedRows: shown.rows, columns: projection.columns)
-    team.multiply(narrow.view, projection.view, into: image.view)
+    context.pool.multiply(narrow.view, projection.view, into: image.view)
     input = cosines(shown)
     projected = cosines(image.converted(to: Double.self))
   }

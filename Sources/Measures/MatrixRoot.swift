@@ -1,15 +1,15 @@
 import LinearAlgebra
 
 /// The symmetric positive semidefinite root of M, eigenvalues below 0 taken as 0 (the paper's Algorithm 1). *Local.*
-public func symmetricRoot(_ m: Matrix<Double>, team: ThreadTeam) throws -> Matrix<Double> {
-  try symmetricRootAndSpectrum(m, team: team).root
+public func symmetricRoot(_ m: Matrix<Double>, pool: ThreadPool) throws -> Matrix<Double> {
+  try symmetricRootAndSpectrum(m, pool: pool).root
 }
 
 /// The root, and the eigenvalues of M it was made from, largest first. *Local.*
 public func symmetricRootAndSpectrum(
-  _ m: Matrix<Double>, team: ThreadTeam
+  _ m: Matrix<Double>, pool: ThreadPool
 ) throws -> (root: Matrix<Double>, spectrum: [Double]) {
-  let eigen = try team.withThreadedLAPACK(order: m.rows) { try SymmetricEigen(of: m) }
+  let eigen = try pool.withThreadedLAPACK(order: m.rows) { try SymmetricEigen(of: m) }
   // R = (V sqrt(sqrt(L))) (V sqrt(sqrt(L)))^T is symmetric to the last bit.
   let scaled = eigen.vectors
   for (i, value) in eigen.values.enumerated() {
@@ -17,7 +17,7 @@ public func symmetricRootAndSpectrum(
     for k in 0..<scaled.columns { scaled[i, k] *= weight }
   }
   let root = Matrix<Double>(rows: m.rows, columns: m.rows)
-  team.addGram(of: scaled.view, beta: 0, intoLower: root.view)
+  pool.addGram(of: scaled.view, beta: 0, intoLower: root.view)
   mirrorLower(root.view)
   return (root, eigen.values.reversed())
 }

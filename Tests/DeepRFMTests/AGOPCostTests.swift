@@ -32,7 +32,7 @@ import Testing
     #expect(cost(8_000, 512, 10).operations(of: .sketch) < cost(8_000, 512, 10).operations(of: .class) / 3)
   }
 
-  /// Where the panels have to be made again and again, the Gram route ends by costing more.
+  /// Where the panels have to be recomputed and again, the Gram route ends by costing more.
   @Test func memoryDecidesToo() {
     let (roomy, tight) = (cost(50_000, 3072, 10), cost(50_000, 3072, 10, memory: 2 << 30))
     #expect(roomy.route(.auto) == .gram && tight.route(.auto) == .class)

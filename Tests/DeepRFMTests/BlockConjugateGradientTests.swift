@@ -8,7 +8,7 @@ import Testing
 @Suite struct BlockConjugateGradientTests {
   private typealias Block = Matrix<Double>
 
-  private let team = ThreadTeam(count: 2)
+  private let pool = ThreadPool(count: 2)
 
   /// A system of a dense matrix; `working` is what the iterations see, where it is not the matrix itself.
   private func system(
@@ -29,7 +29,7 @@ import Testing
   ) -> BlockConjugateGradient {
     BlockConjugateGradient(
       system, rows: b.rows, classes: b.columns, tolerance: tolerance, maxIterations: maxIterations,
-      team: team)
+      pool: pool)
   }
 
   /// G G^T / n + shift I.
@@ -265,7 +265,7 @@ import Testing
     let truth = try solver(exact, b, tolerance: 1e-8).solve(b)
     let solution = try BlockConjugateGradient(
       rounded, rows: 120, classes: 4, tolerance: 1e-8, maxIterations: 500, historyLimit: historyLimit,
-      rounding: Double(Float.ulpOfOne), team: team
+      rounding: Double(Float.ulpOfOne), pool: pool
     ).solve(b)
     #expect(truth.outcome == .converged && solution.outcome == .converged)
     for residual in residuals(a, solution.coefficients, b) { #expect(residual <= 1e-8) }
@@ -294,7 +294,7 @@ import Testing
           measurements.append(worst(of: residuals(a, x, b)))
         }, precondition: { $1.pointer.update(from: $0.pointer, count: $0.count) }, sum: { _ in })
       let solution = try BlockConjugateGradient(
-        rough, rows: 300, classes: 4, tolerance: 1e-6, maxIterations: 500, rounding: knowing ? rounding : 0, team: team
+        rough, rows: 300, classes: 4, tolerance: 1e-6, maxIterations: 500, rounding: knowing ? rounding : 0, pool: pool
       ).solve(b)
       return (solution, measurements)
     }

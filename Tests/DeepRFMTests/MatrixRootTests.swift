@@ -3,7 +3,7 @@ import Measures
 import Testing
 
 @Suite struct MatrixRootTests {
-  private let team = ThreadTeam(count: 2)
+  private let pool = ThreadPool(count: 2)
 
   /// V diag(values) V^T with V a product of reflections.
   private func symmetric(_ values: [Double]) -> Matrix<Double> {
@@ -37,7 +37,7 @@ import Testing
   @Test(arguments: [[3.0], [1, 1e-4], [4, 1, 0.25, 0, 0, 1e-9], [1, 1, 1, 1e-3, 0]])
   func squareOfTheRoot(values: [Double]) throws {
     let m = symmetric(values)
-    let root = try symmetricRoot(m, team: team)
+    let root = try symmetricRoot(m, pool: pool)
     let square = Matrix<Double>(rows: m.rows, columns: m.rows)
     multiply(root.view, root.view, into: square.view)
     #expect(scaledError(square, m) < 10)
@@ -46,15 +46,15 @@ import Testing
   }
 
   @Test func negativeEigenvaluesCountAsZero() throws {
-    let root = try symmetricRoot(symmetric([4, 1, -0.5, -1e-12]), team: team)
-    let expected = try symmetricRoot(symmetric([4, 1, 0, 0]), team: team)
+    let root = try symmetricRoot(symmetric([4, 1, -0.5, -1e-12]), pool: pool)
+    let expected = try symmetricRoot(symmetric([4, 1, 0, 0]), pool: pool)
     #expect(scaledError(root, expected) < 1e8 * 4)  // the root of rounding
     let known = symmetric([2, 1, 0, 0])
     #expect(scaledError(root, known) < 4e8)
   }
 
   @Test func zeroMatrix() throws {
-    let root = try symmetricRoot(Matrix(rows: 3, columns: 3), team: team)
+    let root = try symmetricRoot(Matrix(rows: 3, columns: 3), pool: pool)
     #expect(root.buffer.allSatisfy { $0 == 0 })
   }
 }

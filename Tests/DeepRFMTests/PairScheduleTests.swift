@@ -45,7 +45,7 @@ import Testing
   }
 
   /// What ranks borrow is what others hold beyond their own blocks.
-  @Test(arguments: 1...9, 0..<6 as Range<UInt64>) func borrowedElements(ranks: Int, seed: UInt64) {
+  @Test(arguments: 1...9, 0..<6 as Range<UInt64>) func remoteElements(ranks: Int, seed: UInt64) {
     let layout = Layout(classCounts: randomClassCounts(seed), ranks: ranks, tileRows: 16)
     let schedules = (0..<ranks).map { PairSchedule(rank: $0, ranks: ranks) }
     let own = schedules.map { schedule in
@@ -55,21 +55,21 @@ import Testing
       }
     }
     let held = schedules.map { $0.tileElements(layout) }
-    let borrowed = schedules.map { $0.borrowedElements(layout) }.reduce(0, +)
+    let remote = schedules.map { $0.remoteElements(layout) }.reduce(0, +)
     let beyond = held.reduce(0, +) - own.reduce(0, +)
-    #expect(borrowed == beyond)
+    #expect(remote == beyond)
   }
 
   /// Rank p serves q if and only if p is a partner of q's; partners are those whose blocks come round the ring next.
   @Test(arguments: 1...12) func partnersAndServantsMirror(ranks: Int) {
     let schedules = (0..<ranks).map { PairSchedule(rank: $0, ranks: ranks) }
     for p in 0..<ranks {
-      let (partners, servants) = (schedules[p].partners, schedules[p].servants)
+      let (partners, holders) = (schedules[p].partners, schedules[p].holders)
       #expect(partners == (1..<max(1, schedules[p].steps)).map { (p + $0) % ranks })
       #expect(Set(partners).count == partners.count && !partners.contains(p))
-      #expect(Set(servants) == Set((0..<ranks).filter { schedules[$0].partners.contains(p) }))
-      #expect(Set(servants).count == servants.count)
-      #expect(Set(partners).union(servants).count == ranks - 1)
+      #expect(Set(holders) == Set((0..<ranks).filter { schedules[$0].partners.contains(p) }))
+      #expect(Set(holders).count == holders.count)
+      #expect(Set(partners).union(holders).count == ranks - 1)
     }
   }
 
@@ -94,16 +94,16 @@ import Testing
     }
   }
 
-  /// The runs of a product cover all tiles in order; a lane's long run is as near to half its share as a tile's size allows.
-  @Test(arguments: 1...5, [0, 1, 2, 9, 40, 1000]) func runsCoverOnceInOrder(lanes: Int, tiles: Int) {
+  /// The runs of a product cover all tiles in order; a worker's long run is as near to half its share as a tile's size allows.
+  @Test(arguments: 1...5, [0, 1, 2, 9, 40, 1000]) func runsCoverOnceInOrder(workers: Int, tiles: Int) {
     let elements = (0..<tiles).map { 16 * (20 + $0 * 7 % 13) }
-    let runs = runs(of: elements, lanes: lanes)
+    let runs = runs(of: elements, workers: workers)
     #expect(runs.flatMap(Array.init) == Array(0..<tiles))
-    #expect(runs.allSatisfy { !$0.isEmpty } && runs.count <= (lanes == 1 ? 1 : 4 * lanes))
+    #expect(runs.allSatisfy { !$0.isEmpty } && runs.count <= (workers == 1 ? 1 : 4 * workers))
     if tiles >= 40 {
-      let share = Double(elements.reduce(0, +)) / Double(lanes)
+      let share = Double(elements.reduce(0, +)) / Double(workers)
       let longest = runs.map { Double(elements[$0].reduce(0, +)) }.max() ?? 0
-      #expect(abs(longest - (lanes == 1 ? share : share / 2)) <= Double(elements.max() ?? 0))
+      #expect(abs(longest - (workers == 1 ? share : share / 2)) <= Double(elements.max() ?? 0))
     }
   }
 }

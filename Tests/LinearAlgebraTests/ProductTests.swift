@@ -2,12 +2,12 @@ import LinearAlgebra
 import Testing
 
 @Suite struct ProductTests {
-  /// Threads of a team; nil: the functions without one.
+  /// Threads of a pool; nil: the functions without one.
   private static let threads: [Int?] = [nil, 1, 2, 3, 7]
 
   /// Odd shapes, either side transposed, inside larger matrices (strides), alpha and beta.
   private func checkMultiply<T: Scalar>(_ threads: Int?, _ type: T.Type) {
-    let team = threads.map { ThreadTeam(count: $0) }
+    let pool = threads.map { ThreadPool(count: $0) }
     for (m, n, k) in [
       (1, 1, 1), (1, 7, 3), (5, 1, 9), (13, 17, 1), (33, 31, 65), (64, 10, 128), (9, 101, 4), (100, 16, 0),
     ] {
@@ -18,8 +18,8 @@ import Testing
         let before = Noise.matrix(m + 2, n + 3, seed: 3, as: T.self)
         let after = before.copy()
         let target = after.rows(1..<(m + 1)).columns(2..<(n + 2))
-        if let team {
-          team.multiply(
+        if let pool {
+          pool.multiply(
             a.view, b.view, transposeA: transposeA, transposeB: transposeB, alpha: 2, beta: -0.5, into: target)
         } else {
           multiply(a.view, b.view, transposeA: transposeA, transposeB: transposeB, alpha: 2, beta: -0.5, into: target)
@@ -78,16 +78,16 @@ import Testing
 
   /// - Parameter outer: A A^T rather than A^T A.
   private func checkGram<T: Scalar>(_ threads: Int?, outer: Bool, _ type: T.Type) {
-    let team = threads.map { ThreadTeam(count: $0) }
+    let pool = threads.map { ThreadPool(count: $0) }
     for (n, k) in [(1, 1), (7, 3), (3, 70), (65, 33), (130, 5)] {
       let a = outer ? Noise.matrix(n, k, seed: 6, as: T.self) : Noise.matrix(k, n, seed: 6, as: T.self)
       let before = Noise.matrix(n, n, seed: 7, as: T.self)
       let c = before.copy()
-      switch (team, outer) {
+      switch (pool, outer) {
       case (nil, false): addGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
       case (nil, true): addOuterGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
-      case (let team?, false): team.addGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
-      case (let team?, true): team.addOuterGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
+      case (let pool?, false): pool.addGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
+      case (let pool?, true): pool.addOuterGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
       }
       let expected = plainProduct(a, a, transposeA: !outer, transposeB: outer)
       for i in 0..<n {

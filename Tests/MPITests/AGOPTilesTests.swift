@@ -18,12 +18,12 @@ import Testing
       shape.samples(spread: spread), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
     let matrix = try problem.kernelMatrix(kernel, tileBudget: tileBudget)
     let own = problem.own(a)
-    if let limit { try matrix.lendTiles(limit: limit) }
+    if let limit { try matrix.beginTileExchange(limit: limit) }
     let result =
       gram
       ? try problem.gram(kernel, matrix: matrix, pieceRows: 9).agop(own) { _ in }
       : try problem.gradients(kernel, matrix: matrix).agop(own) { _ in }
-    try matrix.finishLending()
+    try matrix.finishTileExchange()
     return result
   }
 
@@ -40,15 +40,15 @@ import Testing
     }
   }
 
-  /// The tiles that other ranks hold borrowed, all of them or as many as fit; none if some are made again.
+  /// The tiles that other ranks hold remote, all of them or as many as fit; none if some are recomputed.
   @Test(arguments: [(Int.max, Int.max), (.max, 700), (2000, .max)], Self.kernels)
-  func borrowedTiles(memory: (tiles: Int, borrowed: Int), kernel: Kernel) throws {
+  func borrowedTiles(memory: (tiles: Int, remote: Int), kernel: Kernel) throws {
     let shape = Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5)
     let a = coefficients(shape)
     let expected = Plain.agop(kernel, shape.samples(), a)
     for gram in [false, true] {
       let result = try agop(
-        shape, kernel, a, Double.self, gram: gram, tileBudget: memory.tiles, lending: memory.borrowed)
+        shape, kernel, a, Double.self, gram: gram, tileBudget: memory.tiles, lending: memory.remote)
       #expect(relativeError(result, expected) < 1e-12)
     }
   }
@@ -59,7 +59,7 @@ import Testing
       shape.samples(), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
     let (layout, rows, world) = (problem.layout, problem.rows, problem.world)
     let matrix = try problem.kernelMatrix(Self.kernels[0])
-    try matrix.lendTiles(limit: .max)
+    try matrix.beginTileExchange(limit: .max)
     for other in 0..<world.size { try matrix.waitForTiles(of: other) }
     let blocks = try problem.blocks()
     for row in rows.segments {
@@ -69,13 +69,13 @@ import Testing
             Matrix<Double>(rows: row.rows.count, columns: column.rows.count),
             Matrix<Double>(rows: row.rows.count, columns: column.rows.count)
           )
-          let isHere = matrix.fillWeights(row, blocks[other], of: other, column, into: out.view, lane: 0)
-          matrix.builder.build(.gradientWeight, rows, row, blocks[other], column, into: expected.view, lane: 0)
+          let isHere = matrix.fillWeights(row, blocks[other], of: other, column, into: out.view, worker: 0)
+          matrix.builder.build(.gradientWeight, rows, row, blocks[other], column, into: expected.view, worker: 0)
           #expect(isHere && relativeError(out, expected) < 1e-11)
         }
       }
     }
-    try matrix.finishLending()
+    try matrix.finishTileExchange()
   }
 
   /// Some tiles stored, the others made from the rows.

@@ -9,12 +9,12 @@ import Runtime
 struct GoldenPipeline<T: Real> {
   let golden: Golden.Tiny
   let world: Communicator
-  let team = ThreadTeam(count: 2)
+  let pool = ThreadPool(count: 2)
   let timer = PhaseTimer()
   let layout: Layout
   let order: [Int]
   let mean, scale: [Double]
-  private(set) var rows: CentredRows<T>
+  private(set) var rows: Rows<T>
   private(set) var test: GroupedRows<T>
 
   private var kernel: Kernel {
@@ -40,8 +40,8 @@ struct GoldenPipeline<T: Real> {
     let testRows = Self.matrix(share, columns: x[0].count)
     standardisation.apply(to: testRows)
     let origin = Matrix<Double>(rows: counts.count, columns: x[0].count)
-    rows = try centredOnClassMeans(own, origin, layout: layout, world: world, team: team, timer: timer)
-    test = GroupedRows(testRows, tileRows: 2, team: team)
+    rows = try centredOnClassMeans(own, origin, layout: layout, world: world, pool: pool, timer: timer)
+    test = GroupedRows(testRows, tileRows: 2, pool: pool)
   }
 
   private static func matrix(_ rows: [[Double]], columns: Int) -> Matrix<T> {
@@ -50,17 +50,17 @@ struct GoldenPipeline<T: Real> {
 
   /// *Collective.*
   mutating func normalise() throws {
-    let unit = rows.normalised(team: team)
+    let unit = rows.normalised(pool: pool)
     rows = try centredOnClassMeans(
-      unit.deviations, unit.centres, layout: layout, world: world, team: team, timer: timer)
-    let units = test.rows.normalised(team: team)
-    test = GroupedRows(units.deviations, centres: units.centres, like: test, team: team).regrouped(
-      to: rows.centres, choices: layout.presentClasses, tileRows: 2, team: team)
+      unit.deviations, unit.centres, layout: layout, world: world, pool: pool, timer: timer)
+    let units = test.rows.normalised(pool: pool)
+    test = GroupedRows(units.deviations, centres: units.centres, like: test, pool: pool).regrouped(
+      to: rows.centres, choices: layout.presentClasses, tileRows: 2, pool: pool)
   }
 
   /// *Collective.*
   func kernelMatrix() throws -> KernelOperator<T> {
-    try KernelOperator(kernel, rows: rows, layout: layout, world: world, team: team, timer: timer)
+    try KernelOperator(kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer)
   }
 
   /// *Collective.*
@@ -80,16 +80,16 @@ struct GoldenPipeline<T: Real> {
   /// *Collective.* f at the test samples, on every rank, in the file's order.
   func predictTest(_ a: Matrix<Double>) throws -> Matrix<Double> {
     let predictor = Predictor(
-      kernel: kernel, rows: rows, layout: layout, world: world, team: team, timer: timer)
+      kernel: kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer)
     return try whole(predictor.outputs(at: test, a))
   }
 
   /// *Collective.*
   func agop(_ a: Matrix<Double>) throws -> Matrix<Double> {
     let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, workers: pool.count)
     let gradients = ClassGradients(
-      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer)
+      builder: builder, rows: rows, layout: layout, world: world, pool: pool, timer: timer)
     return try gradients.agop(a) { _ in }
   }
 
@@ -103,11 +103,11 @@ struct GoldenPipeline<T: Real> {
   /// *Collective.* The rows become the next layer's; NC1 and NC2 of input, projected and mapped rows.
   mutating func apply(_ map: FeatureMap<T>) throws -> (nc1: [Double], nc2: [Double]) {
     let before = rows
-    let mapped = rows.mapped(by: map, team: team)
+    let mapped = rows.mapped(by: map, pool: pool)
     rows = try centredOnClassMeans(
-      mapped.deviations, mapped.centres, layout: layout, world: world, team: team, timer: timer)
-    let image = test.rows.mapped(by: map, team: team)
-    test = GroupedRows(image.deviations, centres: image.centres, like: test, team: team)
+      mapped.deviations, mapped.centres, layout: layout, world: world, pool: pool, timer: timer)
+    let image = test.rows.mapped(by: map, pool: pool)
+    test = GroupedRows(image.deviations, centres: image.centres, like: test, pool: pool)
     var scatters = [
       before.scatter, mapped.projectedScatter, rows.scatter,
     ]

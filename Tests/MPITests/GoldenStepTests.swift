@@ -71,7 +71,7 @@ import Testing
       let largest = agop.buffer.max() ?? 1
       for k in 0..<agop.count { agop.pointer[k] /= largest }
       expectClose(agop, Matrix(layer.agop), bounds.agop, "\(place): scaled AGOP")
-      let root = try symmetricRoot(agop, team: pipeline.team)
+      let root = try symmetricRoot(agop, pool: pipeline.pool)
       expectClose(root, Matrix(layer.root), bounds.root, "\(place): root")
 
       let map = pipeline.map(root, layer: index + 1)

@@ -83,7 +83,7 @@ import Testing
     try checkProduct(shape, kernel, Float.self, in: Double.self)
   }
 
-  /// Whichever lane takes which run of tiles: the same bits.
+  /// Whichever worker takes which run of tiles: the same bits.
   @Test(arguments: [1, 3, 4]) func sameBitsWhoeverIsFree(threads: Int) throws {
     let shape = Shape.all[Shape.all.count - 1]
     let problem = try Problem<Float>(
@@ -99,7 +99,7 @@ import Testing
     for _ in 0..<50 { #expect(try image() == first) }
   }
 
-  /// Tiles that are made again for each product give the same product as stored ones; ranks may have different budgets.
+  /// Tiles that are recomputed for each product give the same product as stored ones; ranks may have different budgets.
   @Test(arguments: Shape.all, [0, 1000, 4000]) func recomputedTiles(shape: Shape, budget: Int) throws {
     let world = try TestWorld.all
     let problem = try Problem<Double>(

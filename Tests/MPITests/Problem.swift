@@ -7,9 +7,9 @@ import Runtime
 struct Problem<T: Real> {
   let x: Matrix<Double>
   let layout: Layout
-  let rows: CentredRows<T>
+  let rows: Rows<T>
   let world: Communicator
-  let team: ThreadTeam
+  let pool: ThreadPool
   let timer = PhaseTimer()
 
   /// *Collective.* - Parameter x: all samples, sorted by class.
@@ -20,12 +20,12 @@ struct Problem<T: Real> {
     self.world = world
     layout = Layout(classCounts: classCounts, ranks: world.size, tileRows: tileRows)
     precondition(layout.sampleCount == x.rows)
-    team = ThreadTeam(count: threads)
+    pool = ThreadPool(count: threads)
     let shard = layout.shard(of: world.rank)
     let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
     for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }
     rows = try centredOnClassMeans(
-      own, Matrix(rows: classCounts.count, columns: x.columns), layout: layout, world: world, team: team,
+      own, Matrix(rows: classCounts.count, columns: x.columns), layout: layout, world: world, pool: pool,
       timer: timer)
   }
 
@@ -34,26 +34,26 @@ struct Problem<T: Real> {
     x = deviations
     self.world = world
     self.layout = layout
-    team = ThreadTeam(count: 2)
+    pool = ThreadPool(count: 2)
     let shard = layout.shard(of: world.rank)
     let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
     for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }
-    rows = try centredOnClassMeans(own, centres, layout: layout, world: world, team: team, timer: timer)
+    rows = try centredOnClassMeans(own, centres, layout: layout, world: world, pool: pool, timer: timer)
   }
 
   /// *Collective.*
   func kernelMatrix(_ kernel: Kernel, tileBudget: Int = .max) throws -> KernelOperator<T> {
     try KernelOperator(
-      kernel, rows: rows, layout: layout, world: world, team: team, timer: timer, tileBudget: tileBudget)
+      kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer, tileBudget: tileBudget)
   }
 
   func gradients(
     _ kernel: Kernel, matrix: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20
   ) -> ClassGradients<T> {
     let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, workers: pool.count)
     return ClassGradients(
-      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      builder: builder, rows: rows, layout: layout, world: world, pool: pool, timer: timer,
       kernel: matrix, chunkBytes: chunkBytes)
   }
 
@@ -61,9 +61,9 @@ struct Problem<T: Real> {
     _ kernel: Kernel, matrix: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, pieceRows: Int = 1600
   ) -> GramProduct<T> {
     let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, workers: pool.count)
     return GramProduct(
-      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, kernel: matrix,
+      builder: builder, rows: rows, layout: layout, world: world, pool: pool, timer: timer, kernel: matrix,
       memoryBytes: memoryBytes, pieceRows: pieceRows)
   }
 
@@ -86,14 +86,14 @@ struct Problem<T: Real> {
     _ kernel: Kernel, seed: UInt64, chunkBytes: Int = 512 << 20, runRows: Int = 9
   ) -> GradientSketch<T> {
     let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, workers: pool.count)
     return GradientSketch(
-      builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      builder: builder, rows: rows, layout: layout, world: world, pool: pool, timer: timer,
       random: RandomStream(seed: seed, layer: 1, purpose: .sketch), chunkBytes: chunkBytes, runRows: runRows)
   }
 
   /// *Collective.* Every rank's block of rows, on every rank.
-  func blocks() throws -> [CentredRows<T>] {
+  func blocks() throws -> [Rows<T>] {
     let own = Matrix<T>(uninitialisedRows: rows.rowCount, columns: rows.width)
     own.view.copy(from: rows.deviations)
     let all = try whole(own)
@@ -101,8 +101,8 @@ struct Problem<T: Real> {
       let shard = layout.shard(of: rank)
       let block = Matrix<T>(uninitialisedRows: shard.count, columns: rows.width)
       for i in 0..<block.rows { for k in 0..<block.columns { block[i, k] = T(all[shard.lowerBound + i, k]) } }
-      return CentredRows(
-        block, rowCount: shard.count, centres: rows.centres, segments: layout.segments(of: rank), team: team)
+      return Rows(
+        block, rowCount: shard.count, centres: rows.centres, segments: layout.segments(of: rank), pool: pool)
     }
   }
 

@@ -55,10 +55,10 @@ import Testing
       #expect(group.add(send) == 1)
       try group.wait(0)
       try group.wait(0)
-      while try !group.poke() {}
+      while try !group.progress() {}
       try group.waitAll()
       try group.waitAll()
-      #expect(try group.poke())
+      #expect(try group.progress())
     }
   }
 
@@ -80,7 +80,7 @@ import Testing
             group.add(try world.startSend(mine.extracting(message..<message + 1), to: peer, tag: Int32(message)))
           }
         }
-        try group.poke()
+        try group.progress()
         try group.wait(19)
         try group.waitAll()
       }

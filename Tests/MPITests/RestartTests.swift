@@ -259,7 +259,7 @@ import Testing
     case stateFlipped, stateCut, allStates, layerFlipped, layerCut, lineFlipped, lineCut, ledgerGone, model
   }
 
-  /// Whatever is damaged is found, left out, and made again: the end is the undisturbed run's.
+  /// Whatever is damaged is found, left out, and recomputed: the end is the undisturbed run's.
   @Test(arguments: Damage.allCases) func damaged(damage: Damage) throws {
     let world = try TestWorld.all
     let folder = try SharedFolder(world)

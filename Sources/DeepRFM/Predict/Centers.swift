@@ -4,30 +4,30 @@ import KernelMachine
 import LinearAlgebra
 
 extension Prediction {
-  /// *Collective.* X of the predictor's layer: read where the run stores it, else made again from the training samples.
-  func loadCenters() throws -> CentredRows<Double> {
+  /// *Collective.* X of the predictor's layer: read where the run stores it, else recomputed from the training samples.
+  func loadCenters() throws -> Rows<Double> {
     if model.storesCenters { return try centred(try world.together { try model.centers(shard) }) }
     var rows = try centred(try world.together { try trainingRows() })
     for layer in model.layers.dropLast() {
       let map = try world.together { try layer.map() }
       rows = try normalised(rows)
-      let image = rows.mapped(by: map, team: team)
+      let image = rows.mapped(by: map, pool: pool)
       rows = try centred(image.deviations, near: image.centres)
     }
     return try normalised(rows)
   }
 
-  private func normalised(_ rows: CentredRows<Double>) throws -> CentredRows<Double> {
-    let unit = rows.normalised(team: team)
+  private func normalised(_ rows: Rows<Double>) throws -> Rows<Double> {
+    let unit = rows.normalised(pool: pool)
     return try centred(unit.deviations, near: unit.centres)
   }
 
   private func centred(
     _ rows: Matrix<Double>, near centres: Matrix<Double>? = nil
-  ) throws -> CentredRows<Double> {
+  ) throws -> Rows<Double> {
     let origin = Matrix<Double>(rows: layout.classCount, columns: rows.columns)
     return try centredOnClassMeans(
-      rows, centres ?? origin, layout: layout, world: world, team: team, timer: timer)
+      rows, centres ?? origin, layout: layout, world: world, pool: pool, timer: timer)
   }
 
   /// *Local.* Own rows of the training samples, standardised. Throws `InputError` where they are not to be had again.

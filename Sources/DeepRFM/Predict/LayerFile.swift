@@ -1,4 +1,3 @@
-import MPI
 import Files
 import KernelMachine
 import LinearAlgebra

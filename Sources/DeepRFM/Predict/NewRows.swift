@@ -22,7 +22,7 @@ struct NewRows {
   /// *Collective.* Throws `InputError`, the same on all ranks.
   init(
     _ options: PredictOptions, _ model: TrainedRun, layout: Layout, host: Host, world: Communicator,
-    team: ThreadTeam
+    pool: ThreadPool
   ) throws {
     let copies = try SampleCopies(of: options.input ?? options.data, hostName: host.name, world: world)
     let reader = try world.together { try copies.reading { try Self.open(options, model) } }
@@ -48,7 +48,7 @@ struct NewRows {
     self.count = count
     self.labels = labels
     model.standardisation.apply(to: rows)
-    points = GroupedRows(rows, tileRows: layout.tileRows, team: team)
+    points = GroupedRows(rows, tileRows: layout.tileRows, pool: pool)
   }
 
   private static func open(_ options: PredictOptions, _ model: TrainedRun) throws
@@ -73,14 +73,14 @@ struct NewRows {
 
 extension GroupedRows {
   /// *Local.* Every row divided by its norm.
-  func normalised(team: ThreadTeam) -> GroupedRows {
-    let units = rows.normalised(team: team)
-    return GroupedRows(units.deviations, centres: units.centres, like: self, team: team)
+  func normalised(pool: ThreadPool) -> GroupedRows {
+    let units = rows.normalised(pool: pool)
+    return GroupedRows(units.deviations, centres: units.centres, like: self, pool: pool)
   }
 
   /// *Local.* Every row's image.
-  func mapped(by map: FeatureMap<T>, team: ThreadTeam) -> GroupedRows {
-    let image = rows.mapped(by: map, team: team)
-    return GroupedRows(image.deviations, centres: image.centres, like: self, team: team)
+  func mapped(by map: FeatureMap<T>, pool: ThreadPool) -> GroupedRows {
+    let image = rows.mapped(by: map, pool: pool)
+    return GroupedRows(image.deviations, centres: image.centres, like: self, pool: pool)
   }
 }

@@ -24,7 +24,7 @@ final class Prediction {
   let options: PredictOptions
   let host: Host
   let world: Communicator
-  let team: ThreadTeam
+  let pool: ThreadPool
   let timer = PhaseTimer()
   let model: TrainedRun
   /// Of the training samples on these ranks, however many trained.
@@ -37,7 +37,7 @@ final class Prediction {
     self.options = options
     self.host = host
     self.world = world
-    team = ThreadTeam(count: host.threads, ownCores: host.ownsItsCores)
+    pool = ThreadPool(count: host.threads, ownCores: host.ownsItsCores)
     let model = try world.together { try TrainedRun(options.model, layer: options.layer) }
     self.model = model
     layout = Layout(classCounts: model.classCounts, ranks: world.size)
@@ -45,28 +45,28 @@ final class Prediction {
 
   /// *Collective.*
   func predict() throws {
-    var new = try NewRows(options, model, layout: layout, host: host, world: world, team: team)
+    var new = try NewRows(options, model, layout: layout, host: host, world: world, pool: pool)
     let writer = try openOutput(rows: new.count)
     let centers = try loadCenters()
     for layer in model.layers.dropLast() {
       let map = try world.together { try layer.map() }
-      new.points = new.points.normalised(team: team).mapped(by: map, team: team)
+      new.points = new.points.normalised(pool: pool).mapped(by: map, pool: pool)
     }
-    let outputs = try evaluate(new.points.normalised(team: team), centers)
+    let outputs = try evaluate(new.points.normalised(pool: pool), centers)
     try write(outputs, of: new.count, to: writer)
     try report(outputs, new)
   }
 
   /// *Collective.* f(x) = k(x, centers) A of each own point, in the input's order.
-  private func evaluate(_ points: GroupedRows<Double>, _ centers: CentredRows<Double>) throws
+  private func evaluate(_ points: GroupedRows<Double>, _ centers: Rows<Double>) throws
     -> Matrix<Double>
   {
     let coefficients = try world.together { try model.last.coefficients(shard) }
     let kernel = Kernel(model.options.kernel, bandwidth: model.options.bandwidth)
     let predictor = Predictor(
-      kernel: kernel, rows: centers, layout: layout, world: world, team: team, timer: timer)
+      kernel: kernel, rows: centers, layout: layout, world: world, pool: pool, timer: timer)
     let grouped = points.regrouped(
-      to: centers.centres, choices: layout.presentClasses, tileRows: layout.tileRows, team: team)
+      to: centers.centres, choices: layout.presentClasses, tileRows: layout.tileRows, pool: pool)
     let outputs = try predictor.outputs(at: grouped, coefficients)
     return try world.together {
       guard outputs.buffer.allSatisfy(\.isFinite) else {

@@ -8,7 +8,7 @@ public struct EarlierRun: Sendable {
   public let configuration: RunConfiguration
   /// Layers whose files and line are whole, from the first on.
   public private(set) var finishedLayers = 0
-  /// Sentences on what was damaged and has to be made again.
+  /// Sentences on what was damaged and has to be recomputed.
   public private(set) var damages: [String] = []
   /// Their lines of metrics.jsonl, with their ends.
   private var lines: [[UInt8]] = []

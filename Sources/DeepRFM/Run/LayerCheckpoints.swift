@@ -98,7 +98,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 
   /// *Collective.* The newest state of this layer that is whole; nil if there is none. A state of another rank count, version or
   /// memory plan gives what was finished in it.
-  func load(_ layer: Int, memory: Int?, classes: Int, rows: CentredRows<T>) throws -> LayerState<T>? {
+  func load(_ layer: Int, memory: Int?, classes: Int, rows: Rows<T>) throws -> LayerState<T>? {
     for path in folder.states {
       guard try world.broadcast(world.rank == 0 && InputFile.exists(path) ? 1 : 0, from: 0) == 1 else { continue }
       do {
@@ -114,7 +114,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 
   /// *Collective.* nil: the state is of another layer.
   private func read(
-    _ path: String, _ layer: Int, _ memory: Int?, _ classes: Int, _ rows: CentredRows<T>
+    _ path: String, _ layer: Int, _ memory: Int?, _ classes: Int, _ rows: Rows<T>
   ) throws -> LayerState<T>? {
     let free = try world.minimum(Memory.used + Memory.available / host.ranksOnNode)
     var isSame = false
@@ -147,7 +147,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 
   /// *Local.*
   private func state(
-    _ checkpoint: Checkpoint, _ isSame: Bool, _ classes: Int, _ rows: CentredRows<T>
+    _ checkpoint: Checkpoint, _ isSame: Bool, _ classes: Int, _ rows: Rows<T>
   ) throws -> LayerState<T>? {
     let facts = checkpoint.facts
     guard let budget = facts.count("memoryBudget"), let resident = facts.count("memoryResident") else {

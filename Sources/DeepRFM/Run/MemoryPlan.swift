@@ -16,18 +16,18 @@ public struct Workload: Sendable, Equatable {
   public var scalarBytes: Int
   public var tileRows: Int
   /// Elements of the rank's tiles, and of those of its rows that other ranks hold.
-  public var tileElements, borrowedElements: Int
+  public var tileElements, remoteElements: Int
   /// Whether K is held whole in double precision, for the dense solver.
   public var isDense = false
 
   public init(
     samples: Int, rows: Int, width: Int, outputWidth: Int, classes: Int, ranks: Int, threads: Int, testRows: Int,
-    scalarBytes: Int, tileRows: Int, tileElements: Int, borrowedElements: Int, isDense: Bool = false
+    scalarBytes: Int, tileRows: Int, tileElements: Int, remoteElements: Int, isDense: Bool = false
   ) {
     (self.samples, self.rows, self.width, self.outputWidth, self.classes) = (samples, rows, width, outputWidth, classes)
     (self.ranks, self.threads, self.testRows) = (ranks, threads, testRows)
     (self.scalarBytes, self.tileRows, self.tileElements) = (scalarBytes, tileRows, tileElements)
-    self.borrowedElements = borrowedElements
+    self.remoteElements = remoteElements
     self.isDense = isDense
   }
 
@@ -64,7 +64,7 @@ public struct MemoryPlan: Sendable, Equatable {
   /// Whether the kernel's tiles stay in memory while the AGOP is made, which takes its weights from them.
   public private(set) var keepsTiles = false
   /// Bytes for tiles that other ranks hold, while the AGOP is made.
-  public private(set) var borrowedBytes = 0
+  public private(set) var remoteBytes = 0
   /// The route that the AGOP takes.
   public private(set) var route = AGOPRoute.class
   /// Residuals that the solver remembers.
@@ -102,7 +102,7 @@ public struct MemoryPlan: Sendable, Equatable {
     let travelling = Self.travellingBytes(load)
     let vectors = Self.vectorBytes(load) + (load.isDense ? 0 : historyLimit * Self.directionBytes(load))
     let dense = load.isDense ? 8 * load.samples * (load.samples + load.classes) : 0
-    // Where tiles are made again, fewer products are worth more than a few stored tiles.
+    // Where tiles are recomputed, fewer products are worth more than a few stored tiles.
     let all = load.tileBytes
     let left = budget - base
     func solver(_ rank: Int) -> Int {
@@ -118,7 +118,7 @@ public struct MemoryPlan: Sendable, Equatable {
     let repeated = storedShare < 1 ? travelling : 0
     let agopBytes = planAGOP(load, spare: left, travelling: travelling, agop)
     keepsTiles = storedShare == 1 && agopBytes + tileBudget <= left
-    borrowedBytes = keepsTiles ? min(load.borrowedElements * load.scalarBytes, left - agopBytes - tileBudget) : 0
+    remoteBytes = keepsTiles ? min(load.remoteElements * load.scalarBytes, left - agopBytes - tileBudget) : 0
     let root = Self.rootBytes(load)
     let mapping = Self.mappingBytes(load)
     items = [
@@ -126,7 +126,7 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "vectors", bytes: vectors),
       Item(name: "preconditioner", bytes: Self.preconditionerBytes(load, preconditionerRank)),
       Item(name: "tiles", bytes: tileBudget), Item(name: "dense matrix", bytes: dense),
-      Item(name: "gradients", bytes: agopBytes), Item(name: "borrowed tiles", bytes: borrowedBytes),
+      Item(name: "gradients", bytes: agopBytes), Item(name: "remote tiles", bytes: remoteBytes),
       Item(name: "root", bytes: root),
       Item(name: "features", bytes: mapping),
     ]
@@ -134,7 +134,7 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "normalise", bytes: base + Self.normalisingBytes(load)),
       Item(name: "kernel", bytes: base + tileBudget + max(travelling, 0)),
       Item(name: "solve", bytes: base + tileBudget + solving + repeated),
-      Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0) + borrowedBytes),
+      Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0) + remoteBytes),
       Item(name: "root", bytes: base + root),
       Item(name: "features", bytes: base + mapping),
       Item(name: "files", bytes: base + load.rowBytes(load.rows, width: load.width) * (load.ranks > 1 ? 2 : 1)),
@@ -159,7 +159,7 @@ public struct MemoryPlan: Sendable, Equatable {
   func refusal(_ load: Workload) -> String? {
     guard !fits else { return nil }
     let need = "--memory \(Format.bytes(budget)) is too little: this layer needs \(Format.bytes(peak)) a rank"
-    guard load.isDense else { return need + " even with every tile made again (more ranks need less each)" }
+    guard load.isDense else { return need + " even with every tile recomputed (more ranks need less each)" }
     return need
       + ", \(Format.bytes(8 * load.samples * load.samples)) of it the kernel matrix that --solver cholesky factors"
       + " whole (--solver cg needs no such matrix)"
@@ -174,7 +174,7 @@ public struct MemoryPlan: Sendable, Equatable {
   private static func vectorBytes(_ load: Workload) -> Int {
     let block = load.rows * load.classes
     // The columns of a triangle's runs, which one rank has alone, are half as many and a little more.
-    let runs = load.ranks == 1 ? (laneRuns.count * load.threads + 1) * 9 / 16 : laneRuns.count * load.threads
+    let runs = load.ranks == 1 ? (workerRuns.count * load.threads + 1) * 9 / 16 : workerRuns.count * load.threads
     let sums = load.threads == 1 ? 2 : 2 + runs
     let product = sums * block * 8 + block * load.scalarBytes
     let messages = load.ranks / 2 * block * (16 + load.scalarBytes)
@@ -238,7 +238,7 @@ public struct MemoryPlan: Sendable, Equatable {
     let percent = Int((storedShare * 100).rounded(.down))
     return
       "memory a rank: \(Format.bytes(peak)) of \(Format.bytes(budget)), \(Format.bytes(tileBudget)) of it kernel tiles"
-      + (percent == 100 ? "" : " (\(percent) % stored, the rest made again for each product)")
+      + (percent == 100 ? "" : " (\(percent) % stored, the rest recomputed for each product)")
       + ", \(preconditionerRank) preconditioner columns"
   }
 }

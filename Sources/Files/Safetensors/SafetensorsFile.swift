@@ -125,7 +125,7 @@ public final class SafetensorsFile {
       for index in 0..<count {
         guard let value = converted(block[index]) else {
           throw InputError(
-            "\(path): tensor \"\(name)\" holds \(block[index]), which is no whole number")
+            "\(path): tensor \"\(name)\" holds \(block[index]), which is no integer")
         }
         destination.initializeElement(at: start + index, to: value)
       }

@@ -48,8 +48,8 @@ extension BenchProblem {
   /// - Parameter matrix: the problem's kernel matrix, where its tiles are kept.
   func agop(_ matrix: KernelOperator<T>?) -> AGOPComputation<T> {
     AGOPComputation(
-      kernel: kernel, rows: rows, layout: layout, world: world, team: team, timer: timer,
+      kernel: kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer,
       random: RandomStream(seed: options.seed, layer: 1, purpose: .sketch), chunkBytes: 512 << 20,
-      gramBytes: .max / 2, borrowedBytes: .max / 2, matrix: matrix)
+      gramBytes: .max / 2, remoteBytes: .max / 2, matrix: matrix)
   }
 }

@@ -25,10 +25,10 @@ public func benchReport(
 private func benchReport<T: Real & TensorElement>(
   _ options: BenchOptions, _ host: Host, _ world: Communicator, _ sizes: ProbeSizes, in type: T.Type
 ) throws -> BenchReport {
-  let team = ThreadTeam(count: host.threads, ownCores: host.ownsItsCores)
-  let limits = MachineLimits(world, team, repetitions: options.repetitions, sizes)
+  let pool = ThreadPool(count: host.threads, ownCores: host.ownsItsCores)
+  let limits = MachineLimits(world, pool, repetitions: options.repetitions, sizes)
   if options.kind == .machine { return try benchMachine(options, host, limits, in: T.self) }
-  let problem = try BenchProblem<T>(options, host, world, team)
+  let problem = try BenchProblem<T>(options, host, world, pool)
   return switch options.kind {
   case .machine: problem.report()
   case .kernel: try benchKernel(problem, limits)

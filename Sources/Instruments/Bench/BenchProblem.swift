@@ -10,20 +10,20 @@ struct BenchProblem<T: Real & TensorElement> {
   let options: BenchOptions
   let host: Host
   let world: Communicator
-  let team: ThreadTeam
+  let pool: ThreadPool
   let timer = PhaseTimer()
   let layout: Layout
-  let rows: CentredRows<T>
+  let rows: Rows<T>
 
   /// *Collective.* Throws `InputError` where the samples cannot be read.
-  init(_ options: BenchOptions, _ host: Host, _ world: Communicator, _ team: ThreadTeam) throws {
+  init(_ options: BenchOptions, _ host: Host, _ world: Communicator, _ pool: ThreadPool) throws {
     self.options = options
     self.host = host
     self.world = world
-    self.team = team
+    self.pool = pool
     if options.dataset == nil {
       layout = Layout(classCounts: Self.equalClasses(options), ranks: world.size)
-      rows = try Self.randomRows(options, layout, world, team, timer)
+      rows = try Self.randomRows(options, layout, world, pool, timer)
     } else {
       let samples = try Self.firstLayer(options, host, world)
       (layout, rows) = (samples.layout, samples.rows)
@@ -44,13 +44,13 @@ struct BenchProblem<T: Real & TensorElement> {
 
   /// Independent normal entries, each row divided by its norm: any rank makes any row.
   private static func randomRows(
-    _ options: BenchOptions, _ layout: Layout, _ world: Communicator, _ team: ThreadTeam, _ timer: PhaseTimer
-  ) throws -> CentredRows<T> {
+    _ options: BenchOptions, _ layout: Layout, _ world: Communicator, _ pool: ThreadPool, _ timer: PhaseTimer
+  ) throws -> Rows<T> {
     let width = options.dimension ?? BenchOptions.defaultDimension
     let random = RandomStream(seed: options.seed, layer: 0, purpose: .probe)
     let shard = layout.shard(of: world.rank)
     let own = Matrix<T>(uninitialisedRows: shard.count, columns: width)
-    team.forEachPart(of: shard.count) { part, _ in
+    pool.forEachPart(of: shard.count) { part, _ in
       let row = Matrix<Double>(uninitialisedRows: 1, columns: width)
       for i in part {
         for k in 0..<width { row.pointer[k] = random.normal(row: shard.lowerBound + i, column: k) }
@@ -59,7 +59,7 @@ struct BenchProblem<T: Real & TensorElement> {
       }
     }
     return try centredOnClassMeans(
-      own, Matrix(rows: layout.classCount, columns: width), layout: layout, world: world, team: team, timer: timer)
+      own, Matrix(rows: layout.classCount, columns: width), layout: layout, world: world, pool: pool, timer: timer)
   }
 
   private static func firstLayer(_ options: BenchOptions, _ host: Host, _ world: Communicator) throws -> Samples<T> {
@@ -86,7 +86,7 @@ struct BenchProblem<T: Real & TensorElement> {
 
   /// *Collective.* Builds K.
   func kernelOperator() throws -> KernelOperator<T> {
-    try KernelOperator(kernel, rows: rows, layout: layout, world: world, team: team, timer: timer)
+    try KernelOperator(kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer)
   }
 
   /// The report's head: what was measured, and on what.

@@ -18,7 +18,7 @@ public struct ProbeSizes: Sendable {
 /// What this machine can do at best, each figure over all ranks at once: the other benches divide by these.
 final class MachineLimits {
   let world: Communicator
-  let team: ThreadTeam
+  let pool: ThreadPool
   let measurement: Measurement
 
   let sizes: ProbeSizes
@@ -26,9 +26,9 @@ final class MachineLimits {
   private lazy var memory = filledMemory()
 
   /// *Local.*
-  init(_ world: Communicator, _ team: ThreadTeam, repetitions: Int, _ sizes: ProbeSizes) {
+  init(_ world: Communicator, _ pool: ThreadPool, repetitions: Int, _ sizes: ProbeSizes) {
     self.world = world
-    self.team = team
+    self.pool = pool
     self.sizes = sizes
     measurement = Measurement(world: world, repetitions: repetitions)
   }
@@ -41,10 +41,10 @@ final class MachineLimits {
   func gemm<T: Scalar>(_ type: T.Type) throws -> Measurement.Take {
     let n = sizes.gemm
     let (a, b, c) = (noise(n, n) as Matrix<T>, noise(n, n) as Matrix<T>, Matrix<T>(rows: n, columns: n))
-    let (team, measurement) = (self.team, self.measurement)
+    let (pool, measurement) = (self.pool, self.measurement)
     let take = {
       try measurement.rate(units: 2 * Double(n) * Double(n) * Double(n)) {
-        team.multiply(a.view, b.view, into: c.view)
+        pool.multiply(a.view, b.view, into: c.view)
       }
     }
     _ = try take()
@@ -54,7 +54,7 @@ final class MachineLimits {
   /// *Collective.* The same of products of a tile's shape, (rows x inner) (inner x columns), each thread its own.
   func tileGemm<T: Scalar>(_ type: T.Type, rows: Int, columns: Int, inner: Int) throws -> Measurement.Take {
     // (rows x inner) and (columns x inner), as the kernel's tiles multiply them.
-    let lanes = (0..<team.count).map { _ in
+    let workers = (0..<pool.count).map { _ in
       (
         a: noise(rows, inner) as Matrix<T>, b: noise(columns, inner) as Matrix<T>,
         c: Matrix<T>(rows: rows, columns: columns)
@@ -62,11 +62,11 @@ final class MachineLimits {
     }
     let operations = 2 * Double(rows) * Double(columns) * Double(inner)
     let count = max(1, Int(Self.guessedRate * sizes.seconds / operations))
-    let (team, measurement) = (self.team, self.measurement)
+    let (pool, measurement) = (self.pool, self.measurement)
     let take = {
-      try measurement.rate(units: operations * Double(count * team.count)) {
-        team.run { lane in
-          let (a, b, c) = lanes[lane]
+      try measurement.rate(units: operations * Double(count * pool.count)) {
+        pool.run { worker in
+          let (a, b, c) = workers[worker]
           for _ in 0..<count { multiply(a.view, b.view, transposeB: true, into: c.view) }
         }
       }
@@ -77,24 +77,24 @@ final class MachineLimits {
 
   /// *Collective.* Takes the rate of plain reading in bytes a second.
   func read() throws -> Measurement.Take {
-    let (memory, team, measurement) = (self.memory, self.team, self.measurement)
-    return { try measurement.rate(units: Double(8 * memory.count)) { Self.read(memory, team) } }
+    let (memory, pool, measurement) = (self.memory, self.pool, self.measurement)
+    return { try measurement.rate(units: Double(8 * memory.count)) { Self.read(memory, pool) } }
   }
 
   /// *Collective.* Takes the rate of plain reading while rank 0 reads alone.
   func readAlone() throws -> Measurement.Take {
-    let (memory, team, measurement) = (self.memory, self.team, self.measurement)
+    let (memory, pool, measurement) = (self.memory, self.pool, self.measurement)
     let first = world.rank == 0
     return {
-      try measurement.rate(units: first ? Double(8 * memory.count) : 0) { if first { Self.read(memory, team) } }
+      try measurement.rate(units: first ? Double(8 * memory.count) : 0) { if first { Self.read(memory, pool) } }
     }
   }
 
   /// Each thread reads its part from end to end.
-  private static func read(_ memory: Matrix<Double>, _ team: ThreadTeam) {
-    let sums = Matrix<Double>(rows: team.count, columns: 8)
-    team.forEachPart(of: memory.count) { part, lane in
-      sums[lane, 0] = Double(wordSum(of: memory, part) & 1)
+  private static func read(_ memory: Matrix<Double>, _ pool: ThreadPool) {
+    let sums = Matrix<Double>(rows: pool.count, columns: 8)
+    pool.forEachPart(of: memory.count) { part, worker in
+      sums[worker, 0] = Double(wordSum(of: memory, part) & 1)
     }
     // A sum that nobody looks at need not be taken.
     precondition(sums.buffer.allSatisfy { $0 < 2 })
@@ -102,7 +102,7 @@ final class MachineLimits {
 
   private func filledMemory() -> Matrix<Double> {
     let memory = Matrix<Double>(uninitialisedRows: 1, columns: max(8, sizes.readBytes / 8))
-    team.forEachPart(of: memory.count) { part, _ in
+    pool.forEachPart(of: memory.count) { part, _ in
       (memory.pointer + part.lowerBound).update(repeating: 1, count: part.count)
     }
     return memory
@@ -112,13 +112,13 @@ final class MachineLimits {
   /// arithmetic allows.
   func tileProduct<T: Real, V: Real>(_ type: T.Type, _ vectorType: V.Type, vectors: Int) throws -> Measurement.Take {
     let (rows, columns) = (256, 512)
-    let lanes = (0..<team.count).map { _ in TileProductProbe<T, V>(rows: rows, columns: columns, vectors: vectors) }
+    let workers = (0..<pool.count).map { _ in TileProductProbe<T, V>(rows: rows, columns: columns, vectors: vectors) }
     let bytes = rows * columns * MemoryLayout<T>.stride
     let count = max(1, Int(Self.guessedRate * sizes.seconds / (4 * Double(rows * columns * vectors))))
-    let (team, measurement) = (self.team, self.measurement)
+    let (pool, measurement) = (self.pool, self.measurement)
     let take = {
-      try measurement.rate(units: Double(bytes * count * team.count)) {
-        team.run { lane in for _ in 0..<count { lanes[lane].multiply() } }
+      try measurement.rate(units: Double(bytes * count * pool.count)) {
+        pool.run { worker in for _ in 0..<count { workers[worker].multiply() } }
       }
     }
     _ = try take()

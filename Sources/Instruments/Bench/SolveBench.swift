@@ -66,15 +66,15 @@ extension BenchProblem {
     let bytes = rows.rowCount * layout.sampleCount * MemoryLayout<T>.stride
     let fits = 2 * bytes * host.ranksOnNode < Memory.available
     guard try world.minimum(fits ? 1 : 0) == 1 else { return nil }
-    let (team, own) = (self.team, rows.rowCount)
+    let (pool, own) = (self.pool, rows.rowCount)
     let whole = Matrix<T>(uninitialisedRows: own, columns: layout.sampleCount)
-    team.forEachPart(of: whole.count) { part, _ in
+    pool.forEachPart(of: whole.count) { part, _ in
       (whole.pointer + part.lowerBound).update(repeating: 0.5, count: part.count)
     }
     let x: Matrix<T> = noise(layout.sampleCount, layout.classCount)
     let y = Matrix<T>(rows: own, columns: layout.classCount)
     return {
-      try limits.measurement.seconds { team.multiply(whole.view, x.view, into: y.view) }
+      try limits.measurement.seconds { pool.multiply(whole.view, x.view, into: y.view) }
     }
   }
 }
@@ -135,7 +135,7 @@ private final class SolveMeasurement<T: Real & TensorElement> {
   func plain() throws -> Double {
     try measurement.seconds {
       let (b, options) = (targets, problem.options)
-      let columns = ColumnBlock(team: problem.team)
+      let columns = ColumnBlock(pool: problem.pool)
       let x = Matrix<Double>(rows: b.rows, columns: b.columns)
       let (r, p, image) = (b.copy(), b.copy(), Matrix<Double>(rows: b.rows, columns: b.columns))
       func dots(_ u: Matrix<Double>, _ v: Matrix<Double>) throws -> [Double] {
@@ -170,7 +170,7 @@ private final class SolveMeasurement<T: Real & TensorElement> {
     sides.fill { T(targets[$1, $0]) }
     var isPositive = true
     let seconds = try measurement.seconds {
-      try problem.team.withThreadedLAPACK(order: dense.rows) {
+      try problem.pool.withThreadedLAPACK(order: dense.rows) {
         do {
           try factorizeCholesky(dense.view)
           solveCholesky(dense.view, rows: sides.view)

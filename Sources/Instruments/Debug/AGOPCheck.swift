@@ -18,13 +18,13 @@ extension DebugProblem {
   var classGradients: ClassGradients<Double> {
     ClassGradients(
       builder: builder, rows: rows, layout: samples.layout, world: training.world,
-      team: training.team,
+      pool: training.pool,
       timer: training.timer)
   }
 
   var gramProduct: GramProduct<Double> {
     GramProduct(
-      builder: builder, rows: rows, layout: samples.layout, world: training.world, team: training.team,
+      builder: builder, rows: rows, layout: samples.layout, world: training.world, pool: training.pool,
       timer: training.timer)
   }
 

@@ -1,4 +1,3 @@
-import MPI
 import KernelMachine
 import LinearAlgebra
 import Measures

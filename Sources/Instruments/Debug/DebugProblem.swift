@@ -28,7 +28,7 @@ public struct DebugProblem {
   var n: Int { x.rows }
   var d: Int { x.columns }
   var classes: Int { y.columns }
-  var rows: CentredRows<Double> { samples.rows }
+  var rows: Rows<Double> { samples.rows }
 
   /// Rows of the highest tile.
   private static var tileRows: Int { 16 }
@@ -62,7 +62,7 @@ public struct DebugProblem {
     let layout = Layout(classCounts: loaded.layout.classCounts, ranks: 1, tileRows: Self.tileRows)
     let rows = try centredOnClassMeans(
       x.copy(), Matrix(rows: y.columns, columns: x.columns), layout: layout, world: training.world,
-      team: training.team, timer: training.timer)
+      pool: training.pool, timer: training.timer)
     samples = Samples(
       layout: layout, order: loaded.order, standardisation: loaded.standardisation,
       classNames: loaded.classNames,
@@ -80,19 +80,19 @@ public struct DebugProblem {
   var builder: TileBuilder<Double> {
     TileBuilder(
       kernel: kernel, centres: rows.centres, tileRows: samples.layout.tileRows,
-      lanes: training.team.count)
+      workers: training.pool.count)
   }
 
   /// *Collective.* The kernel operator of the program.
   func kernelOperator() throws -> KernelOperator<Double> {
     try KernelOperator(
-      kernel, rows: rows, layout: samples.layout, world: training.world, team: training.team,
+      kernel, rows: rows, layout: samples.layout, world: training.world, pool: training.pool,
       timer: training.timer)
   }
 }
 
 /// Rows as they are, centre and all.
-func plainRows(_ rows: CentredRows<Double>) -> Matrix<Double> {
+func plainRows(_ rows: Rows<Double>) -> Matrix<Double> {
   let x = Matrix<Double>(rows: rows.rowCount, columns: rows.width)
   for segment in rows.segments {
     for i in segment.rows { rows.read(row: i, centre: segment.centre, into: x.row(i)) }

@@ -1,4 +1,3 @@
-import MPI
 import KernelMachine
 import LinearAlgebra
 
@@ -12,10 +11,10 @@ extension DebugProblem {
     _ map: FeatureMap<Double>,
     twin: (Matrix<Double>, FeatureMap<Double>) -> Matrix<Double> = plainFeatures
   ) throws -> [Check] {
-    let mapped = rows.mapped(by: map, team: training.team)
-    let next = CentredRows(
+    let mapped = rows.mapped(by: map, pool: training.pool)
+    let next = Rows(
       mapped.deviations, rowCount: n, centres: mapped.centres, segments: rows.segments,
-      team: training.team)
+      pool: training.pool)
     let error = relativeError(plainRows(next), twin(x, map))
     return [Check("features: \(map.kind)", error: error, bound: 1e-12)]
   }

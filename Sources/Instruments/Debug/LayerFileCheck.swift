@@ -1,4 +1,3 @@
-import MPI
 import DeepRFM
 import Files
 import KernelMachine

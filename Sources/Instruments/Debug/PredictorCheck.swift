@@ -9,11 +9,11 @@ extension DebugProblem {
     // Half way between two samples: of any class, near to some and far from others.
     let points = Matrix<Double>(rows: n, columns: d)
     points.fill { (x[$0, $1] + x[(7 * $0 + 1) % n, $1]) / 2 }
-    let (layout, team) = (samples.layout, training.team)
-    let grouped = GroupedRows(points.copy(), tileRows: layout.tileRows, team: team).regrouped(
-      to: rows.centres, choices: layout.presentClasses, tileRows: layout.tileRows, team: team)
+    let (layout, pool) = (samples.layout, training.pool)
+    let grouped = GroupedRows(points.copy(), tileRows: layout.tileRows, pool: pool).regrouped(
+      to: rows.centres, choices: layout.presentClasses, tileRows: layout.tileRows, pool: pool)
     let predictor = Predictor(
-      kernel: kernel, rows: rows, layout: layout, world: training.world, team: team,
+      kernel: kernel, rows: rows, layout: layout, world: training.world, pool: pool,
       timer: training.timer)
     let outputs = try predictor.outputs(at: grouped, a)
     let plain = Matrix<Double>(rows: n, columns: classes)

@@ -64,7 +64,7 @@ public struct LayerWork: Sendable, Equatable {
       scalarBytes: load.scalarBytes, memoryBytes: plan.gramBytes)
   }
 
-  private var borrowedShare: Double { Double(plan.borrowedBytes) / max(1, Double(load.borrowedElements) * s) }
+  private var remoteShare: Double { Double(plan.remoteBytes) / max(1, Double(load.remoteElements) * s) }
 
   // MARK: Operations
 
@@ -122,7 +122,7 @@ public struct LayerWork: Sendable, Equatable {
   private func agop(_ rates: MachineRates, _ width: WidthRates) -> Double {
     let square = d * d * rates.product
     // Of a pair of ranks one holds the tiles: what the other does not borrow it makes from the rows.
-    let untiled = takesTiles ? (1 - borrowedShare) * r * (n - r) / 2 * width.tilePair : 0
+    let untiled = takesTiles ? (1 - remoteShare) * r * (n - r) / 2 * width.tilePair : 0
     switch plan.route {
     case .auto, .class:
       return r * n * width.gradientPair + untiled + r * k * square
@@ -163,7 +163,7 @@ public struct LayerWork: Sendable, Equatable {
     }
     if takesTiles {
       // They are wanted when the first half of the blocks is through.
-      total += hidden(Double(plan.borrowedBytes), half, behind: work[.agop] / 2, network)
+      total += hidden(Double(plan.remoteBytes), half, behind: work[.agop] / 2, network)
     }
     total += sum(8 * d * d + 2 * coefficients, times: 3, network)
     total += sum(d * d * s, times: 1, network)

@@ -23,7 +23,7 @@ public struct MachineRates: Sendable, Equatable {
 
   /// Seconds of the eigenvectors of a symmetric matrix.
   func eigen(order: Double) -> Double {
-    (order > Double(ThreadTeam.largestSerialOrder) ? largeEigen : smallEigen) * order * order * order
+    (order > Double(ThreadPool.largestSerialOrder) ? largeEigen : smallEigen) * order * order * order
   }
 
   /// Each rate the median of those measured; all of the same widths.

@@ -103,7 +103,7 @@ private struct Planner<T: Real & TensorElement> {
   private static func programBytes(_ threads: Int) -> Int {
     let a: Matrix<T> = noise(512, 512)
     let c = Matrix<T>(rows: 512, columns: 512)
-    ThreadTeam(count: threads).multiply(a.view, a.view, into: c.view)
+    ThreadPool(count: threads).multiply(a.view, a.view, into: c.view)
     return Memory.used
   }
 

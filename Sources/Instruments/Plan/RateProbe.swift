@@ -21,14 +21,14 @@ final class RateProbe<T: Real & TensorElement> {
   /// This rank alone.
   private let single: Communicator
   private let host: Host
-  private let team: ThreadTeam
+  private let pool: ThreadPool
   private let measurement: Measurement
   private let shape: ProblemShape
   private let options: TrainOptions
   /// Threads of a rank of the run to be.
   private let threads: Int
   /// Ranks of the run that this process stands for.
-  private var share: Double { Double(team.count) / Double(threads) }
+  private var share: Double { Double(pool.count) / Double(threads) }
 
   /// *Collective.* - Parameters:
   ///   - threads: of a rank of the run.
@@ -42,7 +42,7 @@ final class RateProbe<T: Real & TensorElement> {
     self.options = options
     self.shape = shape
     self.threads = threads
-    team = ThreadTeam(count: max(1, min(host.boundCores.count, threads * ranks)), ownCores: host.ownsItsCores)
+    pool = ThreadPool(count: max(1, min(host.boundCores.count, threads * ranks)), ownCores: host.ownsItsCores)
     measurement = Measurement(world: world, repetitions: 3)
   }
 
@@ -74,7 +74,7 @@ final class RateProbe<T: Real & TensorElement> {
   private func product<S: Scalar>(_ type: S.Type) throws -> Double {
     let n = 2048
     let (a, b, c) = (noise(n, n) as Matrix<S>, noise(n, n) as Matrix<S>, Matrix<S>(rows: n, columns: n))
-    let taken = try seconds { team.multiply(a.view, b.view, into: c.view) }
+    let taken = try seconds { pool.multiply(a.view, b.view, into: c.view) }
     return taken * share / (2 * Double(n * n * n))
   }
 
@@ -83,14 +83,14 @@ final class RateProbe<T: Real & TensorElement> {
     let half: Matrix<Double> = noise(n, n)
     let matrix = Matrix<Double>(rows: n, columns: n)
     addGram(of: half.view, beta: 0, intoLower: matrix.view)
-    BLAS.setThreads(ThreadTeam.lapackThreads(order: n, of: min(threads, team.count)))
+    BLAS.setThreads(ThreadPool.lapackThreads(order: n, of: min(threads, pool.count)))
     defer { BLAS.setThreads(1) }
     return try seconds { _ = try SymmetricEigen(of: matrix) } / Double(n * n * n)
   }
 
   private func addVectors(_ rates: inout MachineRates) throws {
     let rows = max(256, min(8192, shape.samples))
-    let columns = ColumnBlock(team: team)
+    let columns = ColumnBlock(pool: pool)
     let x = Matrix<Double>(rows: rows, columns: shape.classes)
     let many = [Matrix<Double>(rows: rows, columns: 8 * shape.classes).view]
     let taken = try seconds {
@@ -99,7 +99,7 @@ final class RateProbe<T: Real & TensorElement> {
     }
     rates.vectorByte = taken * share / Double(2 * 8 * x.count * 8)
     let rank = max(16, min(512, shape.samples / 10))
-    let factor = TallFactor<T>(rows: rows, columns: rank, team: team)
+    let factor = TallFactor<T>(rows: rows, columns: rank, pool: pool)
     let zeros = Matrix<Double>(rows: rows, columns: rank)
     factor.set(0..<rows, zeros.view)
     let inner = Matrix<Double>(rows: rank, columns: shape.classes)
@@ -133,7 +133,7 @@ final class RateProbe<T: Real & TensorElement> {
     bench.kernel = options.kernel
     bench.bandwidth = options.bandwidth
     bench.precision = options.precision
-    return try BenchProblem<T>(bench, host, single, team)
+    return try BenchProblem<T>(bench, host, single, pool)
   }
 
   // MARK: At a width
@@ -202,23 +202,23 @@ final class RateProbe<T: Real & TensorElement> {
   }
 
   private func normalise(_ problem: BenchProblem<T>) throws {
-    let unit = problem.rows.normalised(team: team)
+    let unit = problem.rows.normalised(pool: pool)
     _ = try centredOnClassMeans(
-      unit.deviations, unit.centres, layout: problem.layout, world: single, team: team, timer: problem.timer)
+      unit.deviations, unit.centres, layout: problem.layout, world: single, pool: pool, timer: problem.timer)
   }
 
   private func addTest(_ width: inout WidthRates, _ problem: BenchProblem<T>, _ rows: Double, _ size: Double) throws {
     guard shape.testSamples > 0 else { return }
-    let test = GroupedRows(problem.rows.storage, tileRows: problem.layout.tileRows, team: team)
+    let test = GroupedRows(problem.rows.storage, tileRows: problem.layout.tileRows, pool: pool)
     var grouped = test
     width.regroupedRow =
       try seconds {
         grouped = test.regrouped(
           to: problem.rows.centres, choices: problem.layout.presentClasses, tileRows: problem.layout.tileRows,
-          team: team)
+          pool: pool)
       } * share / rows
     let predictor = Predictor(
-      kernel: problem.kernel, rows: problem.rows, layout: problem.layout, world: single, team: team,
+      kernel: problem.kernel, rows: problem.rows, layout: problem.layout, world: single, pool: pool,
       timer: problem.timer)
     let a = problem.randomCoefficients()
     width.predictorPair = try seconds { _ = try predictor.outputs(at: grouped, a) } * share / size
@@ -230,11 +230,11 @@ final class RateProbe<T: Real & TensorElement> {
     let map = FeatureMap<T>(
       drawing: options.features, projection: projection, width: output, scale: options.featureScale, seed: 0, layer: 1)
     let few = Layout(classCounts: problem.layout.classCounts.map { min($0, 64) }, ranks: 1)
-    let part = CentredRows(
+    let part = Rows(
       problem.rows.storage, rowCount: few.sampleCount, centres: problem.rows.centres, segments: few.segments(of: 0),
-      team: team)
-    let less = try seconds { _ = part.mapped(by: map, team: team) }
-    let more = try seconds { _ = problem.rows.mapped(by: map, team: team) }
+      pool: pool)
+    let less = try seconds { _ = part.mapped(by: map, pool: pool) }
+    let more = try seconds { _ = problem.rows.mapped(by: map, pool: pool) }
     let rows = Double(problem.rows.rowCount - part.rowCount)
     let perRow = rows > 0 ? max(0, more - less) / rows : more / problem.n
     width.mappedRow = perRow * share

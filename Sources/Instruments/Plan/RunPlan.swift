@@ -22,14 +22,14 @@ public struct RunPlan: Sendable, Equatable {
   ) {
     (self.options, self.shape, self.ranks, self.nodes) = (options, shape, ranks, nodes)
     (self.threads, self.budget, self.program) = (threads, budget, program)
-    let (tileElements, borrowedElements) = Self.tileElements(shape, ranks)
+    let (tileElements, remoteElements) = Self.tileElements(shape, ranks)
     layers = (1...options.layers).map { layer in
       let width = layer == 1 || options.features == .cosine ? shape.width : options.width
       let load = Workload(
         samples: shape.samples, rows: (shape.samples + ranks - 1) / ranks, width: width,
         outputWidth: options.features == .cosine ? width : options.width, classes: shape.classes, ranks: ranks,
         threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks, scalarBytes: options.precision.bytes,
-        tileRows: 512, tileElements: tileElements, borrowedElements: borrowedElements,
+        tileRows: 512, tileElements: tileElements, remoteElements: remoteElements,
         isDense: options.solver == .cholesky)
       let plan = MemoryPlan(
         estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
@@ -43,14 +43,14 @@ public struct RunPlan: Sendable, Equatable {
   }
 
   /// Those of the rank that has most, with classes of equal size; of many ranks those of the first, which differ little.
-  private static func tileElements(_ shape: ProblemShape, _ ranks: Int) -> (own: Int, borrowed: Int) {
+  private static func tileElements(_ shape: ProblemShape, _ ranks: Int) -> (own: Int, remote: Int) {
     let classes = max(1, shape.classes)
     let layout = Layout(
       classCounts: (0..<classes).map { shape.samples * ($0 + 1) / classes - shape.samples * $0 / classes }, ranks: ranks
     )
     let schedules = (0..<(ranks <= 64 ? ranks : 1)).map { PairSchedule(rank: $0, ranks: ranks) }
     return (
-      schedules.map { $0.tileElements(layout) }.max() ?? 0, schedules.map { $0.borrowedElements(layout) }.max() ?? 0
+      schedules.map { $0.tileElements(layout) }.max() ?? 0, schedules.map { $0.remoteElements(layout) }.max() ?? 0
     )
   }
 

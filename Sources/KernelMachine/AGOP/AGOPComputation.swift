@@ -1,34 +1,26 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// The AGOP of a layer by any route, from what they all need.
-public struct AGOPComputation<T: Real> {
+public struct AGOPComputation<T: Real>: RowsWork {
   public let kernel: Kernel
-  let rows: CentredRows<T>
-  let layout: Layout
-  let world: Communicator
-  let team: ThreadTeam
-  let timer: PhaseTimer
+  let rows: Rows<T>
   /// The sketch's signs.
   let random: RandomStream
   /// Bytes for a chunk of gradients, for all of the Gram route, and for other ranks' tiles.
-  let chunkBytes, gramBytes, borrowedBytes: Int
+  let chunkBytes, gramBytes, remoteBytes: Int
   /// The rows' kernel matrix, if its tiles are still there.
   let matrix: KernelOperator<T>?
 
-  public init(kernel: Kernel, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam, timer: PhaseTimer, random: RandomStream, chunkBytes: Int, gramBytes: Int, borrowedBytes: Int, matrix: KernelOperator<T>?) {
-    self.kernel = kernel
-    self.rows = rows
-    self.layout = layout
-    self.world = world
-    self.team = team
-    self.timer = timer
-    self.random = random
-    self.chunkBytes = chunkBytes
-    self.gramBytes = gramBytes
-    self.borrowedBytes = borrowedBytes
-    self.matrix = matrix
+  /// - Parameters:
+  ///   - random: of purpose `sketch`.
+  ///   - matrix: the rows' kernel matrix, if its tiles are still there.
+  public init(
+    kernel: Kernel, rows: Rows<T>, random: RandomStream, chunkBytes: Int, gramBytes: Int, remoteBytes: Int,
+    matrix: KernelOperator<T>?
+  ) {
+    (self.kernel, self.rows, self.random, self.matrix) = (kernel, rows, random, matrix)
+    (self.chunkBytes, self.gramBytes, self.remoteBytes) = (chunkBytes, gramBytes, remoteBytes)
   }
 
   public struct Result {
@@ -63,17 +55,17 @@ public struct AGOPComputation<T: Real> {
     progress: (Double) -> Void
   ) throws -> Result {
     let route = saved?.route ?? cost(outputs: a.columns).route(wanted)
-    try matrix?.lendTiles(limit: borrowedBytes)
+    try matrix?.beginTileExchange(limit: remoteBytes)
     do {
       let result = try compute(route, a, safePoints, saved, progress)
-      try matrix?.finishLending()
+      try matrix?.finishTileExchange()
       return result
     } catch let stopped as StoppedEarly {
       // All ranks are here, and none may leave a message behind.
-      try matrix?.finishLending()
+      try matrix?.finishTileExchange()
       throw stopped
     } catch {
-      matrix?.abandonLending()
+      matrix?.cancelTileExchange()
       throw error
     }
   }
@@ -83,24 +75,23 @@ public struct AGOPComputation<T: Real> {
     _ route: AGOPRoute, _ a: Matrix<Double>, _ safePoints: SafePoints<AGOPState>, _ saved: AGOPState?,
     _ progress: (Double) -> Void
   ) throws -> Result {
-    let builder = TileBuilder<T>(kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, lanes: team.count)
+    let builder = TileBuilder<T>(kernel: kernel, rows)
     switch route {
     case .auto, .class:
       let gradients = ClassGradients(
-        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer,
-        kernel: matrix, chunkBytes: chunkBytes)
+        builder: builder, rows: rows, kernel: matrix, chunkBytes: chunkBytes)
       return Result(
         matrix: try gradients.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .class,
         error: nil)
     case .gram:
       let gram = GramProduct(
-        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, kernel: matrix,
+        builder: builder, rows: rows, kernel: matrix,
         memoryBytes: gramBytes)
       return Result(
         matrix: try gram.agop(a, safePoints: safePoints, from: saved, progress: progress), route: .gram, error: nil)
     case .sketch:
       let sketch = GradientSketch(
-        builder: builder, rows: rows, layout: layout, world: world, team: team, timer: timer, kernel: matrix,
+        builder: builder, rows: rows, kernel: matrix,
         random: random, chunkBytes: chunkBytes)
       let (matrix, error) = try sketch.estimate(a, safePoints: safePoints, from: saved, progress: progress)
       return Result(matrix: matrix, route: .sketch, error: error)

@@ -4,14 +4,14 @@ import Runtime
 /// Makes H: the gradient's weights between own segments and those of the blocks that come by.
 ///
 /// Where the kernel's tiles are still in memory, H comes from them, an elementwise loop instead of 2 d operations an entry. Those
-/// that another rank holds are borrowed, as many as there is memory for (see `BorrowedTiles`).
+/// that another rank holds are remote, as many as there is memory for (see `RemoteTiles`).
 struct GradientWeights<T: Real>: @unchecked Sendable {  // Reads only.
   let builder: TileBuilder<T>
-  let rows: CentredRows<T>
+  let rows: Rows<T>
   /// nil: every weight is made from the rows.
   private let kernel: KernelOperator<T>?
 
-  init(builder: TileBuilder<T>, rows: CentredRows<T>, kernel: KernelOperator<T>?) {
+  init(builder: TileBuilder<T>, rows: Rows<T>, kernel: KernelOperator<T>?) {
     self.builder = builder
     self.rows = rows
     self.kernel = builder.kernel.keepsDigits ? kernel : nil
@@ -25,12 +25,12 @@ struct GradientWeights<T: Real>: @unchecked Sendable {  // Reads only.
 
   /// *Local.* H of own segment `row` and segment `column` of a rank's block.
   func fill(
-    _ out: MatrixView<T>, _ row: Segment, _ block: CentredRows<T>, of owner: Int, _ column: Segment, lane: Int
+    _ out: MatrixView<T>, _ row: Segment, _ block: Rows<T>, of owner: Int, _ column: Segment, worker: Int
   ) {
     guard let kernel else {
-      return builder.finish(.gradientWeight, rows, row, block, column, products: out, lane: lane)
+      return builder.finish(.gradientWeight, rows, row, block, column, products: out, worker: worker)
     }
-    if kernel.fillWeights(row, block, of: owner, column, into: out, lane: lane) { return }
-    builder.build(.gradientWeight, rows, row, block, column, into: out, lane: lane)
+    if kernel.fillWeights(row, block, of: owner, column, into: out, worker: worker) { return }
+    builder.build(.gradientWeight, rows, row, block, column, into: out, worker: worker)
   }
 }

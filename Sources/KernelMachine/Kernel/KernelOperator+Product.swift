@@ -4,27 +4,30 @@ import Runtime
 extension KernelOperator {
   /// *Collective.* y = K v, for v and y (own rows x columns). The deviations are multiplied in precision `V`: T for the
   /// solver's iterations, Double where the true residual is wanted.
-  public func apply<V: Real>(_ v: Matrix<Double>, into y: Matrix<Double>, in precision: V.Type) throws {
+  /// - Parameter stop: breaks the product off; the caller then asks the ranks whether it was set, and uses no result.
+  public func apply<V: Real>(_ v: Matrix<Double>, into y: Matrix<Double>, in precision: V.Type, stop: StopSwitch? = nil)
+    throws
+  {
     precondition(v.rows == rows.rowCount && y.rows == v.rows && y.columns == v.columns)
     let exchange = try VectorExchange<V>(v, operator: self)
     do {
       try applyConstants(v, into: y)
       var pairs = blocks[...]
-      try ring.forEachBlock(startingWith: rows, steps: circulating) { _, block, poke in
-        if let pair = pairs.popFirst() { try add(pair, block, exchange, to: y, poke) }
+      try rows.forEachBlock(steps: circulating) { _, block in
+        if let pair = pairs.popFirst() { try add(pair, block, exchange, to: y, stop) }
       }
-      for pair in pairs { try add(pair, nil, exchange, to: y, {}) }
-      for part in try timer.measure(.communication, { try exchange.finish() }) { add(part, to: y) }
+      for pair in pairs { try add(pair, nil, exchange, to: y, stop) }
+      for part in try communicating({ try exchange.finish() }) { add(part, to: y) }
     } catch {
-      exchange.abandon()
+      exchange.cancel()
       throw error
     }
   }
 
   /// *Collective.* y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
   private func applyConstants(_ v: Matrix<Double>, into y: Matrix<Double>) throws {
-    let sums = try sumByClass(v, rows.segments, layout, world, team, timer)
-    let classes = layout.classCount
+    let sums = try rows.sumByCentre(v)
+    let classes = sums.rows
     let products = Matrix<Double>(rows: classes, columns: v.columns)
     for a in 0..<classes {
       for b in 0..<classes {
@@ -33,21 +36,18 @@ extension KernelOperator {
       }
     }
     let segments = rows.segments
-    team.forEach(0..<segments.count) { index, _ in
+    pool.forEach(0..<segments.count) { index, _ in
       for i in segments[index].rows { _ = y.row(i).update(fromContentsOf: products.row(segments[index].centre)) }
     }
   }
 
   /// Adds what one pair of blocks gives to the own rows, and sends what it gives to the other's.
   private func add<V: Real>(
-    _ pair: PairBlock<T>, _ block: CentredRows<T>?, _ exchange: VectorExchange<V>, to y: Matrix<Double>,
-    _ poke: @escaping () -> Void
+    _ pair: PairBlock<T>, _ block: Rows<T>?, _ exchange: VectorExchange<V>, to y: Matrix<Double>,
+    _ stop: StopSwitch?
   ) throws {
-    let vector = try timer.measure(.communication) { try exchange.vector(of: pair.other) }
-    let sums = multiply(pair, block, exchange.own, transposed(vector)) {
-      exchange.poke()
-      poke()
-    }
+    let vector = try communicating { try exchange.vector(of: pair.other) }
+    let sums = multiply(pair, block, exchange.own, transposed(vector), stop)
     addRows(of: sums, to: y)
     let other = pair.other == world.rank ? y : Matrix<Double>(rows: pair.otherRows, columns: y.columns)
     addColumns(of: sums, to: other)
@@ -57,14 +57,13 @@ extension KernelOperator {
   /// E v, and transposed E^T v, of one pair of blocks, as the sums of each run of its tiles.
   /// - Parameter other: the other block's vectors transposed, (columns x other rows).
   private func multiply<V: Real>(
-    _ pair: PairBlock<T>, _ block: CentredRows<T>?, _ own: Matrix<V>, _ other: Matrix<V>, _ poke: @escaping () -> Void
+    _ pair: PairBlock<T>, _ block: Rows<T>?, _ own: Matrix<V>, _ other: Matrix<V>, _ stop: StopSwitch?
   ) -> [RunSums] {
-    let pokeFromMain = MainLane(poke)
     let (tiles, tileRows, columns) = (pair.tiles, layout.tileRows, own.columns)
-    let (rows, builder, stop) = (self.rows, self.builder, self.stop)
-    let runs = pair.runs(lanes: team.count)
+    let (rows, builder, pool) = (self.rows, self.builder, self.pool)
+    let runs = pair.runs(workers: pool.count)
     let sums = runs.map { RunSums(of: tiles[$0], columns: columns) }
-    team.forEachWhenFree(0..<runs.count) { run, lane in
+    pool.forEachWhenFree(0..<runs.count) { run, worker in
       let (sums, product) = (sums[run], TileProduct<T, V>(tileRows: tileRows, vectors: columns))
       sums.clear()
       var scratch: Matrix<T>?
@@ -76,10 +75,10 @@ extension KernelOperator {
         } else if let block {
           let memory = scratch ?? Matrix(uninitialisedRows: tileRows, columns: paddedForProduct(tileRows))
           scratch = memory
-          tile.build(in: tile.view(of: memory), builder, rows, block, lane: lane)
+          tile.build(in: tile.view(of: memory), builder, rows, block, worker: worker)
           product.add(tile, tile.view(of: memory), own, other, ownSums, otherSums)
         }
-        pokeFromMain(lane)
+        pool.breathe(worker)
       }
     }
     return sums
@@ -87,18 +86,18 @@ extension KernelOperator {
 
   private func transposed<V: Real>(_ v: Matrix<V>) -> Matrix<V> {
     let result = Matrix<V>(uninitialisedRows: v.columns, columns: v.rows)
-    team.forEachPart(of: v.rows) { part, _ in
+    pool.forEachPart(of: v.rows) { part, _ in
       for c in 0..<v.columns { for i in part { result[c, i] = v[i, c] } }
     }
     return result
   }
 
   private func add(_ part: Matrix<Double>, to y: Matrix<Double>) {
-    team.forEachPart(of: y.count) { range, _ in for k in range { y.pointer[k] += part.pointer[k] } }
+    pool.forEachPart(of: y.count) { range, _ in for k in range { y.pointer[k] += part.pointer[k] } }
   }
 
   private func addRows(of sums: [RunSums], to y: Matrix<Double>) {
-    team.forEachPart(of: y.rows) { range, _ in
+    pool.forEachPart(of: y.rows) { range, _ in
       for sum in sums {
         let rows = range.clamped(to: sum.rows)
         let from = sum.own.pointer - sum.rows.lowerBound * y.columns
@@ -108,8 +107,8 @@ extension KernelOperator {
   }
 
   private func addColumns(of sums: [RunSums], to y: Matrix<Double>) {
-    team.forEachPart(of: y.rows) { range, _ in
-      // Few rows at a time: they stay in the first cache.
+    pool.forEachPart(of: y.rows) { range, _ in
+      // Few rows at a time: they stay in the L1 cache.
       for batch in range.pieces(ofAtMost: 128) {
         for sum in sums {
           let rows = batch.clamped(to: sum.columns)

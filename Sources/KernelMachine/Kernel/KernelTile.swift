@@ -2,7 +2,7 @@ import LinearAlgebra
 import Runtime
 
 /// A tile of the kernel's deviations: a segment of this rank's rows by a segment of another block's. It is kept in memory, or
-/// made again for each product.
+/// recomputed for each product.
 public struct KernelTile<T: Real>: Sendable {
   public let rows: Segment
   public let columns: Segment
@@ -30,15 +30,15 @@ public struct KernelTile<T: Real>: Sendable {
   /// Builds the deviations in `out`, a view that `view(of:)` made, and zeros behind each row. *Local.*
   /// - Parameter products: the inner products of the rows' deviations, if they are there.
   func build(
-    in out: MatrixView<T>, _ builder: TileBuilder<T>, _ own: CentredRows<T>, _ other: CentredRows<T>,
-    from products: MatrixView<T>? = nil, lane: Int
+    in out: MatrixView<T>, _ builder: TileBuilder<T>, _ own: Rows<T>, _ other: Rows<T>,
+    from products: MatrixView<T>? = nil, worker: Int
   ) {
     if let products {
-      builder.build(.kernelDeviation, own, rows, other, columns, from: products, into: out, lane: lane)
+      builder.build(.kernelDeviation, own, rows, other, columns, from: products, into: out, worker: worker)
     } else if isDiagonal {
-      builder.buildSquare(.kernelDeviation, own, rows, into: out, lane: lane)
+      builder.buildSquare(.kernelDeviation, own, rows, into: out, worker: worker)
     } else {
-      builder.build(.kernelDeviation, own, rows, other, columns, into: out, lane: lane)
+      builder.build(.kernelDeviation, own, rows, other, columns, into: out, worker: worker)
     }
     for i in 0..<out.rows {
       for j in out.columns..<out.stride { out.pointer[i * out.stride + j] = 0 }

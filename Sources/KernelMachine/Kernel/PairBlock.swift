@@ -1,13 +1,13 @@
 import LinearAlgebra
 import Runtime
 
-/// A lane's share of a product, in runs of so many eighths, the long ones first: all lanes end together, though one be slower.
-public let laneRuns = [4, 2, 1, 1]
+/// A worker's share of a product, in runs of so many eighths, the long ones first: all workers end together, though one be slower.
+public let workerRuns = [4, 2, 1, 1]
 
 /// Neighbouring tiles cut into such runs, which cover all of them in order; none is empty. *Local.*
 /// - Parameter elements: of each tile.
-public func runs(of elements: [Int], lanes: Int) -> [Range<Int>] {
-  let shares = lanes == 1 ? [1] : laneRuns.flatMap { [Int](repeating: $0, count: lanes) }
+public func runs(of elements: [Int], workers: Int) -> [Range<Int>] {
+  let shares = workers == 1 ? [1] : workerRuns.flatMap { [Int](repeating: $0, count: workers) }
   let (total, whole) = (elements.reduce(0, +), shares.reduce(0, +))
   var (runs, first, next, before, share) = ([Range<Int>](), 0, 0, 0, 0)
   for part in shares {
@@ -102,7 +102,7 @@ struct PairBlock<T: Real>: Sendable {
   }
 
   /// One tile behind the other as in memory: while the last rows of one are multiplied the next one's first are fetched.
-  func runs(lanes: Int) -> [Range<Int>] { KernelMachine.runs(of: tiles.map(\.elements), lanes: lanes) }
+  func runs(workers: Int) -> [Range<Int>] { KernelMachine.runs(of: tiles.map(\.elements), workers: workers) }
 
   /// Bytes of all tiles, and of the stored ones.
   var bytes: Int { tiles.reduce(0) { $0 + $1.elements } * MemoryLayout<T>.stride }

@@ -21,7 +21,7 @@ public struct PairSchedule: Sendable {
   public var partners: [Int] { (1..<max(1, steps)).map { (rank + $0) % ranks } }
 
   /// Ranks that multiply this one's rows.
-  public var servants: [Int] { (1..<max(1, steps)).map { (rank + ranks - $0) % ranks } }
+  public var holders: [Int] { (1..<max(1, steps)).map { (rank + ranks - $0) % ranks } }
 
   /// The pairs (own segment, other's segment) to hold of the pair of blocks (rank, other).
   public func tiles(own: [Segment], other: [Segment], otherRank: Int) -> [(own: Int, other: Int)] {
@@ -47,12 +47,12 @@ public struct PairSchedule: Sendable {
     }
   }
 
-  /// Elements of the tiles of this rank's rows that its servants hold.
-  public func borrowedElements(_ layout: Layout) -> Int {
+  /// Elements of the tiles of this rank's rows that its holders hold.
+  public func remoteElements(_ layout: Layout) -> Int {
     let own = layout.segments(of: rank)
-    return servants.reduce(0) { sum, servant in
-      let rows = layout.segments(of: servant)
-      let tiles = PairSchedule(rank: servant, ranks: ranks).tiles(own: rows, other: own, otherRank: rank)
+    return holders.reduce(0) { sum, holder in
+      let rows = layout.segments(of: holder)
+      let tiles = PairSchedule(rank: holder, ranks: ranks).tiles(own: rows, other: own, otherRank: rank)
       return tiles.reduce(sum) { $0 + rows[$1.own].rows.count * paddedForProduct(own[$1.other].rows.count) }
     }
   }

@@ -4,7 +4,7 @@ import Runtime
 /// Builds tiles: the kernel, or the gradient's weights, between a segment of one block and a segment of another.
 ///
 /// One product of deviations, one elementwise loop, and a second look at the pairs so near to each other that the product
-/// has lost their distance's digits. Each thread has its own scratch: pass its lane.
+/// has lost their distance's digits. Each thread has its own scratch: pass its worker.
 public final class TileBuilder<T: Real>: @unchecked Sendable {
   public enum Quantity: Sendable {
     /// k(D) minus the kernel at the distance of the two centres.
@@ -42,14 +42,14 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     }
   }
 
-  /// *Local.* For segments of at most `tileRows` rows whose centres are all `centres`.
-  public init(kernel: Kernel, centres: Matrix<Double>, tileRows: Int, lanes: Int) {
+  /// *Local.* For segments whose centres are those of `rows`.
+  public init<S>(kernel: Kernel, _ rows: Rows<S>) {
     self.kernel = kernel
-    self.centres = centres
+    centres = rows.centres
     let distances = centreDistances(centres)
     self.distances = distances
     forms = distances.buffer.map { kernel.form(distance: $0, near: Self.near) }
-    scratch = (0..<lanes).map { _ in Scratch(tileRows: tileRows) }
+    scratch = (0..<rows.context.pool.count).map { _ in Scratch(tileRows: rows.layout.tileRows) }
   }
 
   /// The kernel at the distance of two centres: the constant that belongs to a tile of deviations.
@@ -57,29 +57,29 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
 
   /// *Local.* Writes the tile of `rowSegment` x `columnSegment` to `out`.
   public func build(
-    _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
-    _ columnSegment: Segment, into out: MatrixView<T>, lane: Int
+    _ quantity: Quantity, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,
+    _ columnSegment: Segment, into out: MatrixView<T>, worker: Int
   ) {
-    build(quantity, rows, rowSegment, columns, columnSegment, products: nil, into: out, lane: lane)
+    build(quantity, rows, rowSegment, columns, columnSegment, products: nil, into: out, worker: worker)
   }
 
   /// *Local.* The same from the inner products of the segments' deviations.
   func build(
-    _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
-    _ columnSegment: Segment, from products: MatrixView<T>, into out: MatrixView<T>, lane: Int
+    _ quantity: Quantity, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,
+    _ columnSegment: Segment, from products: MatrixView<T>, into out: MatrixView<T>, worker: Int
   ) {
-    build(quantity, rows, rowSegment, columns, columnSegment, products: products, into: out, lane: lane)
+    build(quantity, rows, rowSegment, columns, columnSegment, products: products, into: out, worker: worker)
   }
 
   /// *Local.* The same of a segment with itself: little more than the lower half is made, the rest is its mirror image.
   func buildSquare(
-    _ quantity: Quantity, _ rows: CentredRows<T>, _ segment: Segment, into out: MatrixView<T>, lane: Int
+    _ quantity: Quantity, _ rows: Rows<T>, _ segment: Segment, into out: MatrixView<T>, worker: Int
   ) {
     let (first, count) = (segment.rows.lowerBound, segment.rows.count)
     for strip in (0..<count).pieces(ofAtMost: max(64, (count + 3) / 4)) {
       let row = Segment(rows: strip.shifted(by: first), centre: segment.centre)
       let column = Segment(rows: first..<(first + strip.upperBound), centre: segment.centre)
-      build(quantity, rows, row, rows, column, into: out.rows(strip).columns(0..<strip.upperBound), lane: lane)
+      build(quantity, rows, row, rows, column, into: out.rows(strip).columns(0..<strip.upperBound), worker: worker)
       let before = 0..<strip.lowerBound
       transpose(out.rows(strip).columns(before), into: out.rows(before).columns(strip))
     }
@@ -87,16 +87,16 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
 
   /// *Local.* The same where `out` already holds the inner products of the segments' deviations, from one large product.
   public func finish(
-    _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
-    _ columnSegment: Segment, products out: MatrixView<T>, lane: Int
+    _ quantity: Quantity, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,
+    _ columnSegment: Segment, products out: MatrixView<T>, worker: Int
   ) {
-    build(quantity, rows, rowSegment, columns, columnSegment, products: out, into: out, lane: lane)
+    build(quantity, rows, rowSegment, columns, columnSegment, products: out, into: out, worker: worker)
   }
 
   /// *Local.* The gradient's weights from a tile's kernel deviations, without a product; only if `kernel.keepsDigits`.
   /// - Parameter e: (row segment x column segment), as `build` made it.
   func weights(
-    fromDeviations e: MatrixView<T>, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
+    fromDeviations e: MatrixView<T>, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,
     _ columnSegment: Segment, into out: MatrixView<T>
   ) {
     let (a, b) = (rowSegment.centre, columnSegment.centre)
@@ -117,14 +117,14 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
 
   /// The same for the transposed tile. - Parameter e: (column segment x row segment)
   func weights(
-    fromTransposed e: MatrixView<T>, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
-    _ columnSegment: Segment, into out: MatrixView<T>, lane: Int
+    fromTransposed e: MatrixView<T>, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,
+    _ columnSegment: Segment, into out: MatrixView<T>, worker: Int
   ) {
     for stripe in (0..<e.rows).pieces(ofAtMost: Self.stripeRows) {
       let first = columnSegment.rows.lowerBound
       let part = Segment(
         rows: (first + stripe.lowerBound)..<(first + stripe.upperBound), centre: columnSegment.centre)
-      let weights = scratch[lane].products.reshaped(rows: stripe.count, columns: e.columns)
+      let weights = scratch[worker].products.reshaped(rows: stripe.count, columns: e.columns)
       self.weights(fromDeviations: e.rows(stripe), columns, part, rows, rowSegment, into: weights)
       transpose(weights, into: out.columns(stripe))
     }
@@ -134,12 +134,12 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   private static var nearest: Double { 0.05 }
 
   private func build(
-    _ quantity: Quantity, _ rows: CentredRows<T>, _ rowSegment: Segment, _ columns: CentredRows<T>,
-    _ columnSegment: Segment, products: MatrixView<T>?, into out: MatrixView<T>, lane: Int
+    _ quantity: Quantity, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,
+    _ columnSegment: Segment, products: MatrixView<T>?, into out: MatrixView<T>, worker: Int
   ) {
     let (a, b) = (rowSegment.centre, columnSegment.centre)
     let form = forms[a * centres.rows + b]
-    let s = scratch[lane]
+    let s = scratch[worker]
     fillTerms(rows, rowSegment, from: a, to: b, sign: -1, s.alpha, s.rowNorm)
     fillTerms(columns, columnSegment, from: a, to: b, sign: 1, s.beta, s.columnNorm)
     let y = columns.deviations.rows(columnSegment.rows)
@@ -168,12 +168,12 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
 
   /// alpha or beta, and the norms, of one segment's rows.
   private func fillTerms(
-    _ block: CentredRows<T>, _ segment: Segment, from a: Int, to b: Int, sign: Double, _ terms: Matrix<T>,
+    _ block: Rows<T>, _ segment: Segment, from a: Int, to b: Int, sign: Double, _ terms: Matrix<T>,
     _ norms: Matrix<T>
   ) {
     for (k, i) in segment.rows.enumerated() {
       let norm = block.squaredNorm(i)
-      let along = a == b ? 0 : block.projection(i, on: b) - block.projection(i, on: a)
+      let along = a == b ? 0 : block.innerProduct(i, with: b) - block.innerProduct(i, with: a)
       terms.pointer[k] = T(norm + sign * 2 * along)
       norms.pointer[k] = T(norm)
     }

@@ -8,7 +8,7 @@ final class VectorExchange<V: Real> {
   /// This rank's part of the vector, in the precision of the product.
   let own: Matrix<V>
   private let world: Communicator
-  private let messages = RequestGroup()
+  private let messages: RequestGroup
   private var vectors: [Int: (message: Int, values: Matrix<V>)] = [:]
   private var results: [(message: Int, values: Matrix<Double>)] = []
   private var outgoing: [Matrix<Double>] = []
@@ -16,7 +16,8 @@ final class VectorExchange<V: Real> {
   /// *Local.* Posts all messages of the vector and of the results to come: every rank has to make one.
   init<T>(_ v: Matrix<Double>, operator k: KernelOperator<T>) throws {
     world = k.world
-    own = k.team.converted(v, to: V.self)
+    messages = k.context.makeRequests()
+    own = k.pool.converted(v, to: V.self)
     do {
       for partner in k.schedule.partners {
         let values = Matrix<V>(uninitialisedRows: k.layout.shard(of: partner).count, columns: v.columns)
@@ -24,14 +25,14 @@ final class VectorExchange<V: Real> {
           messages.add(try world.startReceive(values.buffer, from: partner, tag: MessageTag.vector.rawValue)), values
         )
       }
-      for servant in k.schedule.servants {
-        messages.add(try world.startSend(UnsafeBufferPointer(own.buffer), to: servant, tag: MessageTag.vector.rawValue))
+      for holder in k.schedule.holders {
+        messages.add(try world.startSend(UnsafeBufferPointer(own.buffer), to: holder, tag: MessageTag.vector.rawValue))
         let values = Matrix<Double>(uninitialisedRows: v.rows, columns: v.columns)
         results.append(
-          (messages.add(try world.startReceive(values.buffer, from: servant, tag: MessageTag.result.rawValue)), values))
+          (messages.add(try world.startReceive(values.buffer, from: holder, tag: MessageTag.result.rawValue)), values))
       }
     } catch {
-      messages.abandonAll()
+      messages.cancelAll()
       throw error
     }
   }
@@ -55,8 +56,5 @@ final class VectorExchange<V: Real> {
     return results.map(\.values)
   }
 
-  /// A failure to make progress comes to light in `finish`.
-  func poke() { _ = try? messages.poke() }
-
-  func abandon() { messages.abandonAll() }
+  func cancel() { messages.cancelAll() }
 }

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Measures
 import Runtime
 
@@ -8,19 +7,19 @@ import Runtime
 ///   - deviations: (own rows x width), from `centres`; changed in place.
 ///   - centres: near the rows; (classes x width). Absent classes keep theirs.
 public func centredOnClassMeans<T: Real>(
-  _ deviations: Matrix<T>, _ centres: Matrix<Double>, layout: Layout, world: Communicator, team: ThreadTeam,
-  timer: PhaseTimer
-) throws -> CentredRows<T> {
-  let segments = layout.segments(of: world.rank)
-  let shift = try classMeans(deviations, segments: segments, layout: layout, world: world, timer: timer)
+  _ deviations: Matrix<T>, _ centres: Matrix<Double>, layout: Layout, context: Context
+) throws -> Rows<T> {
+  let segments = layout.segments(of: context.world.rank)
+  let shift = try classMeans(deviations, segments: segments, layout: layout, context: context)
   let means = centres.copy()
   for k in 0..<means.count { means.pointer[k] += shift.pointer[k] }
-  team.forEach(0..<segments.count) { index, _ in
+  context.pool.forEach(0..<segments.count) { index, _ in
     let mean = shift.row(segments[index].centre)
     for i in segments[index].rows {
       let row = deviations.row(i)
       for k in row.indices { row[k] = T(Double(row[k]) - mean[k]) }
     }
   }
-  return CentredRows(deviations, rowCount: deviations.rows, centres: means, segments: segments, team: team)
+  return Rows(deviations, rowCount: deviations.rows, centres: means, segments: segments, layout: layout,
+    context: context)
 }

@@ -3,33 +3,36 @@ import Runtime
 
 /// Rows that are not training samples, grouped by the centre nearest to them, so that they make tiles like those.
 public struct GroupedRows<T: Real> {
-  public let rows: CentredRows<T>
+  public let rows: Rows<T>
   /// Row i is sample order[i] of this rank's share.
   public let order: [Int]
 
   /// *Local.* Rows as they come, all with the centre 0.
-  public init(_ rows: Matrix<T>, tileRows: Int, team: ThreadTeam) {
-    let segments = (0..<rows.rows).pieces(ofAtMost: tileRows).map { Segment(rows: $0, centre: 0) }
-    self.rows = CentredRows(
-      rows, rowCount: rows.rows, centres: Matrix(rows: 1, columns: rows.columns), segments: segments, team: team)
+  public init(_ rows: Matrix<T>, layout: Layout, context: Context) {
+    let segments = (0..<rows.rows).pieces(ofAtMost: layout.tileRows).map { Segment(rows: $0, centre: 0) }
+    self.rows = Rows(
+      rows, rowCount: rows.rows, centres: Matrix(rows: 1, columns: rows.columns), segments: segments,
+      layout: layout, context: context)
     order = Array(0..<rows.rows)
   }
 
   /// The same rows after a step that changed their deviations and centres, not their order.
-  public init(_ deviations: Matrix<T>, centres: Matrix<Double>, like other: GroupedRows, team: ThreadTeam) {
-    rows = CentredRows(
-      deviations, rowCount: deviations.rows, centres: centres, segments: other.rows.segments, team: team)
+  public init(_ deviations: Matrix<T>, centres: Matrix<Double>, like other: GroupedRows) {
+    rows = Rows(
+      deviations, rowCount: deviations.rows, centres: centres, segments: other.rows.segments, layout: other.rows.layout,
+      context: other.rows.context)
     order = other.order
   }
 
-  /// *Local.* The rows in the order of the nearest of the given centres' `choices`, as deviations from it.
-  public func regrouped(to centres: Matrix<Double>, choices: [Int], tileRows: Int, team: ThreadTeam) -> GroupedRows {
-    let nearest = nearestCentres(centres, choices, team)
+  /// *Local.* The rows in the order of the nearest of some training rows' centres, as deviations from it.
+  public func regrouped(to training: Rows<T>) -> GroupedRows {
+    let (centres, choices, pool) = (training.centres, training.layout.presentClasses, training.context.pool)
+    let nearest = nearestCentres(centres, choices, pool)
     let sorted = nearest.indices.sorted { (nearest[$0], $0) < (nearest[$1], $1) }
     let deviations = Matrix<T>(uninitialisedRows: rows.rowCount, columns: rows.width)
     let old = self.rows
     let oldCentre = centreOfRow
-    team.forEachPart(of: sorted.count) { part, _ in
+    pool.forEachPart(of: sorted.count) { part, _ in
       let row = Matrix<Double>(uninitialisedRows: 1, columns: old.width)
       for i in part {
         old.read(row: sorted[i], centre: oldCentre[sorted[i]], into: row.buffer)
@@ -41,15 +44,18 @@ public struct GroupedRows<T: Real> {
     var start = 0
     for choice in choices {
       let count = nearest.count { $0 == choice }
-      segments += (start..<(start + count)).pieces(ofAtMost: tileRows).map { Segment(rows: $0, centre: choice) }
+      segments += (start..<(start + count)).pieces(ofAtMost: training.layout.tileRows).map {
+        Segment(rows: $0, centre: choice)
+      }
       start += count
     }
-    let regrouped = CentredRows(
-      deviations, rowCount: deviations.rows, centres: centres, segments: segments, team: team)
+    let regrouped = Rows(
+      deviations, rowCount: deviations.rows, centres: centres, segments: segments, layout: training.layout,
+      context: training.context)
     return GroupedRows(rows: regrouped, order: sorted.map { order[$0] })
   }
 
-  private init(rows: CentredRows<T>, order: [Int]) {
+  private init(rows: Rows<T>, order: [Int]) {
     self.rows = rows
     self.order = order
   }
@@ -58,10 +64,10 @@ public struct GroupedRows<T: Real> {
     rows.segments.flatMap { [Int](repeating: $0.centre, count: $0.rows.count) }
   }
 
-  private func nearestCentres(_ centres: Matrix<Double>, _ choices: [Int], _ team: ThreadTeam) -> [Int] {
+  private func nearestCentres(_ centres: Matrix<Double>, _ choices: [Int], _ pool: ThreadPool) -> [Int] {
     let (rows, centreOfRow) = (self.rows, centreOfRow)
     let nearest = Matrix<Double>(rows: rows.rowCount, columns: 1)
-    team.forEachPart(of: rows.rowCount) { part, _ in
+    pool.forEachPart(of: rows.rowCount) { part, _ in
       let row = Matrix<Double>(uninitialisedRows: 1, columns: rows.width)
       for i in part {
         rows.read(row: i, centre: centreOfRow[i], into: row.buffer)
@@ -76,5 +82,17 @@ public struct GroupedRows<T: Real> {
       }
     }
     return nearest.buffer.map { Int($0) }
+  }
+
+  /// *Local.* Every row divided by its norm.
+  public func normalised() -> GroupedRows {
+    let units = rows.normalised()
+    return GroupedRows(units.deviations, centres: units.centres, like: self)
+  }
+
+  /// *Local.* Every row's image.
+  public func mapped(by map: FeatureMap<T>) -> GroupedRows {
+    let image = rows.mapped(by: map)
+    return GroupedRows(image.deviations, centres: image.centres, like: self)
   }
 }

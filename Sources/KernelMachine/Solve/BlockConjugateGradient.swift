@@ -92,11 +92,11 @@ public final class BlockConjugateGradient {
   ///   - rounding: relative, of the working precision.
   public init(
     _ system: RidgeSystem, rows: Int, classes: Int, tolerance: Double, maxIterations: Int, historyLimit: Int = 50,
-    rounding: Double = .ulpOfOne, team: ThreadTeam, safePoints: SafePoints<State> = .none
+    rounding: Double = .ulpOfOne, pool: ThreadPool, safePoints: SafePoints<State> = .none
   ) {
     self.system = system
     self.safePoints = safePoints
-    columns = ColumnBlock(team: team)
+    columns = ColumnBlock(pool: pool)
     self.tolerance = tolerance
     self.maxIterations = maxIterations
     self.rounding = rounding

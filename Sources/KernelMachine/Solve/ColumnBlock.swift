@@ -3,34 +3,34 @@ import LinearAlgebra
 /// Operations on tall matrices, a right-hand side in each column, on all threads. Sums are over this rank's rows, and made
 /// in an order that depends on the thread count alone.
 public struct ColumnBlock {
-  let team: ThreadTeam
+  let pool: ThreadPool
 
-  public init(team: ThreadTeam) {
-    self.team = team
+  public init(pool: ThreadPool) {
+    self.pool = pool
   }
 
-  /// Rows at a time: of all operands they stay in the second-level cache.
+  /// Rows at a time: of all operands they stay in the L2 cache.
   private static let blockRows = 256
 
   /// *Local.* Each thread clears its part: most of the time goes into getting the memory.
   func zeros(_ rows: Int, _ columns: Int) -> Matrix<Double> {
     let matrix = Matrix<Double>(uninitialisedRows: rows, columns: columns)
-    team.forEachPart(of: rows) { part, _ in matrix.rows(part).fill(0) }
+    pool.forEachPart(of: rows) { part, _ in matrix.rows(part).fill(0) }
     return matrix
   }
 
   /// Inner products of x's and y's columns. *Local.*
   public func dots(_ x: Matrix<Double>, _ y: Matrix<Double>) -> [Double] {
     precondition(x.rows == y.rows && x.columns == y.columns)
-    let partial = Matrix<Double>(rows: team.count, columns: x.columns)
-    team.forEachPart(of: x.rows) { rows, lane in
-      let sums = partial.pointer + lane * partial.columns
+    let partial = Matrix<Double>(rows: pool.count, columns: x.columns)
+    pool.forEachPart(of: x.rows) { rows, worker in
+      let sums = partial.pointer + worker * partial.columns
       for i in rows {
         let (a, b) = (x.pointer + i * x.columns, y.pointer + i * x.columns)
         for k in 0..<x.columns { sums[k] += a[k] * b[k] }
       }
     }
-    return (0..<x.columns).map { k in (0..<team.count).reduce(0) { $0 + partial[$1, k] } }
+    return (0..<x.columns).map { k in (0..<pool.count).reduce(0) { $0 + partial[$1, k] } }
   }
 
   /// A^T y of each A, one below the other: (all A's columns x y's columns). The tile product is four times as fast as BLAS on so few
@@ -38,13 +38,13 @@ public struct ColumnBlock {
   public func products(_ many: [MatrixView<Double>], _ y: Matrix<Double>) -> Matrix<Double> {
     let total = many.reduce(0) { $0 + $1.columns }
     // Transposed, (y's columns x A's columns), as the tile product wants its sums.
-    let parts = (0..<team.count).map { _ in
+    let parts = (0..<pool.count).map { _ in
       many.map { Matrix<Double>(rows: y.columns, columns: paddedForProduct($0.columns)) }
     }
-    team.forEachPart(of: y.rows) { rows, lane in
+    pool.forEachPart(of: y.rows) { rows, worker in
       for block in rows.pieces(ofAtMost: Self.blockRows) {
         let own = y.rows(block)
-        for (a, out) in zip(many, parts[lane]) {
+        for (a, out) in zip(many, parts[worker]) {
           if a.isPaddedForProduct {
             addTransposedProduct(of: a.rows(block), rowVector: own, columnSums: out.view)
           } else {
@@ -71,7 +71,7 @@ public struct ColumnBlock {
     into y: MatrixView<Double>
   ) {
     let transposed = self.transposed(many, factors, alpha)
-    team.forEachPart(of: y.rows) { rows, _ in
+    pool.forEachPart(of: y.rows) { rows, _ in
       for block in rows.pieces(ofAtMost: Self.blockRows) {
         let own = y.rows(block)
         if beta == 0 { own.fill(0) }
@@ -117,7 +117,7 @@ public struct ColumnBlock {
     _ body: @escaping @Sendable (UnsafeMutablePointer<Double>, UnsafeMutablePointer<Double>, Int) -> Void
   ) {
     precondition(x.rows == y.rows && x.columns == y.columns)
-    team.forEachPart(of: x.rows) { rows, _ in
+    pool.forEachPart(of: x.rows) { rows, _ in
       for i in rows {
         let (a, b) = (x.pointer + i * x.columns, y.pointer + i * x.columns)
         for k in 0..<x.columns { body(a, b, k) }

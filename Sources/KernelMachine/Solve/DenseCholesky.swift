@@ -27,7 +27,7 @@ extension KernelOperator {
     // LAPACK takes right-hand sides one after the other.
     let sides = Matrix<Double>(uninitialisedRows: y.columns, columns: y.rows)
     for i in 0..<y.rows { for c in 0..<y.columns { sides[c, i] = y[i, c] } }
-    try team.withThreadedLAPACK(order: matrix.rows) {
+    try pool.withThreadedLAPACK(order: matrix.rows) {
       try factorizeCholesky(matrix.view)
       solveCholesky(matrix.view, rows: sides.view)
     }

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// The Nystrom preconditioner of K + ridge I from a partial Cholesky factor K ~ F F^T = U diag(lambda) U^T:
@@ -15,8 +14,7 @@ public struct NystromPreconditioner<T: Real> {
   /// The first eigenvectors, and the last: (own rows x a part of rank).
   private let gentle: TallFactor<T>
   private let stiff: TallFactor<Double>
-  private let world: Communicator
-  private let timer: PhaseTimer
+  private let context: Context
 
   public var rank: Int { gains.count }
 
@@ -27,16 +25,15 @@ public struct NystromPreconditioner<T: Real> {
   public init(
     of k: KernelOperator<T>, ridge: Double, limit: Int, random: RandomStream, progress: (Double) -> Void = { _ in }
   ) throws {
-    world = k.world
-    timer = k.timer
+    context = k.context
     // With K - F F^T below the ridge the condition is below 2: more columns save nothing.
     let partial = try PartialCholesky(
       of: k, limit: min(limit, k.layout.sampleCount), enough: ridge, random: random, progress: progress)
     let factor = partial.factor.view.columns(0..<partial.rank)
     let gram = Matrix<Double>(rows: partial.rank, columns: partial.rank)
-    k.team.addGram(of: factor, beta: 0, intoLower: gram.view)
-    try timer.measure(.communication) { try k.world.sum(gram.buffer) }
-    let eigen = try k.team.withThreadedLAPACK(order: gram.rows) { try SymmetricEigen(of: gram) }
+    k.pool.addGram(of: factor, beta: 0, intoLower: gram.view)
+    try context.communicating { try context.world.sum(gram.buffer) }
+    let eigen = try k.pool.withThreadedLAPACK(order: gram.rows) { try SymmetricEigen(of: gram) }
     // Eigenvalues below the rounding of F^T F are dropped.
     let floor = Double(partial.rank) * Double.ulpOfOne * (eigen.values.last ?? 0)
     let kept = eigen.values.indices.filter { eigen.values[$0] > floor }
@@ -49,21 +46,21 @@ public struct NystromPreconditioner<T: Real> {
     let rounding = Double(T.ulpOfOne) * (eigen.values.last ?? 0)
     let bearable = rounding <= 0.1 * (smallest + ridge)
     let split = bearable ? left.firstIndex { $0 < Self.stiffness } ?? left.count : 0
-    gentle = TallFactor(rows: factor.rows, columns: split, team: k.team)
-    stiff = TallFactor(rows: factor.rows, columns: kept.count - split, team: k.team)
+    gentle = TallFactor(rows: factor.rows, columns: split, pool: k.pool)
+    stiff = TallFactor(rows: factor.rows, columns: kept.count - split, pool: k.pool)
     let weights = Matrix<Double>(uninitialisedRows: kept.count, columns: partial.rank)
     for (row, index) in kept.enumerated() {
       let scale = 1 / eigen.values[index].squareRoot()
       for c in 0..<partial.rank { weights[row, c] = scale * eigen.vectors[index, c] }
     }
-    fill(factor, weights, k.team)
+    fill(factor, weights, k.pool)
   }
 
   /// U = F weights^T, a few rows at a time.
-  private func fill(_ factor: MatrixView<Double>, _ weights: Matrix<Double>, _ team: ThreadTeam) {
+  private func fill(_ factor: MatrixView<Double>, _ weights: Matrix<Double>, _ pool: ThreadPool) {
     let (gentle, stiff) = (self.gentle, self.stiff)
     let parts = (0..<factor.rows).pieces(ofAtMost: 256)
-    team.forEach(0..<parts.count) { index, _ in
+    pool.forEach(0..<parts.count) { index, _ in
       let batch = Matrix<Double>(uninitialisedRows: parts[index].count, columns: weights.rows)
       multiply(factor.rows(parts[index]), weights.view, transposeB: true, into: batch.view)
       gentle.set(parts[index], batch.view.columns(0..<gentle.columns))
@@ -77,7 +74,7 @@ public struct NystromPreconditioner<T: Real> {
     let inner = Matrix<Double>(uninitialisedRows: rank, columns: r.columns)
     gentle.multiplyTransposed(r, into: inner.rows(0..<gentle.columns))
     stiff.multiplyTransposed(r, into: inner.rows(gentle.columns..<rank))
-    try timer.measure(.communication) { try world.sum(inner.buffer) }
+    try context.communicating { try context.world.sum(inner.buffer) }
     for (row, gain) in gains.enumerated() { for c in 0..<inner.columns { inner[row, c] *= gain } }
     gentle.addProduct(inner.rows(0..<gentle.columns), to: z)
     stiff.addProduct(inner.rows(gentle.columns..<rank), to: z)

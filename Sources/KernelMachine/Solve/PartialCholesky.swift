@@ -52,31 +52,31 @@ public struct PartialCholesky {
     for (position, local) in pivots.own {
       for c in 0..<rank { known[position, c] = factor[local, c] }
     }
-    try k.timer.measure(.communication) { try k.world.sum(known.buffer) }
+    try k.context.communicating { try k.world.sum(known.buffer) }
     let earlier = factor.view.columns(0..<rank)
-    k.team.multiply(earlier, known.view, transposeB: true, alpha: -1, beta: 1, into: columns.view)
+    k.pool.multiply(earlier, known.view, transposeB: true, alpha: -1, beta: 1, into: columns.view)
     let core = Matrix<Double>(rows: pivots.count, columns: pivots.count)
     for (position, local) in pivots.own { _ = core.row(position).update(fromContentsOf: columns.row(local)) }
-    try k.timer.measure(.communication) { try k.world.sum(core.buffer) }
+    try k.context.communicating { try k.world.sum(core.buffer) }
     // What E's rounding in T leaves undecided.
     let noise = 8 * Double(T.ulpOfOne) * largest + 64 * Double.ulpOfOne
     // A pivot that its block's others all but explain brings nothing but its own rounding, divided by its root.
     let worth = Self.worthwhile * residualTrace / Double(k.layout.sampleCount)
     let cholesky = PivotedCholesky(of: core, tolerance: max(noise, worth))
     guard cholesky.rank > 0 else { return 0 }
-    append(cholesky, columns, k.team, &diagonal, noise: noise)
+    append(cholesky, columns, k.pool, &diagonal, noise: noise)
     return cholesky.rank
   }
 
   private mutating func append(
-    _ cholesky: PivotedCholesky, _ columns: Matrix<Double>, _ team: ThreadTeam, _ diagonal: inout [Double],
+    _ cholesky: PivotedCholesky, _ columns: Matrix<Double>, _ pool: ThreadPool, _ diagonal: inout [Double],
     noise: Double
   ) {
     let target = factor.view.columns(rank..<(rank + cholesky.rank))
     let left = Matrix<Double>(rows: 1, columns: diagonal.count, diagonal)
     let order = Array(cholesky.order.prefix(cholesky.rank))
-    team.forEachPart(of: columns.rows) { rows, _ in
-      // Few rows at a time: they stay in the second cache from the first step to the last.
+    pool.forEachPart(of: columns.rows) { rows, _ in
+      // Few rows at a time: they stay in the L2 cache from the first step to the last.
       for batch in rows.pieces(ofAtMost: 256) {
         order.withUnsafeBufferPointer { order in
           for i in batch {

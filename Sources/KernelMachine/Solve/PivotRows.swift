@@ -3,7 +3,7 @@ import Runtime
 
 /// Rows of X drawn as pivots, gathered from the ranks that own them: a small block that every rank holds.
 struct PivotRows<T: Real> {
-  let rows: CentredRows<T>
+  let rows: Rows<T>
   /// Pivots among this rank's rows: (position among the pivots, own row).
   let own: [(position: Int, local: Int)]
 
@@ -14,7 +14,7 @@ struct PivotRows<T: Real> {
   init(
     drawing wanted: Int, weights: [Double], of k: KernelOperator<T>, random: RandomStream, round: Int
   ) throws {
-    let sums = try k.timer.measure(.communication) { try k.world.allGather([weights.reduce(0, +)]) }.map { $0[0] }
+    let sums = try k.context.communicating { try k.world.allGather([weights.reduce(0, +)]) }.map { $0[0] }
     let total = sums.reduce(0, +)
     let before = sums.prefix(k.world.rank).reduce(0, +)
     let draws = (0..<wanted).map { random.uniform(row: round, column: $0) * total }.sorted()
@@ -35,17 +35,17 @@ struct PivotRows<T: Real> {
   /// *Collective.* The given rows of each rank, ascending.
   private init(own chosen: [Int], of k: KernelOperator<T>) throws {
     let shard = k.layout.shard(of: k.world.rank)
-    let all = try k.timer.measure(.communication) { try k.world.allGather(chosen.map { $0 + shard.lowerBound }) }
+    let all = try k.context.communicating { try k.world.allGather(chosen.map { $0 + shard.lowerBound }) }
     let offset = all.prefix(k.world.rank).reduce(0) { $0 + $1.count }
     let indices = all.flatMap { $0 }
     let storage = Matrix<T>(rows: indices.count, columns: k.rows.width)
     for (position, local) in chosen.enumerated() {
       _ = storage.row(offset + position).update(fromContentsOf: k.rows.deviations.row(local))
     }
-    try k.timer.measure(.communication) { try k.world.sum(storage.buffer) }
-    rows = CentredRows(
+    try k.context.communicating { try k.world.sum(storage.buffer) }
+    rows = Rows(
       storage, rowCount: indices.count, centres: k.rows.centres, segments: k.layout.segments(ofSorted: indices),
-      team: k.team)
+      layout: k.layout, context: k.context)
     own = chosen.enumerated().map { (offset + $0.offset, $0.element) }
   }
 }
@@ -54,9 +54,9 @@ extension KernelOperator {
   /// *Collective.* Columns of K at the pivots, (own rows x pivots) in Double, and the largest deviation among them.
   func columns(at pivots: PivotRows<T>) throws -> (columns: Matrix<Double>, largest: Double) {
     let result = Matrix<Double>(uninitialisedRows: rows.rowCount, columns: pivots.count)
-    let largest = Matrix<Double>(rows: team.count, columns: 1)
+    let largest = Matrix<Double>(rows: pool.count, columns: 1)
     let (rows, builder) = (self.rows, self.builder)
-    team.forEachWhenFree(0..<rows.segments.count) { index, lane in
+    pool.forEachWhenFree(0..<rows.segments.count) { index, worker in
       let segment = rows.segments[index]
       // One product for the pivots of all classes: cut by class it would be too thin for BLAS.
       let products = Matrix<T>(uninitialisedRows: segment.rows.count, columns: pivots.count)
@@ -64,7 +64,7 @@ extension KernelOperator {
       for columns in pivots.rows.segments {
         let deviations = products.view.columns(columns.rows)
         builder.finish(
-          .kernelDeviation, rows, segment, pivots.rows, columns, products: deviations, lane: lane)
+          .kernelDeviation, rows, segment, pivots.rows, columns, products: deviations, worker: worker)
         let constant = builder.constant(segment.centre, columns.centre)
         for i in 0..<deviations.rows {
           let (values, first) = (deviations.row(i), columns.rows.lowerBound)
@@ -75,11 +75,11 @@ extension KernelOperator {
             if abs(value) > most { most = abs(value) }
             target[first + j] = constant + Double(value)
           }
-          largest[lane, 0] = max(largest[lane, 0], Double(most))
+          largest[worker, 0] = max(largest[worker, 0], Double(most))
         }
       }
     }
     let own = largest.buffer.max() ?? 0
-    return (result, try timer.measure(.communication) { try world.maximum(own) })
+    return (result, try communicating { try world.maximum(own) })
   }
 }

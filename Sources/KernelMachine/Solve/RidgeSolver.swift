@@ -72,33 +72,33 @@ public struct RidgeSolver {
     safePoints: SafePoints<BlockConjugateGradient.State> = .none, from saved: BlockConjugateGradient.State? = nil,
     progress: (Double) -> Void
   ) throws -> Solution {
-    let system = system(k, preconditioner)
+    // A product that nobody will use need not be finished; a direct solve has no safe point to ask at.
+    let system = system(k, preconditioner, stop: method == .cg ? safePoints.stop : nil)
     if method == .cholesky {
-      return try check(k.solveDensely(y, ridge: ridge), y, system, k.team)
+      return try check(k.solveDensely(y, ridge: ridge), y, system, k.pool)
     }
     let solver = BlockConjugateGradient(
       system, rows: y.rows, classes: y.columns, tolerance: tolerance, maxIterations: maxIterations,
-      historyLimit: historyLimit, rounding: Double(T.ulpOfOne), team: k.team, safePoints: safePoints)
-    // A product that nobody will use need not be finished.
-    k.stop = safePoints.stop
-    defer { k.stop = nil }
+      historyLimit: historyLimit, rounding: Double(T.ulpOfOne), pool: k.pool, safePoints: safePoints)
     return try solver.solve(y, from: saved) { _, residual in
       progress(residual >= 1 ? 0 : min(1, log(residual) / log(tolerance)))
     }
   }
 
-  private func system<T: Real>(_ k: KernelOperator<T>, _ preconditioner: NystromPreconditioner<T>?) -> RidgeSystem {
-    let columns = ColumnBlock(team: k.team)
+  private func system<T: Real>(_ k: KernelOperator<T>, _ preconditioner: NystromPreconditioner<T>?, stop: StopSwitch?)
+    -> RidgeSystem
+  {
+    let columns = ColumnBlock(pool: k.pool)
     func add(_ x: Matrix<Double>, to y: Matrix<Double>) {
       columns.add(x, times: [Double](repeating: ridge, count: x.columns), to: y)
     }
     return RidgeSystem(
       apply: { x, y in
-        try k.apply(x, into: y, in: T.self)
+        try k.apply(x, into: y, in: T.self, stop: stop)
         add(x, to: y)
       },
       applyExactly: { x, y in
-        try k.apply(x, into: y, in: Double.self)
+        try k.apply(x, into: y, in: Double.self, stop: stop)
         add(x, to: y)
       },
       precondition: { r, z in
@@ -108,14 +108,14 @@ public struct RidgeSolver {
           z.pointer.update(from: r.pointer, count: r.count)
         }
       },
-      sum: { values in try k.timer.measure(.communication) { try k.world.sum(&values) } })
+      sum: { values in try k.context.communicating { try k.world.sum(&values) } })
   }
 
   /// *Collective.* The truth about a solution that came without iterations.
   private func check(
-    _ a: Matrix<Double>, _ y: Matrix<Double>, _ system: RidgeSystem, _ team: ThreadTeam
+    _ a: Matrix<Double>, _ y: Matrix<Double>, _ system: RidgeSystem, _ pool: ThreadPool
   ) throws -> Solution {
-    let columns = ColumnBlock(team: team)
+    let columns = ColumnBlock(pool: pool)
     let residual = Matrix<Double>(rows: y.rows, columns: y.columns)
     try system.applyExactly(a, residual)
     columns.scale(residual, by: [Double](repeating: -1, count: y.columns), adding: y)

@@ -8,17 +8,17 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
   let columns: Int
   /// (rows x columns), each row padded with zeros as the product wants it.
   private let storage: Matrix<V>
-  private let team: ThreadTeam
+  private let pool: ThreadPool
   private let stripes: [Range<Int>]
 
   /// Rows of a stripe: what a thread takes at a time.
   private static var stripeRows: Int { 512 }
 
   /// *Local.* Memory that `set` fills.
-  public init(rows: Int, columns: Int, team: ThreadTeam) {
+  public init(rows: Int, columns: Int, pool: ThreadPool) {
     self.rows = rows
     self.columns = columns
-    self.team = team
+    self.pool = pool
     storage = Matrix(uninitialisedRows: rows, columns: paddedForProduct(columns))
     stripes = (0..<rows).pieces(ofAtMost: Self.stripeRows)
   }
@@ -37,12 +37,12 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
   /// *Local.* out = U^T x over this rank's rows: x (rows x vectors), out (columns x vectors).
   public func multiplyTransposed(_ x: Matrix<Double>, into out: MatrixView<Double>) {
     guard columns > 0 else { return }
-    let (own, vectors) = (team.converted(x, to: V.self), x.columns)
-    let sums = (0..<team.count).map { _ in Matrix<Double>(rows: vectors, columns: storage.columns) }
-    team.run { lane in
-      for index in Swift.stride(from: lane, to: self.stripes.count, by: self.team.count) {
+    let (own, vectors) = (pool.converted(x, to: V.self), x.columns)
+    let sums = (0..<pool.count).map { _ in Matrix<Double>(rows: vectors, columns: storage.columns) }
+    pool.run { worker in
+      for index in Swift.stride(from: worker, to: self.stripes.count, by: self.pool.count) {
         addTransposedProduct(
-          of: self.stripe(index), rowVector: own.rows(self.stripes[index]), columnSums: sums[lane].view)
+          of: self.stripe(index), rowVector: own.rows(self.stripes[index]), columnSums: sums[worker].view)
       }
     }
     for k in 0..<columns {
@@ -56,8 +56,8 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
     let vectors = y.columns
     let transposed = Matrix<V>(rows: vectors, columns: storage.columns)
     for c in 0..<vectors { for k in 0..<columns { transposed[c, k] = V(y[k, c]) } }
-    team.run { lane in
-      for index in Swift.stride(from: lane, to: self.stripes.count, by: self.team.count) {
+    pool.run { worker in
+      for index in Swift.stride(from: worker, to: self.stripes.count, by: self.pool.count) {
         LinearAlgebra.addProduct(
           of: self.stripe(index), columnVector: transposed.view, rowSums: z.rows(self.stripes[index]))
       }

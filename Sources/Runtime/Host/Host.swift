@@ -36,6 +36,13 @@ public struct Host: Sendable, Equatable {
     ownsItsCores = try node.sum(self.threads) <= Set(cores.joined()).count
   }
 
+  /// *Local.* Nothing is known but the threads: for tests and checks.
+  public init(threads: Int) {
+    (name, coreName, boundCores) = (Self.ownName(), BLAS.kernelName, [])
+    (placeOnNode, ranksOnNode, ownsItsCores) = (0, 1, false)
+    self.threads = threads
+  }
+
   private static func ownName() -> String {
     var name = [CChar](repeating: 0, count: 257)
     guard gethostname(&name, 256) == 0 else { return "unknown" }

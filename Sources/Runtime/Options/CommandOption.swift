@@ -15,7 +15,7 @@ extension ValueKind where Value == Int {
   public static func whole(_ placeholder: String, in range: ClosedRange<Int>) -> Self {
     Self(
       placeholder: placeholder,
-      wanted: "a whole number from \(range.lowerBound) to \(range.upperBound)",
+      wanted: "an integer from \(range.lowerBound) to \(range.upperBound)",
       parse: { text in Int(text).flatMap { range.contains($0) ? $0 : nil } },
       json: { JSON($0) })
   }
@@ -31,7 +31,7 @@ extension ValueKind where Value == Int {
 extension ValueKind where Value == UInt64 {
   public static var seed: Self {
     Self(
-      placeholder: "S", wanted: "a whole number from 0 to \(UInt64.max)", parse: { UInt64($0) },
+      placeholder: "S", wanted: "an integer from 0 to \(UInt64.max)", parse: { UInt64($0) },
       json: { JSON($0) })
   }
 }

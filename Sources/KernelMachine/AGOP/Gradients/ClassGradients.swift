@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// The exact AGOP by class (docs/method.md): with H_ij the gradient's weight of the pair,
@@ -8,14 +7,10 @@ import Runtime
 /// Own rows are taken a chunk at a time: for each chunk the blocks of X pass round the ring once, and its gradients
 /// (classes x rows x width) are all that is kept. Sums run over deviations from the class means; the means come in through
 /// the class sums of the weights, so that nothing large cancels.
-public struct ClassGradients<T: Real> {
+public struct ClassGradients<T: Real>: RowsWork {
   let builder: TileBuilder<T>
   let weights: GradientWeights<T>
-  let rows: CentredRows<T>
-  let layout: Layout
-  let world: Communicator
-  let team: ThreadTeam
-  let timer: PhaseTimer
+  let rows: Rows<T>
 
   /// Bytes for the gradients of a chunk, unless a single segment needs more.
   let chunkBytes: Int
@@ -30,16 +25,11 @@ public struct ClassGradients<T: Real> {
 
   /// - Parameter kernel: the same rows' kernel matrix, if its tiles are still there.
   public init(
-    builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, kernel: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
+    builder: TileBuilder<T>, rows: Rows<T>, kernel: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20, runRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
     weights = GradientWeights(builder: builder, rows: rows, kernel: kernel)
     self.rows = rows
-    self.layout = layout
-    self.world = world
-    self.team = team
-    self.timer = timer
     self.chunkBytes = chunkBytes
     self.runRows = runRows
   }
@@ -66,7 +56,7 @@ public struct ClassGradients<T: Real> {
     for pass in start[0]..<max(start[0], passes) {
       let chunk = pass < chunks.count ? chunks[pass] : []
       let gradients = GradientChunk<T>(self, segments: chunk, classes: a.columns)
-      var way = InterruptibleRing(rows: rows, ring: ring, runRows: runRows)
+      var way = InterruptibleRing(rows: rows, runRows: runRows)
       if let saved, pass == start[0] {
         way.done = (start[1], start[2])
         try gradients.stack.restore(saved.tensors)
@@ -77,20 +67,19 @@ public struct ClassGradients<T: Real> {
         AGOPState(
           .class, position: [pass, done.blocks, done.runs], [SavedTensor("total", total)] + gradients.stack.saved)
       }
-      gradients.stack.finish(rows, team)
+      gradients.stack.finish(rows, pool)
       // Every gradient a row: their Gram matrix is the AGOP.
       let all = gradients.stack.gradients.reshaped(rows: gradients.stack.height * a.columns, columns: width)
-      team.addGram(of: all, beta: 0, intoLower: part.view)
+      pool.addGram(of: all, beta: 0, intoLower: part.view)
       T.accumulate(part.pointer, total.pointer, part.count)
     }
-    try timer.measure(.communication) { try world.sum(total.buffer) }
+    try communicating { try world.sum(total.buffer) }
     let factor = builder.kernel.gradientFactor * builder.kernel.gradientFactor
     for k in 0..<total.count { total.pointer[k] *= factor }
     mirrorLower(total.view)
     return total
   }
 
-  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, timer: timer) }
 
   /// *Collective.* Takes one chunk past all blocks of X, with their coefficients.
   private func circulate(
@@ -98,12 +87,12 @@ public struct ClassGradients<T: Real> {
     _ safePoints: SafePoints<AGOPState>, progress: (Double) -> Void,
     state: (_ done: (blocks: Int, runs: Int)) -> AGOPState
   ) throws {
-    let all = try CoefficientBlocks(coefficients, layout, world, timer)
+    let all = try CoefficientBlocks(coefficients, rows)
     try way.walk(safePoints, progress: progress) { agreed, done in
       try safePoints.reached(agreed, state(done))
-    } _: { owner, block, run, poke in
+    } _: { owner, block, run in
       try weights.await(owner)
-      gradients.add(self, block, of: owner, run, all.block(of: owner), poke)
+      gradients.add(self, block, of: owner, run, all.block(of: owner))
     }
   }
 }

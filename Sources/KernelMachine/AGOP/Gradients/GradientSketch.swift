@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// An unbiased estimate of the AGOP (docs/method.md): instead of each output's gradient, of every sample the gradient
@@ -9,14 +8,10 @@ import Runtime
 /// Two probes with independent signs: M is their mean, and half their difference estimates its error. With W = H o (Sigma A^T), o
 /// entry by entry, a probe's gradients are W X - diag(W 1) X: (2 + 2 probes) N^2 d + probes N d^2 operations whatever the number of
 /// outputs. The sums are centred as in `ClassGradients`, and the blocks of X pass round the ring in the same way.
-public struct GradientSketch<T: Real> {
+public struct GradientSketch<T: Real>: RowsWork {
   let builder: TileBuilder<T>
   let weights: GradientWeights<T>
-  let rows: CentredRows<T>
-  let layout: Layout
-  let world: Communicator
-  let team: ThreadTeam
-  let timer: PhaseTimer
+  let rows: Rows<T>
   let random: RandomStream
   /// Bytes for the gradients of a chunk, unless a single segment needs more.
   let chunkBytes: Int
@@ -29,17 +24,12 @@ public struct GradientSketch<T: Real> {
   ///   - kernel: the same rows' kernel matrix, if its tiles are still there.
   ///   - random: of purpose `sketch`.
   public init(
-    builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, kernel: KernelOperator<T>? = nil, random: RandomStream, chunkBytes: Int = 512 << 20,
+    builder: TileBuilder<T>, rows: Rows<T>, kernel: KernelOperator<T>? = nil, random: RandomStream, chunkBytes: Int = 512 << 20,
     runRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
     weights = GradientWeights(builder: builder, rows: rows, kernel: kernel)
     self.rows = rows
-    self.layout = layout
-    self.world = world
-    self.team = team
-    self.timer = timer
     self.random = random
     self.chunkBytes = chunkBytes
     self.runRows = runRows
@@ -55,7 +45,7 @@ public struct GradientSketch<T: Real> {
     progress: (Double) -> Void
   ) throws -> (agop: Matrix<Double>, relativeError: Double) {
     let probes = (0..<Self.probes).map { _ in Matrix<Double>(rows: rows.width, columns: rows.width) }
-    let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
+    let all = try CoefficientBlocks<T>(a.converted(), rows)
     let rowBytes = Self.probes * (rows.width + runRows) * MemoryLayout<T>.stride
     let chunks = rows.segments.runs(ofAtMost: max(layout.tileRows, chunkBytes / max(1, rowBytes)))
     let passes = try world.maximum(chunks.count)
@@ -64,7 +54,7 @@ public struct GradientSketch<T: Real> {
     for (index, sum) in probes.enumerated() { try saved?.tensors.restore("probe\(index)", into: sum) }
     for pass in start[0]..<max(start[0], passes) {
       let chunk = SketchChunk(self, pass < chunks.count ? chunks[pass] : [], outputs: a.columns)
-      var way = InterruptibleRing(rows: rows, ring: ring, runRows: runRows)
+      var way = InterruptibleRing(rows: rows, runRows: runRows)
       if let saved, pass == start[0] {
         way.done = (start[1], start[2])
         try chunk.stack.restore(saved.tensors)
@@ -75,17 +65,16 @@ public struct GradientSketch<T: Real> {
         let sums = probes.enumerated().map { SavedTensor("probe\($0)", $1) }
         return AGOPState(.sketch, position: [pass, done.blocks, done.runs], sums + chunk.stack.saved)
       }
-      chunk.stack.finish(rows, team)
+      chunk.stack.finish(rows, pool)
       for (probe, sum) in probes.enumerated() {
-        team.addGram(of: chunk.stack.gradients(probe, 0..<chunk.stack.height), beta: 0, intoLower: part.view)
+        pool.addGram(of: chunk.stack.gradients(probe, 0..<chunk.stack.height), beta: 0, intoLower: part.view)
         T.accumulate(part.pointer, sum.pointer, part.count)
       }
     }
-    for probe in probes { try timer.measure(.communication) { try world.sum(probe.buffer) } }
+    for probe in probes { try communicating { try world.sum(probe.buffer) } }
     return mean(probes[0], probes[1])
   }
 
-  private var ring: BlockRing<T> { BlockRing(world: world, layout: layout, timer: timer) }
 
   /// *Collective.* Takes one chunk past all blocks of X, with their coefficients.
   private func circulate(
@@ -95,9 +84,9 @@ public struct GradientSketch<T: Real> {
   ) throws {
     try way.walk(safePoints, progress: progress) { agreed, done in
       try safePoints.reached(agreed, state(done))
-    } _: { owner, block, run, poke in
+    } _: { owner, block, run in
       try weights.await(owner)
-      chunk.add(self, block, of: owner, run, all.block(of: owner), poke)
+      chunk.add(self, block, of: owner, run, all.block(of: owner))
     }
   }
 

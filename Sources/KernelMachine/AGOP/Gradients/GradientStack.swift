@@ -44,14 +44,14 @@ public final class GradientStack<T: Real>: @unchecked Sendable {
 
   /// After all terms: with m the class means and a the row's class, G_c += sum over b of S_bc (m_b - m_a) - (sum over b of
   /// S_bc) (x_i - m_a). *Local.*
-  public func finish(_ rows: CentredRows<T>, _ team: ThreadTeam) {
-    team.forEach(0..<(segments.count * outputs)) { task, _ in
+  public func finish(_ rows: Rows<T>, _ pool: ThreadPool) {
+    pool.forEach(0..<(segments.count * outputs)) { task, _ in
       let (index, c) = (task / self.outputs, task % self.outputs)
       self.finish(rows, index, c)
     }
   }
 
-  private func finish(_ rows: CentredRows<T>, _ index: Int, _ c: Int) {
+  private func finish(_ rows: Rows<T>, _ index: Int, _ c: Int) {
     let (segment, centres) = (segments[index], rows.centres)
     let sums = Matrix<T>(uninitialisedRows: segment.rows.count, columns: centres.rows)
     let g = gradients(c, self.rows(of: index))

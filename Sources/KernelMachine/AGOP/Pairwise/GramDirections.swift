@@ -7,7 +7,7 @@ extension GramTotal {
   /// *Local.* T_I has a half of every pair's Q, so that what cancels in Q D is still in it, and cancels in D^T T + T^T D only: nearly all of it
   /// along a few directions V (CIFAR-10: 98 % of its square along one). With T = T V^T V + T', D^T T V^T V is added in double precision,
   /// and T' is left. V: a random sketch's rows (arXiv 0909.4061, algorithm 4.1).
-  func takeOutLargest(_ x: MatrixView<T>, _ t: Matrix<T>, _ team: ThreadTeam) {
+  func takeOutLargest(_ x: MatrixView<T>, _ t: Matrix<T>, _ pool: ThreadPool) {
     let count = min(Self.largest, t.rows, t.columns)
     guard count > 0 else { return }
     let random = RandomStream(seed: 0, layer: 0, purpose: .probe)
@@ -15,7 +15,7 @@ extension GramTotal {
     let signs = Matrix<Double>(uninitialisedRows: t.rows, columns: count)
     signs.fill { random.uniform(row: $0, column: $1) < 0.5 ? -1 : 1 }
     forEachWide(t.view) { range, wide in
-      team.multiply(signs.rows(range), wide, transposeA: true, beta: 1, into: v.view)
+      pool.multiply(signs.rows(range), wide, transposeA: true, beta: 1, into: v.view)
     }
     orthonormaliseRows(v)
     let product = Matrix<Double>(rows: x.columns, columns: count)
@@ -25,17 +25,17 @@ extension GramTotal {
       for (k, i) in range.enumerated() {
         T.widen(x.pointer + i * x.stride, wideX.pointer + k * wideX.columns, x.columns)
       }
-      team.multiply(wide, v.view, transposeB: true, into: along.view)
-      team.multiply(along.view, v.view, alpha: -1, beta: 1, into: wide)
-      team.multiply(wideX.rows(0..<range.count), along.view, transposeA: true, beta: 1, into: product.view)
+      pool.multiply(wide, v.view, transposeB: true, into: along.view)
+      pool.multiply(along.view, v.view, alpha: -1, beta: 1, into: wide)
+      pool.multiply(wideX.rows(0..<range.count), along.view, transposeA: true, beta: 1, into: product.view)
       for (k, i) in range.enumerated() {
         let (source, target) = (wide.pointer + k * wide.stride, t.pointer + i * t.columns)
         for j in 0..<t.columns { target[j] = T(source[j]) }
       }
     }
     let square = Matrix<Double>(uninitialisedRows: x.columns, columns: x.columns)
-    team.multiply(product.view, v.view, into: square.view)
-    addSymmetric(square, team)
+    pool.multiply(product.view, v.view, into: square.view)
+    addSymmetric(square, pool)
   }
 
   /// By Gram and Schmidt, twice; a row that depends on those before it becomes 0.

@@ -28,7 +28,7 @@ final class GramTarget<T: Real>: @unchecked Sendable {
 
 /// A chunk of own rows, I, and the pieces J that come by.
 final class GramMeeting<T: Real>: @unchecked Sendable {
-  private let team: ThreadTeam
+  private let context: Context
   private let panel: GramPanel<T>
   private let rows: GramRows<T>
   private let terms: GramTerms<T>
@@ -36,14 +36,14 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   /// H^2, then Q, of the pair; (chunk rows x piece rows).
   private let pairs: Matrix<T>
   private let scratch: [Scratch]
-  /// z_ja of the piece's rows j from the chunk's classes a != j's own, after `add`; (centres x piece rows), one for each lane.
+  /// z_ja of the piece's rows j from the chunk's classes a != j's own, after `add`; (centres x piece rows), one for each worker.
   private(set) var pieceSums: [Matrix<Double>] = []
 
   private struct Scratch {
     /// A A^T and A B^T + B A^T of a tile.
     let squares, products: Matrix<T>
 
-    /// So many rows of a tile at a time stay in the second-level cache.
+    /// So many rows of a tile at a time stay in the L2 cache.
     static var stripeRows: Int { 128 }
 
     init(tileRows: Int) {
@@ -57,14 +57,14 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
     pieceRows: Int
   ) {
     self.rows = rows
-    team = gram.team
+    context = gram.context
     stripRows = gram.world.size > 1 ? 2048 : 8192
     self.panel = panel
     self.terms = terms
     self.target = target
     pairs = Matrix(uninitialisedRows: panel.range.count, columns: pieceRows)
     let tileRows = gram.layout.tileRows
-    scratch = (0..<gram.team.count).map { _ in Scratch(tileRows: tileRows) }
+    scratch = (0..<gram.pool.count).map { _ in Scratch(tileRows: tileRows) }
   }
 
   /// *Local.* T_I += Q_IJ D_J and the class sums of Q_IJ's rows and columns; false, and nothing has been added, if `stop` was set
@@ -73,15 +73,14 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   ///   - own: the chunk's segments to use, one after another.
   ///   - isOwn: the piece is the beginning of `own`: each pair of its rows counts once, the diagonal by half.
   func add(
-    _ piece: GramPiece<T>, _ own: [Segment], isOwn: Bool, stop: StopSwitch? = nil, _ poke: @escaping () -> Void
+    _ piece: GramPiece<T>, _ own: [Segment], isOwn: Bool, stop: StopSwitch? = nil
   ) -> Bool {
     let centres = target.classSums.rows
-    pieceSums = (0..<team.count).map { _ in Matrix(rows: centres, columns: piece.rowRange.count) }
+    pieceSums = (0..<context.pool.count).map { _ in Matrix(rows: centres, columns: piece.rowRange.count) }
     let range = own.rowRange
     let q = pairs.reshaped(rows: range.count, columns: piece.rowRange.count)
-    guard multiplyWeights(panel.weights(range), piece.weights, isOwn, stop, into: q, poke) else { return false }
-    let pokeFromMain = MainLane(poke)
-    team.forEach(0..<own.count) { index, lane in
+    guard multiplyWeights(panel.weights(range), piece.weights, isOwn, stop, into: q) else { return false }
+    context.pool.forEach(0..<own.count) { index, worker in
       let segment = own[index]
       for column in piece.segments {
         let tile = q.rows(segment.rows.shifted(by: -range.lowerBound))
@@ -90,46 +89,44 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
           tile.fill(0)
           continue
         }
-        self.finish(tile, segment, piece, column, lane)
+        self.finish(tile, segment, piece, column, worker)
         if isOwn && column == segment { self.keepLower(tile, segment) }
       }
-      pokeFromMain(lane)
     }
-    multiplyRows(q, piece, range, isOwn, poke)
+    multiplyRows(q, piece, range, isOwn)
     return true
   }
 
   /// (H^2)_IJ = H_I H_J^T; of the square of an own piece the lower triangle. False if it was broken off.
   private func multiplyWeights(
-    _ h: MatrixView<T>, _ other: MatrixView<T>, _ isOwn: Bool, _ stop: StopSwitch?, into out: MatrixView<T>,
-    _ poke: () -> Void
+    _ h: MatrixView<T>, _ other: MatrixView<T>, _ isOwn: Bool, _ stop: StopSwitch?, into out: MatrixView<T>
   ) -> Bool {
     let square = isOwn ? other.rows : 0
-    if isOwn { team.addOuterGram(of: other, beta: 0, intoLower: out.rows(0..<square)) }
+    if isOwn { context.pool.addOuterGram(of: other, beta: 0, intoLower: out.rows(0..<square)) }
     for rows in (square..<h.rows).pieces(ofAtMost: stripRows) {
       if stop?.isRequested == true { return false }
-      poke()
-      team.multiply(h.rows(rows), other, transposeB: true, into: out.rows(rows))
+      context.progress()
+      context.pool.multiply(h.rows(rows), other, transposeB: true, into: out.rows(rows))
     }
     return true
   }
 
   /// T_I += Q_IJ D_J; the square of an own piece without most of the zeros above its diagonal.
   private func multiplyRows(
-    _ q: MatrixView<T>, _ piece: GramPiece<T>, _ range: Range<Int>, _ isOwn: Bool, _ poke: () -> Void
+    _ q: MatrixView<T>, _ piece: GramPiece<T>, _ range: Range<Int>, _ isOwn: Bool
   ) {
     let out = target.product.rows(range.shifted(by: -target.range.lowerBound))
     let x = piece.deviations
     if isOwn {
       for segment in piece.segments {
         let rows = segment.rows.shifted(by: -range.lowerBound)
-        team.multiply(
+        context.pool.multiply(
           q.rows(rows).columns(0..<rows.upperBound), x.rows(0..<rows.upperBound), beta: 1, into: out.rows(rows))
       }
     }
     for rows in ((isOwn ? x.rows : 0)..<q.rows).pieces(ofAtMost: stripRows) {
-      poke()
-      team.multiply(q.rows(rows), x, beta: 1, into: out.rows(rows))
+      context.progress()
+      context.pool.multiply(q.rows(rows), x, beta: 1, into: out.rows(rows))
     }
   }
 
@@ -138,21 +135,21 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
 
   /// Turns a tile of H^2 into one of Q (without the diagonal's |b_i|^2) and adds up its rows and columns, unless both sides are of
   /// one centre.
-  private func finish(_ tile: MatrixView<T>, _ row: Segment, _ piece: GramPiece<T>, _ column: Segment, _ lane: Int) {
+  private func finish(_ tile: MatrixView<T>, _ row: Segment, _ piece: GramPiece<T>, _ column: Segment, _ worker: Int) {
     let rowPlace = row.rows.shifted(by: panel.place.lowerBound - panel.range.lowerBound)
     let columnPlace = column.rows.shifted(by: piece.shardStart)
     let h = panel.weights(row.rows).columns(columnPlace)
     for stripe in (0..<tile.rows).pieces(ofAtMost: Scratch.stripeRows) {
       let samples = stripe.shifted(by: rowPlace.lowerBound)
-      let squares = scratch[lane].squares.reshaped(rows: stripe.count, columns: tile.columns)
-      let products = scratch[lane].products.reshaped(rows: stripe.count, columns: tile.columns)
+      let squares = scratch[worker].squares.reshaped(rows: stripe.count, columns: tile.columns)
+      let products = scratch[worker].products.reshaped(rows: stripe.count, columns: tile.columns)
       multiply(terms.coefficients(samples), terms.coefficients(columnPlace), transposeB: true, into: squares)
       multiply(terms.both(samples), terms.swapped(columnPlace), transposeB: true, into: products)
       pairWeights(tile.rows(stripe), times: squares, minus: products, times: h.rows(stripe))
     }
     let (rowCentre, columnCentre) = (rows.centre(of: row), rows.centre(of: column))
     guard rowCentre != columnCentre else { return }
-    let (ownSums, otherSums) = (target.classSums, pieceSums[lane])
+    let (ownSums, otherSums) = (target.classSums, pieceSums[worker])
     addSums(
       of: tile,
       rows: ownSums.pointer + columnCentre * ownSums.columns + row.rows.lowerBound - target.range.lowerBound,

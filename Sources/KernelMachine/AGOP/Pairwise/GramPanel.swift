@@ -29,14 +29,13 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   /// *Collective.* Fills H_I as the blocks of X pass round the ring; breaks off, and must not be used, if `stop` is set.
   /// - Parameter finished: called with the columns that are new.
   func build(_ gram: GramProduct<T>, less shift: T, stop: StopSwitch? = nil, finished: (Int) -> Void) throws {
-    let ring = BlockRing<T>(world: gram.world, layout: gram.layout, timer: gram.timer)
     let runs = segments.runs(ofAtMost: gram.pieceRows)
-    try ring.forEachBlock(startingWith: gram.rows, steps: gram.world.size) { owner, block, poke in
+    try gram.rows.forEachBlock(steps: gram.world.size) { owner, block in
       let isOwn = owner == gram.world.rank
       try gram.weights.await(owner)
       for columns in columnRuns(of: block, isOwn, gram.pieceRows) {
         for rows in runs where stop?.isRequested != true {
-          build(gram, less: shift, rows, block, of: owner, columns, poke)
+          build(gram, less: shift, rows, block, of: owner, columns)
         }
         finished(columns.rowRange.count)
       }
@@ -44,7 +43,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   }
 
   /// A block's segments in runs; the chunk's own ones in the same runs as its rows.
-  private func columnRuns(of block: CentredRows<T>, _ isOwn: Bool, _ limit: Int) -> [[Segment]] {
+  private func columnRuns(of block: Rows<T>, _ isOwn: Bool, _ limit: Int) -> [[Segment]] {
     guard isOwn else { return block.segments.runs(ofAtMost: limit) }
     let before = block.segments.filter { $0.rows.upperBound <= range.lowerBound }
     let after = block.segments.filter { $0.rows.lowerBound >= range.upperBound && !holds($0) }
@@ -54,43 +53,41 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   /// A rectangle of the panel. Of two own segments of the chunk only one
   /// order is computed, the other copied.
   private func build(
-    _ gram: GramProduct<T>, less shift: T, _ rows: [Segment], _ block: CentredRows<T>, of owner: Int,
-    _ columns: [Segment], _ poke: @escaping () -> Void
+    _ gram: GramProduct<T>, less shift: T, _ rows: [Segment], _ block: Rows<T>, of owner: Int,
+    _ columns: [Segment]
   ) {
     let (first, isOwn) = (gram.layout.shard(of: owner).lowerBound, owner == gram.world.rank)
     let tiles = rows.flatMap { row in
       columns.filter { !(isOwn && holds($0) && $0.rows.lowerBound > row.rows.lowerBound) }.map { (row, $0) }
     }
     if gram.weights.needsProducts { fillProducts(gram, rows, block, columns, tiles.map(\.1).rowRange, first, isOwn) }
-    poke()
-    let pokeFromMain = MainLane(poke)
+    gram.context.progress()
     let makers = gram.weights
-    gram.team.forEachWhenFree(0..<tiles.count) { index, lane in
+    gram.pool.forEachWhenFree(0..<tiles.count) { index, worker in
       let (row, column) = tiles[index]
       let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
-      makers.fill(out, row, block, of: owner, column, lane: lane)
+      makers.fill(out, row, block, of: owner, column, worker: worker)
       Self.subtract(shift, from: out, isDiagonal: isOwn && row == column)
       if isOwn && row != column && self.holds(column) {
         transpose(out, into: self.weights(column.rows).columns(row.rows.shifted(by: first)))
       }
-      pokeFromMain(lane)
     }
   }
 
   /// A rectangle's inner products by one large product; on the diagonal the lower half and each segment's own square.
   private func fillProducts(
-    _ gram: GramProduct<T>, _ rows: [Segment], _ block: CentredRows<T>, _ columns: [Segment], _ needed: Range<Int>,
+    _ gram: GramProduct<T>, _ rows: [Segment], _ block: Rows<T>, _ columns: [Segment], _ needed: Range<Int>,
     _ first: Int, _ isOwn: Bool
   ) {
     let x = gram.rows.deviations.rows(rows.rowRange)
     let out = weights(rows.rowRange).columns(needed.shifted(by: first))
     if isOwn && rows.first == columns.first {
-      gram.team.addOuterGram(of: x, beta: 0, intoLower: out)
+      gram.pool.addOuterGram(of: x, beta: 0, intoLower: out)
       for segment in rows {
         mirrorLower(weights(segment.rows).columns(segment.rows.shifted(by: first)))
       }
     } else {
-      gram.team.multiply(x, block.deviations.rows(needed), transposeB: true, into: out)
+      gram.pool.multiply(x, block.deviations.rows(needed), transposeB: true, into: out)
     }
   }
 
@@ -113,9 +110,9 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   ) -> Matrix<Double> {
     let products = Matrix<Double>(rows: range.count, columns: terms.outputs + 1)
     let centres = rows.centres.rows
-    let squares = (0..<gram.team.count).map { _ in Matrix<Double>(rows: centres, columns: centres) }
+    let squares = (0..<gram.pool.count).map { _ in Matrix<Double>(rows: centres, columns: centres) }
     let (layout, constant) = (gram.layout, terms.constantSums)
-    gram.team.forEach(0..<segments.count) { index, lane in
+    gram.pool.forEach(0..<segments.count) { index, worker in
       let segment = self.segments[index]
       let own = rows.centre(of: segment)
       let sums = self.sums(segment, rows, layout, terms)
@@ -131,7 +128,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
           s[own, c] -= b[c]
         }
         let w = s.columns(0..<terms.outputs)
-        multiply(w, w, transposeB: true, beta: 1, into: squares[lane].view)
+        multiply(w, w, transposeB: true, beta: 1, into: squares[worker].view)
       }
     }
     for square in squares { for k in 0..<square.count { total.means.pointer[k] += square.pointer[k] } }

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// The exact AGOP by Gram matrices (docs/method.md), whatever the number of outputs: with H_ij the gradient's weight of
@@ -25,14 +24,10 @@ import Runtime
 /// X^T Q X = D^T Q D + D^T Z + Z^T D + U with D the deviations, Z_i = sum over classes b != a of z_ib (m_b - m_a), where z_ib sums
 /// row i of Q over class b, and U the part of the means alone, which comes from the class sums of H A in double precision. Within
 /// a collapsed class Q is huge and nearly cancels, but only ever meets deviations on both sides, or is left out.
-public struct GramProduct<T: Real> {
+public struct GramProduct<T: Real>: RowsWork {
   let builder: TileBuilder<T>
   let weights: GradientWeights<T>
-  let rows: CentredRows<T>
-  let layout: Layout
-  let world: Communicator
-  let team: ThreadTeam
-  let timer: PhaseTimer
+  let rows: Rows<T>
   /// Bytes for panels and what goes with them, unless single segments need more.
   let memoryBytes: Int
   /// Rows of a piece: tall enough for the product's best speed.
@@ -40,16 +35,11 @@ public struct GramProduct<T: Real> {
 
   /// - Parameter kernel: the same rows' kernel matrix, if its tiles are still there.
   public init(
-    builder: TileBuilder<T>, rows: CentredRows<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer, kernel: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, pieceRows: Int = AGOPCost.runRows
+    builder: TileBuilder<T>, rows: Rows<T>, kernel: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, pieceRows: Int = AGOPCost.runRows
   ) {
     self.builder = builder
     weights = GradientWeights(builder: builder, rows: rows, kernel: kernel)
     self.rows = rows
-    self.layout = layout
-    self.world = world
-    self.team = team
-    self.timer = timer
     self.memoryBytes = memoryBytes
     self.pieceRows = pieceRows
   }
@@ -69,17 +59,17 @@ public struct GramProduct<T: Real> {
       ranks: layout.ranks,
       scalarBytes: MemoryLayout<T>.stride, memoryBytes: try world.minimum(memoryBytes))
     let plan = GramPlan(layout: layout, chunkRows: cost.gramChunkRows, pieceRows: pieceRows)
-    let centred = try GramRows(rows, layout, world, team, timer)
-    let terms = try GramTerms<T>(a, shift: weight(atSquare: centred.squareDistance), centred, layout, world, timer)
+    let centred = try GramRows(rows)
+    let terms = try GramTerms<T>(a, shift: weight(atSquare: centred.squareDistance), centred, rows)
     let total = try withoutActuallyEscaping(progress) { progress in
       let run = GramRun(self, plan, centred, terms, safePoints, progress)
       try run.meetAll(from: saved)
       return run.total
     }
-    total.addLowRank(terms, at: layout.shard(of: world.rank), team)
-    try timer.measure(.communication) { try total.sum(over: world) }
+    total.addLowRank(terms, at: shard, pool)
+    try communicating { try total.sum(over: world) }
     let factor = builder.kernel.gradientFactor * builder.kernel.gradientFactor
-    return total.finished(factor: factor, team)
+    return total.finished(factor: factor, pool)
   }
 
   /// The gradient's weight at the root of a squared distance.

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// This rank's rows as the Gram route multiplies them: deviations from the class means, or from the mean of all.
@@ -22,8 +21,8 @@ struct GramRows<T: Real>: @unchecked Sendable {
   private static var collapsed: Double { 0.05 }
 
   /// *Collective.*
-  init(_ rows: CentredRows<T>, _ layout: Layout, _ world: Communicator, _ team: ThreadTeam, _ timer: PhaseTimer) throws
-  {
+  init(_ rows: Rows<T>) throws {
+    let (layout, context) = (rows.layout, rows.context)
     let n = Double(max(1, layout.sampleCount))
     let mean = Matrix<Double>(rows: 1, columns: rows.width)
     for c in layout.presentClasses {
@@ -31,7 +30,7 @@ struct GramRows<T: Real>: @unchecked Sendable {
     }
     let shifts = rows.centres.copy()
     for c in 0..<shifts.rows { for k in 0..<shifts.columns { shifts[c, k] -= mean[0, k] } }
-    let inside = try timer.measure(.communication) { try world.sum(rows.scatter) }
+    let inside = try context.communicating { try context.world.sum(rows.scatter) }
     let between = layout.presentClasses.reduce(0.0) { sum, c in
       sum + Double(layout.classCounts[c]) * shifts.row(c).reduce(0) { $0 + $1 * $1 }
     }
@@ -43,7 +42,7 @@ struct GramRows<T: Real>: @unchecked Sendable {
       return
     }
     let moved = Matrix<T>(uninitialisedRows: rows.rowCount, columns: rows.width)
-    team.forEach(0..<rows.segments.count) { index, _ in
+    context.pool.forEach(0..<rows.segments.count) { index, _ in
       let shift = shifts.row(rows.segments[index].centre)
       for i in rows.segments[index].rows {
         let (source, target) = (rows.deviations.row(i), moved.row(i))

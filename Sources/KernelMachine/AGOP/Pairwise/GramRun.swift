@@ -23,7 +23,7 @@ final class GramRun<T: Real> {
     self.safePoints = safePoints
     self.report = report
     total = GramTotal(rows: rows)
-    ring = PieceRing(plan: plan, rows: rows.deviations, world: gram.world, timer: gram.timer)
+    ring = PieceRing(plan: plan, rows: rows.deviations, context: gram.context)
     share = FinishedShare(of: Self.operations(gram, plan))
   }
 
@@ -85,7 +85,7 @@ final class GramRun<T: Real> {
         try meet(panel, next, target, &place)
         partner = next
       }
-      total.add(target, gram.team)
+      total.add(target, gram.pool)
       if let partner { panel = partner }
     }
   }
@@ -101,7 +101,7 @@ final class GramRun<T: Real> {
     _ chunk: Int, _ place: inout Place, state: (Place) -> AGOPState
   ) throws -> GramPanel<T> {
     let panel = GramPanel<T>(
-      chunk: chunk, segments: plan.chunk(chunk, of: rank), shard: gram.layout.shard(of: rank),
+      chunk: chunk, segments: plan.chunk(chunk, of: rank), shard: gram.shard,
       columns: gram.layout.sampleCount)
     try panel.build(gram, less: terms.shift, stop: safePoints.stop) {
       report(share.adding(panel.range.count * $0 * gram.rows.width))
@@ -111,7 +111,7 @@ final class GramRun<T: Real> {
     try safePoints.reached(wish, state(place))
     guard !place.isKnown else { return panel }
     let products = panel.products(gram, rows, terms, into: total)
-    try terms.learn(products, at: panel.place, gram.world, gram.timer)
+    try terms.learn(products, at: panel.place, gram.context)
     place.isKnown = true
     return panel
   }
@@ -134,7 +134,7 @@ final class GramRun<T: Real> {
     let steps = isSame ? PairSchedule(rank: rank, ranks: ranks).steps : ranks
     for index in place.piece..<max(place.piece, pieces) {
       var (step, done, isPausing) = (0, place.step, false)
-      try ring.forEachPiece(index, of: moving, steps: steps) { owner, piece, poke in
+      try ring.forEachPiece(index, of: moving, steps: steps) { owner, piece in
         defer { step += 1 }
         guard step == done else { return }
         isPausing = isPausing || safePoints.wish > .nothing
@@ -144,11 +144,11 @@ final class GramRun<T: Real> {
         for (k, (own, other)) in rectangles.enumerated() where !own.isEmpty && !other.segments.isEmpty {
           // What comes after the first one is short, and no step may end half done.
           let stop = k == 0 ? safePoints.stop : nil
-          guard meeting.add(other, own, isOwn: isSame && owner == rank, stop: stop, poke) else {
+          guard meeting.add(other, own, isOwn: isSame && owner == rank, stop: stop) else {
             (done, isPausing) = (step, true)
             return
           }
-          total.add(meeting.pieceSums, other.segments, other.deviations, gram.team)
+          total.add(meeting.pieceSums, other.segments, other.deviations, gram.pool)
           let pairs = own.rowRange.count * other.rowRange.count
           report(share.adding(pairs * (gram.layout.sampleCount + gram.rows.width)))
         }

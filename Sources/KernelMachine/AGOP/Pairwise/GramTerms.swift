@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// What the Gram route knows of all samples: A, B = H A, and s, the sums of the rows of H - h.
@@ -28,15 +27,16 @@ final class GramTerms<T: Real>: @unchecked Sendable {
 
   /// *Collective.* B is 0 until it is learnt. - Parameter a: (own rows x outputs)
   init(
-    _ a: Matrix<Double>, shift: T, _ rows: GramRows<T>, _ layout: Layout, _ world: Communicator, _ timer: PhaseTimer
+    _ a: Matrix<Double>, shift: T, _ rows: GramRows<T>, _ shard: Rows<T>
   ) throws {
+    let layout = shard.layout
     (outputs, self.shift, self.rows, classCounts) = (a.columns, shift, rows, layout.classCounts)
     ones = Matrix(rows: layout.sampleCount, columns: outputs + 1)
     ab = Matrix(rows: layout.sampleCount, columns: 2 * outputs)
     ba = Matrix(rows: layout.sampleCount, columns: 2 * outputs)
     exact = Matrix(rows: layout.sampleCount, columns: outputs + 1)
     constantSums = Matrix(rows: rows.centres.rows, columns: outputs)
-    let all = try CoefficientBlocks<T>(a.converted(), layout, world, timer)
+    let all = try CoefficientBlocks<T>(a.converted(), shard)
     for rank in 0..<layout.ranks {
       let (block, first) = (all.block(of: rank), layout.shard(of: rank).lowerBound)
       for i in 0..<block.rows {
@@ -54,10 +54,10 @@ final class GramTerms<T: Real>: @unchecked Sendable {
   /// *Collective.* Takes in all ranks' products. - Parameters:
   ///   - own: rows of (B s).
   ///   - place: where they belong among all samples.
-  func learn(_ own: Matrix<Double>, at place: Range<Int>, _ world: Communicator, _ timer: PhaseTimer) throws {
+  func learn(_ own: Matrix<Double>, at place: Range<Int>, _ context: Context) throws {
     let all = Matrix<Double>(rows: exact.rows, columns: exact.columns)
     for (k, i) in place.enumerated() { for c in 0...outputs { all[i, c] = own[k, c] } }
-    try timer.measure(.communication) { try world.sum(all.buffer) }
+    try context.communicating { try context.world.sum(all.buffer) }
     for i in 0..<all.rows {
       for c in 0..<outputs {
         ab[i, outputs + c] += T(all[i, c])

@@ -35,20 +35,20 @@ final class GramTotal<T: Real> {
   }
 
   /// *Local.* What a chunk has gathered: D_I^T T_I + T_I^T D_I and its rows' part of Y. T_I is changed.
-  func add(_ target: GramTarget<T>, _ team: ThreadTeam) {
+  func add(_ target: GramTarget<T>, _ pool: ThreadPool) {
     let x = rows.deviations.rows(target.range)
-    if T.precision == .float32 { takeOutLargest(x, target.product, team) }
+    if T.precision == .float32 { takeOutLargest(x, target.product, pool) }
     let part = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
-    team.multiply(x, target.product.view, transposeA: true, into: part.view)
-    addSymmetric(part, team)
-    add([target.classSums], target.segments, x, team)
+    pool.multiply(x, target.product.view, transposeA: true, into: part.view)
+    addSymmetric(part, pool)
+    add([target.classSums], target.segments, x, pool)
   }
 
   /// M += A + A^T, lower triangle.
-  func addSymmetric<E: Real>(_ a: Matrix<E>, _ team: ThreadTeam) {
+  func addSymmetric<E: Real>(_ a: Matrix<E>, _ pool: ThreadPool) {
     let flipped = Matrix<E>(uninitialisedRows: a.columns, columns: a.rows)
     let m = deviations
-    team.forEachPart(of: m.rows) { range, _ in
+    pool.forEachPart(of: m.rows) { range, _ in
       transpose(a.view.columns(range), into: flipped.rows(range))
       for i in range {
         E.accumulate(a.pointer + i * m.columns, m.pointer + i * m.columns, i + 1)
@@ -61,7 +61,7 @@ final class GramTotal<T: Real> {
   /// - Parameters:
   ///   - parts: Z is their sum, (centres x rows) each; changed.
   ///   - segments: of the rows, in order.
-  func add(_ parts: [Matrix<Double>], _ segments: [Segment], _ x: MatrixView<T>, _ team: ThreadTeam) {
+  func add(_ parts: [Matrix<Double>], _ segments: [Segment], _ x: MatrixView<T>, _ pool: ThreadPool) {
     let z = parts[0]
     for part in parts.dropFirst() { for k in 0..<z.count { z.pointer[k] += part.pointer[k] } }
     for segment in segments {
@@ -73,25 +73,25 @@ final class GramTotal<T: Real> {
       }
     }
     forEachWide(x) { rows, wide in
-      team.multiply(z.view.columns(rows), wide, beta: 1, into: cross.view)
+      pool.multiply(z.view.columns(rows), wide, beta: 1, into: cross.view)
     }
   }
 
   /// *Local.* The part of low rank, of a rank's rows. - Parameter place: where they are among all samples.
-  func addLowRank(_ terms: GramTerms<T>, at place: Range<Int>, _ team: ThreadTeam) {
+  func addLowRank(_ terms: GramTerms<T>, at place: Range<Int>, _ pool: ThreadPool) {
     let factors = terms.lowRankFactors(place)
     // Row i's sums of P A^T + A P^T over the samples of each centre.
     let sums = Matrix<Double>(uninitialisedRows: rows.centres.rows, columns: place.count)
     multiply(terms.lowRankSums().view, factors.view, transposeB: true, into: sums.view)
-    add([sums], rows.segments, rows.deviations, team)
+    add([sums], rows.segments, rows.deviations, pool)
     let outputs = terms.outputs
     let parts = (
       a: Matrix<Double>(rows: outputs, columns: cross.columns), p: Matrix<Double>(rows: outputs, columns: cross.columns)
     )
     forEachWide(rows.deviations) { range, wide in
       let own = factors.rows(range)
-      team.multiply(own.columns(0..<outputs), wide, transposeA: true, beta: 1, into: parts.a.view)
-      team.multiply(own.columns(outputs..<(2 * outputs)), wide, transposeA: true, beta: 1, into: parts.p.view)
+      pool.multiply(own.columns(0..<outputs), wide, transposeA: true, beta: 1, into: parts.a.view)
+      pool.multiply(own.columns(outputs..<(2 * outputs)), wide, transposeA: true, beta: 1, into: parts.p.view)
     }
     lowRank = parts
   }
@@ -114,15 +114,15 @@ final class GramTotal<T: Real> {
   }
 
   /// *Local.* M times a factor, once all ranks' parts are summed.
-  func finished(factor: Double, _ team: ThreadTeam) -> Matrix<Double> {
+  func finished(factor: Double, _ pool: ThreadPool) -> Matrix<Double> {
     let centres = rows.centres
     // Y^T m + m^T Y + m^T C m = V^T m + m^T V with V = Y + C m / 2, C being symmetric.
     multiply(means.view, centres.view, alpha: 0.5, beta: 1, into: cross.view)
     let mixed = Matrix<Double>(uninitialisedRows: centres.columns, columns: centres.columns)
-    team.multiply(cross.view, centres.view, transposeA: true, into: mixed.view)
-    if let lowRank { team.multiply(lowRank.a.view, lowRank.p.view, transposeA: true, beta: 1, into: mixed.view) }
+    pool.multiply(cross.view, centres.view, transposeA: true, into: mixed.view)
+    if let lowRank { pool.multiply(lowRank.a.view, lowRank.p.view, transposeA: true, beta: 1, into: mixed.view) }
     let m = deviations
-    team.forEachPart(of: m.rows) { rows, _ in
+    pool.forEachPart(of: m.rows) { rows, _ in
       for i in rows { for j in 0...i { m[i, j] = factor * (m[i, j] + mixed[i, j] + mixed[j, i]) } }
     }
     mirrorLower(deviations.view)

@@ -1,5 +1,4 @@
 import LinearAlgebra
-import MPI
 import Runtime
 
 /// Some rows of a panel with their rows of X.
@@ -29,40 +28,38 @@ final class PieceRing<T: Real> {
   private let plan: GramPlan
   /// Own rows as they are multiplied.
   private let rows: MatrixView<T>
-  private let world: Communicator
-  private let timer: PhaseTimer
+  private let context: Context
   /// Memory for pieces that travel, weights and rows.
   private var spare: [(weights: Matrix<T>, deviations: Matrix<T>)] = []
 
-  init(plan: GramPlan, rows: MatrixView<T>, world: Communicator, timer: PhaseTimer) {
+  init(plan: GramPlan, rows: MatrixView<T>, context: Context) {
     self.plan = plan
     self.rows = rows
-    self.world = world
-    self.timer = timer
+    self.context = context
   }
 
   /// *Collective.* Calls `body` with the piece of rank p, p + 1, ..., p + steps - 1 around the circle, on rank p.
   func forEachPiece(
     _ index: Int, of panel: GramPanel<T>, steps: Int,
-    _ body: (_ owner: Int, _ piece: GramPiece<T>, _ poke: @escaping () -> Void) throws -> Void
+    _ body: (_ owner: Int, _ piece: GramPiece<T>) throws -> Void
   ) throws {
+    let world = context.world
     let (before, after) = ((world.rank + world.size - 1) % world.size, (world.rank + 1) % world.size)
     var piece = ownPiece(index, of: panel)
     for step in 0..<steps {
       let owner = (world.rank + step) % world.size
-      guard step + 1 < steps else { return try body(owner, piece, {}) }
+      guard step + 1 < steps else { return try body(owner, piece) }
       let next = incomingPiece(index, ofChunk: panel.chunk, of: (owner + 1) % world.size)
-      let messages = RequestGroup()
+      let messages = context.makeRequests()
       do {
         for (incoming, outgoing, tag) in [(next.weights, piece.weights, MessageTag.pieceWeights), (next.deviations, piece.deviations, .pieceRows)] {
           messages.add(try world.startReceive(incoming.elements, from: after, tag: tag.rawValue))
           messages.add(try world.startSend(UnsafeBufferPointer(outgoing.elements), to: before, tag: tag.rawValue))
         }
-        // A failure to make progress comes to light in waitAll.
-        try body(owner, piece, { _ = try? messages.poke() })
-        try timer.measure(.communication) { try messages.waitAll() }
+        try body(owner, piece)
+        try context.communicating { try messages.waitAll() }
       } catch {
-        messages.abandonAll()
+        messages.cancelAll()
         throw error
       }
       piece = next
@@ -70,7 +67,7 @@ final class PieceRing<T: Real> {
   }
 
   private func ownPiece(_ index: Int, of panel: GramPanel<T>) -> GramPiece<T> {
-    let segments = plan.piece(index, ofChunk: panel.chunk, of: world.rank)
+    let segments = plan.piece(index, ofChunk: panel.chunk, of: context.world.rank)
     let range = segments.isEmpty ? panel.range.lowerBound..<panel.range.lowerBound : segments.rowRange
     return GramPiece(
       segments: segments, shardStart: panel.place.lowerBound - panel.range.lowerBound, weights: panel.weights(range),

@@ -1,14 +1,19 @@
 import LinearAlgebra
+import MPI
 import Runtime
 
 /// Rows of samples, each stored as the deviation from a centre near it, so that small distances keep their digits in
-/// float32 (docs/method.md). For training samples the centre is the class mean.
-public final class CentredRows<T: Real>: @unchecked Sendable {
+/// float32 (docs/method.md): a rank's **shard**, or a **block**, another's shard on its way round the ring. For training samples the
+/// centre is the class mean.
+public final class Rows<T: Real>: @unchecked Sendable {
   /// Rows m_c + deviation; (rows x width). Memory may be shared with the block that travels round the ring.
   public let deviations: MatrixView<T>
   /// The centres m_c, known to every rank; (centres x width).
   public let centres: Matrix<Double>
   public let segments: [Segment]
+  /// Who holds which of the training rows that the centres are of.
+  public let layout: Layout
+  public let context: Context
   /// The memory behind `deviations`.
   public let storage: Matrix<T>
   /// |deviation|^2 of each row, then its inner products with the centres; (rows or more x (1 + centres)).
@@ -21,14 +26,15 @@ public final class CentredRows<T: Real>: @unchecked Sendable {
   @inline(__always) func squaredNorm(_ row: Int) -> Double { terms[row, 0] }
 
   /// A row's deviation times a centre. *Local.*
-  @inline(__always) func projection(_ row: Int, on centre: Int) -> Double { terms[row, 1 + centre] }
+  @inline(__always) func innerProduct(_ row: Int, with centre: Int) -> Double { terms[row, 1 + centre] }
 
   /// Sum of all rows' |deviation|^2. *Local.*
   public var scatter: Double { (0..<rowCount).reduce(0) { $0 + squaredNorm($1) } }
 
   /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row as it came along.
   init(
-    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], terms: Matrix<Double>
+    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], terms: Matrix<Double>,
+    layout: Layout, context: Context
   ) {
     precondition(centres.columns == storage.columns && terms.columns == 1 + centres.rows && terms.rows >= rowCount)
     self.storage = storage
@@ -36,20 +42,22 @@ public final class CentredRows<T: Real>: @unchecked Sendable {
     self.centres = centres
     self.segments = segments
     self.terms = terms
+    self.layout = layout
+    self.context = context
   }
 
   /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row computed here.
   public convenience init(
-    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], team: ThreadTeam
+    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], layout: Layout, context: Context
   ) {
     self.init(
       storage, rowCount: rowCount, centres: centres, segments: segments,
-      terms: Self.terms(storage.rows(0..<rowCount), centres, team))
+      terms: Self.terms(storage.rows(0..<rowCount), centres, context.pool), layout: layout, context: context)
   }
 
-  private static func terms(_ rows: MatrixView<T>, _ centres: Matrix<Double>, _ team: ThreadTeam) -> Matrix<Double> {
+  private static func terms(_ rows: MatrixView<T>, _ centres: Matrix<Double>, _ pool: ThreadPool) -> Matrix<Double> {
     let terms = Matrix<Double>(uninitialisedRows: rows.rows, columns: 1 + centres.rows)
-    team.forEachPart(of: rows.rows) { part, _ in
+    pool.forEachPart(of: rows.rows) { part, _ in
       let wide = Matrix<Double>(uninitialisedRows: 64, columns: rows.columns)
       for block in part.pieces(ofAtMost: 64) {
         for (k, i) in block.enumerated() {
@@ -72,6 +80,24 @@ public final class CentredRows<T: Real>: @unchecked Sendable {
     let mean = centres.row(centre)
     for k in 0..<width { out[k] = mean[k] + Double(deviation[k]) }
   }
+}
+
+/// What works on a rank's rows has their context at hand.
+protocol RowsWork {
+  associatedtype Element: Real
+  var rows: Rows<Element> { get }
+}
+
+extension RowsWork {
+  var context: Context { rows.context }
+  var layout: Layout { rows.layout }
+  var world: Communicator { rows.context.world }
+  var pool: ThreadPool { rows.context.pool }
+  /// This rank's rows among all.
+  var shard: Range<Int> { layout.shard(of: world.rank) }
+
+  /// Runs `body` with its time charged to communication.
+  func communicating<R>(_ body: () throws -> R) rethrows -> R { try context.communicating(body) }
 }
 
 /// The distances between the centres; (centres x centres). *Local.*

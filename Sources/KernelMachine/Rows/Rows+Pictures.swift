@@ -1,11 +1,11 @@
 import LinearAlgebra
-import MPI
 import Measures
 import Runtime
 
-extension CentredRows {
+extension Rows {
   /// *Local.* The sample's rows minus the mean of the class means, 0 where another rank holds them; (shown x width).
-  public func shown(of sample: PictureSample, layout: Layout, shard: Range<Int>) -> Matrix<Double> {
+  public func shown(of sample: PictureSample) -> Matrix<Double> {
+    let shard = layout.shard(of: context.world.rank)
     let result = Matrix<Double>(rows: sample.positions.count, columns: width)
     let present = layout.presentClasses
     let mean = (0..<width).map { k in present.reduce(0) { $0 + centres[$1, k] } / Double(present.count) }
@@ -22,13 +22,8 @@ extension CentredRows {
 
 extension GramPictures {
   /// *Collective.* Of training rows. - Parameter projection: R; (width x width).
-  public init<T: Real>(
-    _ rows: CentredRows<T>, projection: Matrix<T>, layout: Layout, world: Communicator, team: ThreadTeam,
-    timer: PhaseTimer
-  ) throws {
-    let sample = PictureSample(layout)
-    try self.init(
-      of: sample, shown: rows.shown(of: sample, layout: layout, shard: layout.shard(of: world.rank)),
-      projection: projection, world: world, team: team, timer: timer)
+  public init<T: Real>(_ rows: Rows<T>, projection: Matrix<T>) throws {
+    let sample = PictureSample(rows.layout)
+    try self.init(of: sample, shown: rows.shown(of: sample), projection: projection, context: rows.context)
   }
 }

@@ -1,8 +1,8 @@
 /// The big products, one part of the result a thread, each with a one-thread BLAS, and what else is done to whole matrices.
 ///
-/// OpenBLAS's own threads go on looking for work some 30 ms after a call, on the cores that the team's next task needs: they are for
+/// OpenBLAS's own threads go on looking for work some 30 ms after a call, on the cores that the pool's next task needs: they are for
 /// large factorizations only.
-extension ThreadTeam {
+extension ThreadPool {
   /// C = alpha op(A) op(B) + beta C as `LinearAlgebra.multiply`, on all threads. *Local.*
   public func multiply<T: Scalar>(
     _ a: MatrixView<T>, _ b: MatrixView<T>, transposeA: Bool = false, transposeB: Bool = false,
@@ -59,13 +59,13 @@ extension ThreadTeam {
   /// Rows that a BLAS kernel takes at once go into this.
   private static var stripe: Int { 16 }
 
-  /// One range of a lower triangle's rows a lane, of equal areas.
+  /// One range of a lower triangle's rows a worker, of equal areas.
   private func forEachTrapezoid(of rows: Int, _ body: @escaping @Sendable (_ rows: Range<Int>) -> Void) {
-    let bounds = (0...count).map { lane in
-      let bound = Double(rows) * (Double(lane) / Double(count)).squareRoot()
-      return lane == count ? rows : Int(bound) / Self.stripe * Self.stripe
+    let bounds = (0...count).map { worker in
+      let bound = Double(rows) * (Double(worker) / Double(count)).squareRoot()
+      return worker == count ? rows : Int(bound) / Self.stripe * Self.stripe
     }
-    run { lane in if bounds[lane] < bounds[lane + 1] { body(bounds[lane]..<bounds[lane + 1]) } }
+    run { worker in if bounds[worker] < bounds[worker + 1] { body(bounds[worker]..<bounds[worker + 1]) } }
   }
 
   /// The same values in another precision. *Local.*

@@ -5,12 +5,12 @@ import Synchronization
   import Glibc
 #endif
 
-/// A fixed team of threads: the caller and `count - 1` workers that wait between tasks.
+/// A fixed pool of threads: the caller and `count - 1` workers that wait between tasks.
 ///
-/// The same thread count gives the same bytes: work is dealt out by lane number or, where what comes out does not depend on the lane,
+/// The same thread count gives the same bytes: work is dealt out by worker number or, where what comes out does not depend on the worker,
 /// to whoever is free.
-/// Tasks run with a one-thread BLAS, which making a team sets. One task at a time: from one thread only, and not from inside a task.
-public final class ThreadTeam: @unchecked Sendable {
+/// Tasks run with a one-thread BLAS, which making a pool sets. One task at a time: from one thread only, and not from inside a task.
+public final class ThreadPool: @unchecked Sendable {
   /// Threads, the caller included.
   public let count: Int
 
@@ -25,8 +25,10 @@ public final class ThreadTeam: @unchecked Sendable {
   /// Looks at what it waits for before a thread goes to sleep. To wake one takes 50 us and more, as long as many tasks of a solver's
   /// iteration.
   private let looks: Int
+  /// Called on the caller's own worker between two tasks: what has to go on while there is work. Cheap.
+  public var betweenTasks: (() -> Void)?
 
-  /// A team of `count` threads; workers inherit the caller's core binding.
+  /// A pool of `count` threads; workers inherit the caller's core binding.
   /// - Parameter ownCores: no other thread wants these cores, so that one may wait for work without going to sleep, some 100 us.
   public init(count: Int, ownCores: Bool = false) {
     precondition(count >= 1)
@@ -36,16 +38,16 @@ public final class ThreadTeam: @unchecked Sendable {
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wake, nil)
     pthread_cond_init(done, nil)
-    for lane in 1..<max(1, count) {
-      // Unretained: deinit joins the workers before the team's memory goes.
-      let start = WorkerStart(team: Unmanaged.passUnretained(self), lane: lane)
+    for worker in 1..<max(1, count) {
+      // Unretained: deinit joins the workers before the pool's memory goes.
+      let start = WorkerStart(pool: Unmanaged.passUnretained(self), worker: worker)
       var thread = pthread_t()
       let code = pthread_create(
         &thread, nil,
         { raw in
           guard let raw else { return nil }
           let start = Unmanaged<WorkerStart>.fromOpaque(raw).takeRetainedValue()
-          start.team._withUnsafeGuaranteedRef { $0.work(lane: start.lane) }
+          start.pool._withUnsafeGuaranteedRef { $0.work(worker: start.worker) }
           return nil
         }, Unmanaged.passRetained(start).toOpaque())
       precondition(code == 0, "the system refused a thread")
@@ -68,15 +70,15 @@ public final class ThreadTeam: @unchecked Sendable {
   }
 
   private final class WorkerStart {
-    let team: Unmanaged<ThreadTeam>
-    let lane: Int
-    init(team: Unmanaged<ThreadTeam>, lane: Int) {
-      self.team = team
-      self.lane = lane
+    let pool: Unmanaged<ThreadPool>
+    let worker: Int
+    init(pool: Unmanaged<ThreadPool>, worker: Int) {
+      self.pool = pool
+      self.worker = worker
     }
   }
 
-  private func work(lane: Int) {
+  private func work(worker: Int) {
     var seen = 0
     while true {
       look { generation.load(ordering: .acquiring) != seen }
@@ -86,7 +88,7 @@ public final class ThreadTeam: @unchecked Sendable {
       pthread_mutex_unlock(mutex)
       if isOver { break }
       seen += 1
-      task?(lane)
+      task?(worker)
       if busy.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
         pthread_mutex_lock(mutex)
         pthread_cond_signal(done)
@@ -103,8 +105,8 @@ public final class ThreadTeam: @unchecked Sendable {
     }
   }
 
-  /// Runs `body(lane)` once on every thread, lane 0 on the caller's, and returns when all have. *Local.*
-  public func run(_ body: @escaping @Sendable (_ lane: Int) -> Void) {
+  /// Runs `body(worker)` once on every thread, worker 0 on the caller's, and returns when all have. *Local.*
+  public func run(_ body: @escaping @Sendable (_ worker: Int) -> Void) {
     guard count > 1 else { return body(0) }
     pthread_mutex_lock(mutex)
     task = body
@@ -120,23 +122,28 @@ public final class ThreadTeam: @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
-  /// Runs `body(index, lane)` for every index, index i on lane i mod count. *Local.*
-  public func forEach(_ indices: Range<Int>, _ body: @escaping @Sendable (_ index: Int, _ lane: Int) -> Void) {
+  /// To be called inside a long task now and then, with the task's worker: does what is due between tasks. *Local.*
+  @inline(__always) public func breathe(_ worker: Int) { if worker == 0 { betweenTasks?() } }
+
+  /// Runs `body(index, worker)` for every index, index i on worker i mod count. *Local.*
+  public func forEach(_ indices: Range<Int>, _ body: @escaping @Sendable (_ index: Int, _ worker: Int) -> Void) {
     let count = self.count
-    run { lane in
-      for index in stride(from: indices.lowerBound + lane, to: indices.upperBound, by: count) {
-        body(index, lane)
+    run { worker in
+      for index in stride(from: indices.lowerBound + worker, to: indices.upperBound, by: count) {
+        body(index, worker)
+        self.breathe(worker)
       }
     }
   }
 
-  /// The same for unequal work, or cores that others use too: a free lane takes the next index. What an index gives, and where, must
-  /// not depend on its lane. *Local.*
-  public func forEachWhenFree(_ indices: Range<Int>, _ body: @escaping @Sendable (_ index: Int, _ lane: Int) -> Void) {
+  /// The same for unequal work, or cores that others use too: a free worker takes the next index. What an index gives, and where, must
+  /// not depend on its worker. *Local.*
+  public func forEachWhenFree(_ indices: Range<Int>, _ body: @escaping @Sendable (_ index: Int, _ worker: Int) -> Void) {
     let turns = Turns(next: indices.lowerBound)
-    run { lane in
+    run { worker in
       while case let index = turns.next.add(1, ordering: .relaxed).oldValue, index < indices.upperBound {
-        body(index, lane)
+        body(index, worker)
+        self.breathe(worker)
       }
     }
   }
@@ -146,14 +153,14 @@ public final class ThreadTeam: @unchecked Sendable {
     init(next: Int) { self.next = Atomic(next) }
   }
 
-  /// Splits 0..<total into one contiguous range a lane, which begins at a multiple of `unit`. *Local.*
+  /// Splits 0..<total into one contiguous range a worker, which begins at a multiple of `unit`. *Local.*
   public func forEachPart(
-    of total: Int, roundedTo unit: Int = 1, _ body: @escaping @Sendable (_ range: Range<Int>, _ lane: Int) -> Void
+    of total: Int, roundedTo unit: Int = 1, _ body: @escaping @Sendable (_ range: Range<Int>, _ worker: Int) -> Void
   ) {
     let (count, units) = (self.count, (total + unit - 1) / unit)
-    run { lane in
-      let range = (units * lane / count * unit)..<min(total, units * (lane + 1) / count * unit)
-      if !range.isEmpty { body(range, lane) }
+    run { worker in
+      let range = (units * worker / count * unit)..<min(total, units * (worker + 1) / count * unit)
+      if !range.isEmpty { body(range, worker) }
     }
   }
 

@@ -3,7 +3,7 @@ import LinearAlgebra
 import Testing
 
 @Suite struct ThreadTeamTests {
-  /// Counters that lanes may write to, each its own.
+  /// Counters that workers may write to, each its own.
   private final class Visits: @unchecked Sendable {
     let counts: Matrix<Double>
     init(_ count: Int) { counts = Matrix(rows: count, columns: 1) }
@@ -13,35 +13,35 @@ import Testing
 
   /// Sleeping and waking, and where threads look for a while before they sleep; now and then the caller is so late that they do.
   @Test(arguments: 1...4, [false, true]) func everyLaneOnce(count: Int, ownCores: Bool) {
-    let team = ThreadTeam(count: count, ownCores: ownCores)
+    let pool = ThreadPool(count: count, ownCores: ownCores)
     let visits = Visits(count)
     for turn in 0..<1000 {
       if turn % 100 == 99 { usleep(2000) }
-      team.run { visits.note($0) }
+      pool.run { visits.note($0) }
     }
     #expect(visits.all == [Double](repeating: 1000, count: count))
   }
 
   @Test(arguments: 1...4, [0, 1, 2, 3, 7, 100]) func everyIndexOnce(count: Int, indices: Int) {
-    let team = ThreadTeam(count: count)
+    let pool = ThreadPool(count: count)
     let visits = Visits(indices)
-    let lanes = Visits(indices)
-    team.forEach(5..<(5 + indices)) { index, lane in
+    let workers = Visits(indices)
+    pool.forEach(5..<(5 + indices)) { index, worker in
       visits.note(index - 5)
-      if lane != (index - 5) % count { lanes.note(index - 5) }
+      if worker != (index - 5) % count { workers.note(index - 5) }
     }
     #expect(visits.all == [Double](repeating: 1, count: indices))
-    #expect(lanes.all == [Double](repeating: 0, count: indices))
+    #expect(workers.all == [Double](repeating: 0, count: indices))
   }
 
-  /// A lane that is late leaves its work to the others.
+  /// A worker that is late leaves its work to the others.
   @Test(arguments: 1...4, [0, 1, 2, 3, 7, 100]) func everyIndexOnceWhenFree(count: Int, indices: Int) {
-    let team = ThreadTeam(count: count)
+    let pool = ThreadPool(count: count)
     let (visits, late) = (Visits(indices), Visits(count))
-    team.forEachWhenFree(5..<(5 + indices)) { index, lane in
+    pool.forEachWhenFree(5..<(5 + indices)) { index, worker in
       visits.note(index - 5)
-      if lane == count - 1 {
-        late.note(lane)
+      if worker == count - 1 {
+        late.note(worker)
         usleep(20_000)
       }
     }
@@ -50,13 +50,13 @@ import Testing
   }
 
   @Test(arguments: 1...4, [0, 1, 2, 3, 7, 100]) func partsCoverOnceInOrder(count: Int, total: Int) {
-    let team = ThreadTeam(count: count)
+    let pool = ThreadPool(count: count)
     let visits = Visits(total)
     let owner = Visits(total)
-    team.forEachPart(of: total) { range, lane in
+    pool.forEachPart(of: total) { range, worker in
       for index in range {
         visits.note(index)
-        owner.counts.pointer[index] = Double(lane)
+        owner.counts.pointer[index] = Double(worker)
       }
     }
     #expect(visits.all == [Double](repeating: 1, count: total))
@@ -67,10 +67,10 @@ import Testing
   @Test(arguments: 1...4) func sameBytesForTheSameCount(count: Int) {
     let values = Noise.matrix(10_007, 1, seed: 21, as: Float.self)
     func sum() -> Float {
-      let team = ThreadTeam(count: count)
+      let pool = ThreadPool(count: count)
       let partial = Matrix<Float>(rows: count, columns: 1)
-      team.forEachPart(of: values.rows) { range, lane in
-        for i in range { partial[lane, 0] += values[i, 0] * values[i, 0] }
+      pool.forEachPart(of: values.rows) { range, worker in
+        for i in range { partial[worker, 0] += values[i, 0] * values[i, 0] }
       }
       return partial.buffer.reduce(0, +)
     }
@@ -80,16 +80,16 @@ import Testing
 
   @Test func bodyFailuresComeBackAndTheTeamGoesOn() {
     struct Failure: Error {}
-    let team = ThreadTeam(count: 3)
-    #expect(throws: Failure.self) { try team.withThreadedLAPACK(order: 1000) { throw Failure() } }
+    let pool = ThreadPool(count: 3)
+    #expect(throws: Failure.self) { try pool.withThreadedLAPACK(order: 1000) { throw Failure() } }
     let visits = Visits(3)
-    team.run { visits.note($0) }
+    pool.run { visits.note($0) }
     #expect(visits.all == [1, 1, 1])
   }
 
   @Test(arguments: [1, 3]) func converts(count: Int) {
     let a = Noise.matrix(5, 7, seed: 41, as: Double.self)
-    let narrow = ThreadTeam(count: count).converted(a, to: Float.self)
+    let narrow = ThreadPool(count: count).converted(a, to: Float.self)
     #expect(narrow.rows == 5 && (0..<35).allSatisfy { narrow.pointer[$0] == Float(a.pointer[$0]) })
   }
 }

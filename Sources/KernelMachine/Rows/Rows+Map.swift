@@ -12,15 +12,16 @@ public struct MapResult<T: Real> {
   public let projectedScatter: Double
 }
 
-extension CentredRows {
+extension Rows {
   /// *Local.* Projects the rows and maps them, a batch at a time. Products of deviations are in T, of centres in double.
-  public func mapped(by map: FeatureMap<T>, team: ThreadTeam) -> MapResult<T> {
+  public func mapped(by map: FeatureMap<T>) -> MapResult<T> {
+    let pool = context.pool
     precondition(width == map.inputWidth)
     let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
     let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
     let (projection, weights) = (map.projection.converted(to: Double.self), map.weights.converted(to: Double.self))
-    team.multiply(centres.view, projection.view, into: projectedMeans.view)
-    team.multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
+    pool.multiply(centres.view, projection.view, into: projectedMeans.view)
+    pool.multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
     withExtendedLifetime((projection, weights)) {}
     let images = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
     images.fill { map.activate(linear[$0, $1], $1) }
@@ -30,7 +31,7 @@ extension CentredRows {
     }
     let scatter = Matrix<Double>(rows: batches.count, columns: 1)
     let source = self.deviations
-    team.forEachWhenFree(0..<batches.count) { index, _ in
+    pool.forEachWhenFree(0..<batches.count) { index, _ in
       let (rows, c) = (batches[index].rows, batches[index].centre)
       let projected = Matrix<T>(uninitialisedRows: rows.count, columns: map.inputWidth)
       multiply(source.rows(rows), map.projection.view, into: projected.view)
@@ -48,11 +49,11 @@ extension CentredRows {
   }
 
   /// *Local.* The rows divided by their norms (a row of zeros stays one), as deviations from the centres divided by theirs.
-  public func normalised(team: ThreadTeam) -> (deviations: Matrix<T>, centres: Matrix<Double>) {
+  public func normalised() -> (deviations: Matrix<T>, centres: Matrix<Double>) {
     let units = centres.copy()
     for c in 0..<units.rows { divideByNorm(units.row(c)) }
     let result = Matrix<T>(uninitialisedRows: rowCount, columns: width)
-    team.forEachWhenFree(0..<segments.count) { index, _ in
+    context.pool.forEachWhenFree(0..<segments.count) { index, _ in
       let segment = self.segments[index]
       let row = Matrix<Double>(uninitialisedRows: 1, columns: self.width)
       let unit = units.row(segment.centre)
