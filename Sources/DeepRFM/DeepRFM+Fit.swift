@@ -32,7 +32,6 @@ extension Training {
     let matrix = try phase(layer, .kernel) { try kernelMatrix(samples, plan, stop: safe?.stop, progress: $0) }
     // Tiles and preconditioner are recomputed faster than they would be read.
     try safe?.stopHere()
-    matrix.stop = nil
     let solver = RidgeSolver(
       method: options.solver, ridge: options.ridge, tolerance: options.tolerance,
       maxIterations: options.maxIterations, historyLimit: plan.historyLimit,
@@ -55,9 +54,7 @@ extension Training {
   private func kernelMatrix(
     _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
   ) throws -> KernelOperator<T> {
-    try KernelOperator(
-      kernel, rows: samples.rows, layout: samples.layout, world: world, pool: pool, timer: timer,
-      tileBudget: plan.tileBudget, stop: stop, progress: progress)
+    try KernelOperator(kernel, samples.rows, tileBudget: plan.tileBudget, stop: stop, progress: progress)
   }
 
   /// Y: +1 at a row's own class, -1 elsewhere; (own rows x classes).
@@ -93,11 +90,10 @@ extension Training {
     if matrix == nil && plan.keepsTiles {
       matrix = try kernelMatrix(samples, plan, stop: safe?.stop) { _ in }
       try safe?.stopHere()
-      matrix?.stop = nil
     }
     keptMatrix = nil
     let computation = AGOPComputation(
-      kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, pool: pool, timer: timer,
+      kernel: kernel, rows: samples.rows,
       random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
       gramBytes: plan.gramBytes, remoteBytes: plan.remoteBytes, matrix: matrix)
     let result = try computation.compute(
@@ -158,8 +154,7 @@ extension Training {
     (metrics.accuracy.train, metrics.meanSquaredError.train) = try quality(
       of: trainOutputs(samples, fit), samples.labels, over: samples.layout.sampleCount, world, timer)
     if let test = samples.test {
-      let predictor = Predictor(
-        kernel: kernel, rows: samples.rows, layout: samples.layout, world: world, pool: pool, timer: timer)
+      let predictor = Predictor(kernel: kernel, rows: samples.rows)
       let outputs = try predictor.outputs(at: test, fit.coefficients)
       (metrics.accuracy.test, metrics.meanSquaredError.test) = try quality(
         of: outputs, samples.testLabels, over: samples.testCount, world, timer)

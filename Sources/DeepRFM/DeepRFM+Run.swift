@@ -144,7 +144,7 @@ extension Training {
   /// *Collective.* What the report shows of a layer beside its metrics.
   func drawPictures(_ samples: Samples<T>, _ projection: Projection<T>) throws -> LayerPictures {
     let gram = try GramPictures(
-      samples.rows, projection: projection.matrix, layout: samples.layout, world: world, pool: pool, timer: timer)
+      samples.rows, projection: projection.matrix)
     return LayerPictures(gram: gram, spectrum: projection.spectrum)
   }
 

@@ -64,30 +64,22 @@ extension Training {
     return Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
       classNames: dataset.classNames, rows: try centre(shard.rows, near: origin, shard.layout),
-      test: test.map { GroupedRows($0.rows, tileRows: shard.layout.tileRows, pool: pool) },
+      test: test.map { GroupedRows($0.rows, layout: shard.layout, context: context) },
       testLabels: test?.labels ?? [], testCount: test?.sampleCount ?? 0)
   }
 
   /// *Collective.* Every row divided by its norm. Test rows go to the nearest class mean.
   public func normalise(_ samples: inout Samples<T>) throws {
-    let unit = samples.rows.normalised(pool: pool)
+    let unit = samples.rows.normalised()
     samples.rows = try centre(unit.deviations, near: unit.centres, samples.layout)
-    guard let test = samples.test else { return }
-    let units = test.rows.normalised(pool: pool)
-    samples.test = GroupedRows(units.deviations, centres: units.centres, like: test, pool: pool)
-      .regrouped(
-        to: samples.rows.centres, choices: samples.layout.presentClasses, tileRows: samples.layout.tileRows,
-        pool: pool)
+    samples.test = samples.test?.normalised().regrouped(to: samples.rows)
   }
 
   /// *Collective.* Maps all rows to the next layer's X, and notes what the projection and the features look like.
   public func apply(_ map: FeatureMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
-    let mapped = samples.rows.mapped(by: map, pool: pool)
+    let mapped = samples.rows.mapped(by: map)
     samples.rows = try centre(mapped.deviations, near: mapped.centres, samples.layout)
-    if let test = samples.test {
-      let image = test.rows.mapped(by: map, pool: pool)
-      samples.test = GroupedRows(image.deviations, centres: image.centres, like: test, pool: pool)
-    }
+    samples.test = samples.test?.mapped(by: map)
     let scatters = try timer.measure(.communication) {
       var sums = [mapped.projectedScatter, samples.rows.scatter]
       try world.sum(&sums)
@@ -103,6 +95,6 @@ extension Training {
 
   private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> Rows<T>
   {
-    try centredOnClassMeans(deviations, centres, layout: layout, world: world, pool: pool, timer: timer)
+    try centredOnClassMeans(deviations, centres, layout: layout, context: context)
   }
 }

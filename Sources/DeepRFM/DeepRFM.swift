@@ -26,10 +26,7 @@ public func train(
 /// The algorithm in precision T: `train` is its order, the extensions beside this file its steps.
 public final class Training<T: Real & TensorElement> {
   public let options: TrainOptions
-  public let host: Host
-  public let world: Communicator
-  public let pool: ThreadPool
-  public let timer = PhaseTimer()
+  public let context: Context
   let progress: Progress
   let pace: Pace
   let monitor: RunMonitor?
@@ -47,10 +44,8 @@ public final class Training<T: Real & TensorElement> {
     monitor: RunMonitor? = nil
   ) {
     self.options = options
-    self.host = host
-    self.world = world
     self.monitor = monitor
-    pool = ThreadPool(count: host.threads, ownCores: host.ownsItsCores)
+    context = Context(world: world, host: host, stop: stop)
     progress = Progress(enabled: world.rank == 0, quiet: options.quiet)
     pace = Pace(stop: stop, interval: options.checkpointEvery)
   }
@@ -94,6 +89,11 @@ public final class Training<T: Real & TensorElement> {
     }
     progress.message("run directory: \(run.directory.path)")
   }
+
+  var host: Host { context.host }
+  var world: Communicator { context.world }
+  var pool: ThreadPool { context.pool }
+  var timer: PhaseTimer { context.timer }
 
   /// Runs a step with its time charged to a phase and its progress shown.
   func phase<R>(

@@ -8,9 +8,9 @@ import Runtime
 /// The layer loop taken apart, on the samples of a golden file.
 struct GoldenPipeline<T: Real> {
   let golden: Golden.Tiny
-  let world: Communicator
-  let pool = ThreadPool(count: 2)
-  let timer = PhaseTimer()
+  let context: Context
+  var world: Communicator { context.world }
+  var pool: ThreadPool { context.pool }
   let layout: Layout
   let order: [Int]
   let mean, scale: [Double]
@@ -24,7 +24,7 @@ struct GoldenPipeline<T: Real> {
   /// *Collective.* Sorts, cuts and standardises.
   init(_ golden: Golden.Tiny, world: Communicator) throws {
     self.golden = golden
-    self.world = world
+    context = Context(world: world, host: Host(threads: 2))
     let labels = golden.input.trainY
     order = labels.indices.sorted { (labels[$0], $0) < (labels[$1], $1) }
     let counts = (0..<golden.options.classes).map { c in labels.count { $0 == c } }
@@ -40,8 +40,8 @@ struct GoldenPipeline<T: Real> {
     let testRows = Self.matrix(share, columns: x[0].count)
     standardisation.apply(to: testRows)
     let origin = Matrix<Double>(rows: counts.count, columns: x[0].count)
-    rows = try centredOnClassMeans(own, origin, layout: layout, world: world, pool: pool, timer: timer)
-    test = GroupedRows(testRows, tileRows: 2, pool: pool)
+    rows = try centredOnClassMeans(own, origin, layout: layout, context: context)
+    test = GroupedRows(testRows, layout: layout, context: context)
   }
 
   private static func matrix(_ rows: [[Double]], columns: Int) -> Matrix<T> {
@@ -50,17 +50,15 @@ struct GoldenPipeline<T: Real> {
 
   /// *Collective.*
   mutating func normalise() throws {
-    let unit = rows.normalised(pool: pool)
+    let unit = rows.normalised()
     rows = try centredOnClassMeans(
-      unit.deviations, unit.centres, layout: layout, world: world, pool: pool, timer: timer)
-    let units = test.rows.normalised(pool: pool)
-    test = GroupedRows(units.deviations, centres: units.centres, like: test, pool: pool).regrouped(
-      to: rows.centres, choices: layout.presentClasses, tileRows: 2, pool: pool)
+      unit.deviations, unit.centres, layout: layout, context: context)
+    test = test.normalised().regrouped(to: rows)
   }
 
   /// *Collective.*
   func kernelMatrix() throws -> KernelOperator<T> {
-    try KernelOperator(kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer)
+    try KernelOperator(kernel, rows)
   }
 
   /// *Collective.*
@@ -80,16 +78,15 @@ struct GoldenPipeline<T: Real> {
   /// *Collective.* f at the test samples, on every rank, in the file's order.
   func predictTest(_ a: Matrix<Double>) throws -> Matrix<Double> {
     let predictor = Predictor(
-      kernel: kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer)
+      kernel: kernel, rows: rows)
     return try whole(predictor.outputs(at: test, a))
   }
 
   /// *Collective.*
   func agop(_ a: Matrix<Double>) throws -> Matrix<Double> {
-    let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, workers: pool.count)
+    let builder = TileBuilder<T>(kernel: kernel, rows)
     let gradients = ClassGradients(
-      builder: builder, rows: rows, layout: layout, world: world, pool: pool, timer: timer)
+      builder: builder, rows: rows)
     return try gradients.agop(a) { _ in }
   }
 
@@ -103,11 +100,10 @@ struct GoldenPipeline<T: Real> {
   /// *Collective.* The rows become the next layer's; NC1 and NC2 of input, projected and mapped rows.
   mutating func apply(_ map: FeatureMap<T>) throws -> (nc1: [Double], nc2: [Double]) {
     let before = rows
-    let mapped = rows.mapped(by: map, pool: pool)
+    let mapped = rows.mapped(by: map)
     rows = try centredOnClassMeans(
-      mapped.deviations, mapped.centres, layout: layout, world: world, pool: pool, timer: timer)
-    let image = test.rows.mapped(by: map, pool: pool)
-    test = GroupedRows(image.deviations, centres: image.centres, like: test, pool: pool)
+      mapped.deviations, mapped.centres, layout: layout, context: context)
+    test = test.mapped(by: map)
     var scatters = [
       before.scatter, mapped.projectedScatter, rows.scatter,
     ]

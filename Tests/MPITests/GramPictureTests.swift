@@ -34,8 +34,7 @@ import Testing
     let r = Matrix<Double>(rows: d, columns: d)
     for i in 0..<d { for j in 0..<d { r[i, j] = i == j ? 1 : 0.3 * Double((3 * i + 7 * j) % 5 - 2) } }
     let pictures = try GramPictures(
-      problem.rows, projection: r.converted(to: T.self), layout: problem.layout, world: world, pool: problem.pool,
-      timer: problem.timer)
+      problem.rows, projection: r.converted(to: T.self))
     let positions = PictureSample(problem.layout).positions
     #expect(pictures.sample.positions == positions)
     guard world.rank == 0 else {

@@ -20,13 +20,11 @@ import Testing
     if count > 1 {
       for k in 0..<points.columns { points[1, k] = problem.x[problem.x.rows - 1, k] }
     }
-    let grouped = GroupedRows<T>(points.converted(), tileRows: 4, pool: problem.pool).regrouped(
-      to: problem.rows.centres, choices: problem.layout.presentClasses, tileRows: 4,
-      pool: problem.pool)
+    let grouped = GroupedRows<T>(points.converted(), layout: problem.layout, context: problem.context)
+      .regrouped(to: problem.rows)
     #expect(Set(grouped.order) == Set(0..<count) && grouped.order.count == count)
     let predictor = Predictor<T>(
-      kernel: kernel, rows: problem.rows, layout: problem.layout, world: world, pool: problem.pool,
-      timer: problem.timer)
+      kernel: kernel, rows: problem.rows)
     let outputs = try predictor.outputs(at: grouped, problem.own(a))
     let expected = Plain.predict(kernel, points, problem.x, a)
     #expect(relativeError(outputs, expected) < bound, "\(shape) \(kernel)")
@@ -43,8 +41,8 @@ import Testing
     let shape = Shape(classCounts: [3, 1, 0, 7])
     let problem = try Problem<Double>(shape.samples(), classCounts: shape.classCounts, world: world)
     let points = noise(23, 6, seed: 71)
-    let grouped = GroupedRows<Double>(points, tileRows: 4, pool: problem.pool).regrouped(
-      to: problem.rows.centres, choices: [0, 1, 3], tileRows: 4, pool: problem.pool)
+    let grouped = GroupedRows<Double>(points, layout: problem.layout, context: problem.context)
+      .regrouped(to: problem.rows)
     #expect(grouped.rows.segments.reduce(0) { $0 + $1.rows.count } == 23)
     for segment in grouped.rows.segments {
       #expect(segment.rows.count <= 4)

@@ -8,62 +8,55 @@ struct Problem<T: Real> {
   let x: Matrix<Double>
   let layout: Layout
   let rows: Rows<T>
-  let world: Communicator
-  let pool: ThreadPool
-  let timer = PhaseTimer()
+  let context: Context
+  var world: Communicator { context.world }
+  var pool: ThreadPool { context.pool }
 
   /// *Collective.* - Parameter x: all samples, sorted by class.
   init(
     _ x: Matrix<Double>, classCounts: [Int], world: Communicator, tileRows: Int = 4, threads: Int = 2
   ) throws {
     self.x = x
-    self.world = world
     layout = Layout(classCounts: classCounts, ranks: world.size, tileRows: tileRows)
     precondition(layout.sampleCount == x.rows)
-    pool = ThreadPool(count: threads)
+    context = Context(world: world, host: Host(threads: threads))
     let shard = layout.shard(of: world.rank)
     let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
     for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }
     rows = try centredOnClassMeans(
-      own, Matrix(rows: classCounts.count, columns: x.columns), layout: layout, world: world, pool: pool,
-      timer: timer)
+      own, Matrix(rows: classCounts.count, columns: x.columns), layout: layout, context: context)
   }
 
   /// *Collective.* - Parameter deviations: of all samples from the centres given, not yet the class means.
   init(deviations: Matrix<Double>, centres: Matrix<Double>, layout: Layout, world: Communicator) throws {
     x = deviations
-    self.world = world
     self.layout = layout
-    pool = ThreadPool(count: 2)
+    context = Context(world: world, host: Host(threads: 2))
     let shard = layout.shard(of: world.rank)
     let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
     for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }
-    rows = try centredOnClassMeans(own, centres, layout: layout, world: world, pool: pool, timer: timer)
+    rows = try centredOnClassMeans(own, centres, layout: layout, context: context)
   }
 
   /// *Collective.*
   func kernelMatrix(_ kernel: Kernel, tileBudget: Int = .max) throws -> KernelOperator<T> {
-    try KernelOperator(
-      kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer, tileBudget: tileBudget)
+    try KernelOperator(kernel, rows, tileBudget: tileBudget)
   }
 
   func gradients(
     _ kernel: Kernel, matrix: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20
   ) -> ClassGradients<T> {
-    let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, workers: pool.count)
+    let builder = TileBuilder<T>(kernel: kernel, rows)
     return ClassGradients(
-      builder: builder, rows: rows, layout: layout, world: world, pool: pool, timer: timer,
-      kernel: matrix, chunkBytes: chunkBytes)
+      builder: builder, rows: rows, kernel: matrix, chunkBytes: chunkBytes)
   }
 
   func gram(
     _ kernel: Kernel, matrix: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, pieceRows: Int = 1600
   ) -> GramProduct<T> {
-    let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, workers: pool.count)
+    let builder = TileBuilder<T>(kernel: kernel, rows)
     return GramProduct(
-      builder: builder, rows: rows, layout: layout, world: world, pool: pool, timer: timer, kernel: matrix,
+      builder: builder, rows: rows, kernel: matrix,
       memoryBytes: memoryBytes, pieceRows: pieceRows)
   }
 
@@ -85,11 +78,9 @@ struct Problem<T: Real> {
   func sketch(
     _ kernel: Kernel, seed: UInt64, chunkBytes: Int = 512 << 20, runRows: Int = 9
   ) -> GradientSketch<T> {
-    let builder = TileBuilder<T>(
-      kernel: kernel, centres: rows.centres, tileRows: layout.tileRows, workers: pool.count)
+    let builder = TileBuilder<T>(kernel: kernel, rows)
     return GradientSketch(
-      builder: builder, rows: rows, layout: layout, world: world, pool: pool, timer: timer,
-      random: RandomStream(seed: seed, layer: 1, purpose: .sketch), chunkBytes: chunkBytes, runRows: runRows)
+      builder: builder, rows: rows, random: RandomStream(seed: seed, layer: 1, purpose: .sketch), chunkBytes: chunkBytes, runRows: runRows)
   }
 
   /// *Collective.* Every rank's block of rows, on every rank.
@@ -102,7 +93,8 @@ struct Problem<T: Real> {
       let block = Matrix<T>(uninitialisedRows: shard.count, columns: rows.width)
       for i in 0..<block.rows { for k in 0..<block.columns { block[i, k] = T(all[shard.lowerBound + i, k]) } }
       return Rows(
-        block, rowCount: shard.count, centres: rows.centres, segments: layout.segments(of: rank), pool: pool)
+        block, rowCount: shard.count, centres: rows.centres, segments: layout.segments(of: rank),
+        layout: layout, context: context)
     }
   }
 

@@ -11,14 +11,14 @@ extension Prediction {
     for layer in model.layers.dropLast() {
       let map = try world.together { try layer.map() }
       rows = try normalised(rows)
-      let image = rows.mapped(by: map, pool: pool)
+      let image = rows.mapped(by: map)
       rows = try centred(image.deviations, near: image.centres)
     }
     return try normalised(rows)
   }
 
   private func normalised(_ rows: Rows<Double>) throws -> Rows<Double> {
-    let unit = rows.normalised(pool: pool)
+    let unit = rows.normalised()
     return try centred(unit.deviations, near: unit.centres)
   }
 
@@ -27,7 +27,7 @@ extension Prediction {
   ) throws -> Rows<Double> {
     let origin = Matrix<Double>(rows: layout.classCount, columns: rows.columns)
     return try centredOnClassMeans(
-      rows, centres ?? origin, layout: layout, world: world, pool: pool, timer: timer)
+      rows, centres ?? origin, layout: layout, context: context)
   }
 
   /// *Local.* Own rows of the training samples, standardised. Throws `InputError` where they are not to be had again.

@@ -1,3 +1,4 @@
+import MPI
 import Files
 import KernelMachine
 import LinearAlgebra

@@ -21,9 +21,9 @@ struct NewRows {
 
   /// *Collective.* Throws `InputError`, the same on all ranks.
   init(
-    _ options: PredictOptions, _ model: TrainedRun, layout: Layout, host: Host, world: Communicator,
-    pool: ThreadPool
+    _ options: PredictOptions, _ model: TrainedRun, layout: Layout, context: Context
   ) throws {
+    let (host, world) = (context.host, context.world)
     let copies = try SampleCopies(of: options.input ?? options.data, hostName: host.name, world: world)
     let reader = try world.together { try copies.reading { try Self.open(options, model) } }
     try copies.checkSame([reader], labelled: options.input == nil)
@@ -48,7 +48,7 @@ struct NewRows {
     self.count = count
     self.labels = labels
     model.standardisation.apply(to: rows)
-    points = GroupedRows(rows, tileRows: layout.tileRows, pool: pool)
+    points = GroupedRows(rows, layout: layout, context: context)
   }
 
   private static func open(_ options: PredictOptions, _ model: TrainedRun) throws
@@ -68,19 +68,5 @@ struct NewRows {
       )
     }
     return reader
-  }
-}
-
-extension GroupedRows {
-  /// *Local.* Every row divided by its norm.
-  func normalised(pool: ThreadPool) -> GroupedRows {
-    let units = rows.normalised(pool: pool)
-    return GroupedRows(units.deviations, centres: units.centres, like: self, pool: pool)
-  }
-
-  /// *Local.* Every row's image.
-  func mapped(by map: FeatureMap<T>, pool: ThreadPool) -> GroupedRows {
-    let image = rows.mapped(by: map, pool: pool)
-    return GroupedRows(image.deviations, centres: image.centres, like: self, pool: pool)
   }
 }

@@ -22,22 +22,19 @@ public func predict(_ options: PredictOptions, world: Communicator) throws -> Ex
 /// class means beside them that would keep float32's digits.
 final class Prediction {
   let options: PredictOptions
-  let host: Host
-  let world: Communicator
-  let pool: ThreadPool
-  let timer = PhaseTimer()
+  let context: Context
   let model: TrainedRun
   /// Of the training samples on these ranks, however many trained.
   let layout: Layout
 
+  var world: Communicator { context.world }
+  var timer: PhaseTimer { context.timer }
   var shard: Range<Int> { layout.shard(of: world.rank) }
 
   /// *Collective.* Opens the run. Throws `InputError`.
   init(_ options: PredictOptions, _ host: Host, _ world: Communicator) throws {
     self.options = options
-    self.host = host
-    self.world = world
-    pool = ThreadPool(count: host.threads, ownCores: host.ownsItsCores)
+    context = Context(world: world, host: host)
     let model = try world.together { try TrainedRun(options.model, layer: options.layer) }
     self.model = model
     layout = Layout(classCounts: model.classCounts, ranks: world.size)
@@ -45,14 +42,14 @@ final class Prediction {
 
   /// *Collective.*
   func predict() throws {
-    var new = try NewRows(options, model, layout: layout, host: host, world: world, pool: pool)
+    var new = try NewRows(options, model, layout: layout, context: context)
     let writer = try openOutput(rows: new.count)
     let centers = try loadCenters()
     for layer in model.layers.dropLast() {
       let map = try world.together { try layer.map() }
-      new.points = new.points.normalised(pool: pool).mapped(by: map, pool: pool)
+      new.points = new.points.normalised().mapped(by: map)
     }
-    let outputs = try evaluate(new.points.normalised(pool: pool), centers)
+    let outputs = try evaluate(new.points.normalised(), centers)
     try write(outputs, of: new.count, to: writer)
     try report(outputs, new)
   }
@@ -63,10 +60,8 @@ final class Prediction {
   {
     let coefficients = try world.together { try model.last.coefficients(shard) }
     let kernel = Kernel(model.options.kernel, bandwidth: model.options.bandwidth)
-    let predictor = Predictor(
-      kernel: kernel, rows: centers, layout: layout, world: world, pool: pool, timer: timer)
-    let grouped = points.regrouped(
-      to: centers.centres, choices: layout.presentClasses, tileRows: layout.tileRows, pool: pool)
+    let predictor = Predictor(kernel: kernel, rows: centers)
+    let grouped = points.regrouped(to: centers)
     let outputs = try predictor.outputs(at: grouped, coefficients)
     return try world.together {
       guard outputs.buffer.allSatisfy(\.isFinite) else {

@@ -48,7 +48,7 @@ extension BenchProblem {
   /// - Parameter matrix: the problem's kernel matrix, where its tiles are kept.
   func agop(_ matrix: KernelOperator<T>?) -> AGOPComputation<T> {
     AGOPComputation(
-      kernel: kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer,
+      kernel: kernel, rows: rows,
       random: RandomStream(seed: options.seed, layer: 1, purpose: .sketch), chunkBytes: 512 << 20,
       gramBytes: .max / 2, remoteBytes: .max / 2, matrix: matrix)
   }

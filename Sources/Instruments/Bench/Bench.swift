@@ -1,5 +1,4 @@
 import Files
-import LinearAlgebra
 import MPI
 import Runtime
 
@@ -25,10 +24,10 @@ public func benchReport(
 private func benchReport<T: Real & TensorElement>(
   _ options: BenchOptions, _ host: Host, _ world: Communicator, _ sizes: ProbeSizes, in type: T.Type
 ) throws -> BenchReport {
-  let pool = ThreadPool(count: host.threads, ownCores: host.ownsItsCores)
-  let limits = MachineLimits(world, pool, repetitions: options.repetitions, sizes)
+  let context = Context(world: world, host: host)
+  let limits = MachineLimits(world, context.pool, repetitions: options.repetitions, sizes)
   if options.kind == .machine { return try benchMachine(options, host, limits, in: T.self) }
-  let problem = try BenchProblem<T>(options, host, world, pool)
+  let problem = try BenchProblem<T>(options, context)
   return switch options.kind {
   case .machine: problem.report()
   case .kernel: try benchKernel(problem, limits)

@@ -8,27 +8,22 @@ import Runtime
 /// What the benches work on: class-sorted unit rows, random or a data set's as layer 1 sees them, spread over the ranks.
 struct BenchProblem<T: Real & TensorElement> {
   let options: BenchOptions
-  let host: Host
-  let world: Communicator
-  let pool: ThreadPool
-  let timer = PhaseTimer()
-  let layout: Layout
+  let context: Context
   let rows: Rows<T>
 
   /// *Collective.* Throws `InputError` where the samples cannot be read.
-  init(_ options: BenchOptions, _ host: Host, _ world: Communicator, _ pool: ThreadPool) throws {
+  public init(_ options: BenchOptions, _ context: Context) throws {
     self.options = options
-    self.host = host
-    self.world = world
-    self.pool = pool
-    if options.dataset == nil {
-      layout = Layout(classCounts: Self.equalClasses(options), ranks: world.size)
-      rows = try Self.randomRows(options, layout, world, pool, timer)
-    } else {
-      let samples = try Self.firstLayer(options, host, world)
-      (layout, rows) = (samples.layout, samples.rows)
-    }
+    self.context = context
+    rows =
+      options.dataset == nil
+      ? try Self.randomRows(options, context) : try Self.firstLayer(options, context).rows
   }
+
+  var layout: Layout { rows.layout }
+  var host: Host { context.host }
+  var world: Communicator { context.world }
+  var pool: ThreadPool { context.pool }
 
   public var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
   /// N, d and K as the operation counts take them.
@@ -44,13 +39,14 @@ struct BenchProblem<T: Real & TensorElement> {
 
   /// Independent normal entries, each row divided by its norm: any rank makes any row.
   private static func randomRows(
-    _ options: BenchOptions, _ layout: Layout, _ world: Communicator, _ pool: ThreadPool, _ timer: PhaseTimer
+    _ options: BenchOptions, _ context: Context
   ) throws -> Rows<T> {
+    let layout = Layout(classCounts: equalClasses(options), ranks: context.world.size)
     let width = options.dimension ?? BenchOptions.defaultDimension
     let random = RandomStream(seed: options.seed, layer: 0, purpose: .probe)
-    let shard = layout.shard(of: world.rank)
+    let shard = layout.shard(of: context.world.rank)
     let own = Matrix<T>(uninitialisedRows: shard.count, columns: width)
-    pool.forEachPart(of: shard.count) { part, _ in
+    context.pool.forEachPart(of: shard.count) { part, _ in
       let row = Matrix<Double>(uninitialisedRows: 1, columns: width)
       for i in part {
         for k in 0..<width { row.pointer[k] = random.normal(row: shard.lowerBound + i, column: k) }
@@ -59,10 +55,10 @@ struct BenchProblem<T: Real & TensorElement> {
       }
     }
     return try centredOnClassMeans(
-      own, Matrix(rows: layout.classCount, columns: width), layout: layout, world: world, pool: pool, timer: timer)
+      own, Matrix(rows: layout.classCount, columns: width), layout: layout, context: context)
   }
 
-  private static func firstLayer(_ options: BenchOptions, _ host: Host, _ world: Communicator) throws -> Samples<T> {
+  private static func firstLayer(_ options: BenchOptions, _ context: Context) throws -> Samples<T> {
     var train = TrainOptions()
     train.dataset = options.dataset ?? train.dataset
     train.data = options.data
@@ -70,7 +66,7 @@ struct BenchProblem<T: Real & TensorElement> {
     train.testSamples = 0
     train.seed = options.seed
     train.quiet = true
-    let training = Training<T>(train, host, world)
+    let training = Training<T>(train, context.host, context.world)
     var samples = try training.loadSamples()
     try training.normalise(&samples)
     return samples
@@ -86,7 +82,7 @@ struct BenchProblem<T: Real & TensorElement> {
 
   /// *Collective.* Builds K.
   func kernelOperator() throws -> KernelOperator<T> {
-    try KernelOperator(kernel, rows: rows, layout: layout, world: world, pool: pool, timer: timer)
+    try KernelOperator(kernel, rows)
   }
 
   /// The report's head: what was measured, and on what.

@@ -229,7 +229,7 @@ private final class SolveMeasurement<T: Real & TensorElement> {
 extension KernelOperator {
   /// K + ridge I whole in T, lower triangle, as LAPACK wants it. *Local, one rank.*
   fileprivate func whole(ridge: Double) -> Matrix<T> {
-    let n = layout.sampleCount
+    let n = rows.layout.sampleCount
     let matrix = Matrix<T>(rows: n, columns: n)
     forEachTile { _, tile, deviation in
       guard let deviation else { return }

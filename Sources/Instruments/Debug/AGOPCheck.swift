@@ -17,15 +17,12 @@ public struct ExactAGOP: Sendable {
 extension DebugProblem {
   var classGradients: ClassGradients<Double> {
     ClassGradients(
-      builder: builder, rows: rows, layout: samples.layout, world: training.world,
-      pool: training.pool,
-      timer: training.timer)
+      builder: builder, rows: rows)
   }
 
   var gramProduct: GramProduct<Double> {
     GramProduct(
-      builder: builder, rows: rows, layout: samples.layout, world: training.world, pool: training.pool,
-      timer: training.timer)
+      builder: builder, rows: rows)
   }
 
   /// Every route against the double loop over samples and classes.

@@ -16,10 +16,10 @@ extension DebugProblem {
     let points = SafePoints<BlockConjugateGradient.State>(pace: Pace(stop: StopSwitch(), interval: 0)) { state in
       guard state.iterations == whole.iterations / 2 else { return }
       let checkpoint = Checkpoint(facts: .object([]), shared: state.numbers, own: state.tensors)
-      _ = try file.write(checkpoint, training.world)
+      _ = try file.write(checkpoint, training.context.world)
     }
     _ = try solver.solve(k, y, preconditioner: nil, safePoints: points) { _ in }
-    let read = try file.read(training.world, rows: 0..<n) { _ in true }
+    let read = try file.read(training.context.world, rows: 0..<n) { _ in true }
     let state = try BlockConjugateGradient.State(read.own, read.shared, rows: n, classes: classes)
     let resumed = try solver.solve(k, y, preconditioner: nil, from: state) { _ in }
     var bits = BitComparison()

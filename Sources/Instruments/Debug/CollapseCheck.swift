@@ -1,3 +1,4 @@
+import MPI
 import KernelMachine
 import LinearAlgebra
 import Measures

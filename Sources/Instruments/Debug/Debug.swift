@@ -48,7 +48,7 @@ private func checkLayerEnd(_ problem: DebugProblem, _ dump: Dump?) throws -> [Ch
   let solution = try problem.fit(.cholesky)
   let agop = try problem.agop(solution)
   var checks = try run("root") { try problem.checkRoot(of: agop) }
-  let root = try symmetricRoot(agop, pool: problem.training.pool)
+  let root = try symmetricRoot(agop, pool: problem.training.context.pool)
   for kind in FeatureKind.allCases {
     let map = problem.map(kind, root)
     checks += try run("features: \(kind)") { try problem.checkFeatures(map) }

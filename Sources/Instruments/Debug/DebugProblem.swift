@@ -61,8 +61,7 @@ public struct DebugProblem {
     a = try plainSolution(k, ridge: training.options.ridge, y)
     let layout = Layout(classCounts: loaded.layout.classCounts, ranks: 1, tileRows: Self.tileRows)
     let rows = try centredOnClassMeans(
-      x.copy(), Matrix(rows: y.columns, columns: x.columns), layout: layout, world: training.world,
-      pool: training.pool, timer: training.timer)
+      x.copy(), Matrix(rows: y.columns, columns: x.columns), layout: layout, context: training.context)
     samples = Samples(
       layout: layout, order: loaded.order, standardisation: loaded.standardisation,
       classNames: loaded.classNames,
@@ -73,21 +72,17 @@ public struct DebugProblem {
   func training(_ change: (inout TrainOptions) -> Void) -> Training<Double> {
     var options = training.options
     change(&options)
-    return Training(options, training.host, training.world)
+    return Training(options, training.context.host, training.context.world)
   }
 
   /// *Local.* The tiles' builder of the program.
   var builder: TileBuilder<Double> {
-    TileBuilder(
-      kernel: kernel, centres: rows.centres, tileRows: samples.layout.tileRows,
-      workers: training.pool.count)
+    TileBuilder(kernel: kernel, rows)
   }
 
   /// *Collective.* The kernel operator of the program.
   func kernelOperator() throws -> KernelOperator<Double> {
-    try KernelOperator(
-      kernel, rows: rows, layout: samples.layout, world: training.world, pool: training.pool,
-      timer: training.timer)
+    try KernelOperator(kernel, rows)
   }
 }
 

@@ -1,3 +1,4 @@
+import MPI
 import KernelMachine
 import LinearAlgebra
 
@@ -11,10 +12,10 @@ extension DebugProblem {
     _ map: FeatureMap<Double>,
     twin: (Matrix<Double>, FeatureMap<Double>) -> Matrix<Double> = plainFeatures
   ) throws -> [Check] {
-    let mapped = rows.mapped(by: map, pool: training.pool)
+    let mapped = rows.mapped(by: map)
     let next = Rows(
       mapped.deviations, rowCount: n, centres: mapped.centres, segments: rows.segments,
-      pool: training.pool)
+      layout: samples.layout, context: training.context)
     let error = relativeError(plainRows(next), twin(x, map))
     return [Check("features: \(map.kind)", error: error, bound: 1e-12)]
   }

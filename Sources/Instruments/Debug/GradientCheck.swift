@@ -40,8 +40,8 @@ extension DebugProblem {
   func gradients() -> Matrix<Double> {
     let agop = classGradients
     let chunk = GradientChunk<Double>(agop, segments: rows.segments, classes: classes)
-    for segment in rows.segments { chunk.add(agop, rows, of: 0, [segment], a.view, {}) }
-    chunk.stack.finish(rows, training.pool)
+    for segment in rows.segments { chunk.add(agop, rows, of: 0, [segment], a.view) }
+    chunk.stack.finish(rows, training.context.pool)
     let result = Matrix<Double>(rows: n, columns: classes * d)
     result.fill { row, k in kernel.gradientFactor * chunk.stack.gradients[row, k] }
     return result

@@ -1,3 +1,4 @@
+import MPI
 import DeepRFM
 import Files
 import KernelMachine
@@ -19,7 +20,7 @@ extension DebugProblem {
       options: options, ranks: 1, threads: 1, hosts: [], blasKernels: "")
     let directory = try RunFolder.create(scratch.directory.path, configuration)
     let recorder = RunRecorder<Double>(
-      directory: directory, world: training.world, layout: samples.layout)
+      directory: directory, world: training.context.world, layout: samples.layout)
     try CheckpointFolder(directory).make()
     try recorder.saveData(samples)
     try recorder.save(1, agop, map, a)

@@ -9,12 +9,8 @@ extension DebugProblem {
     // Half way between two samples: of any class, near to some and far from others.
     let points = Matrix<Double>(rows: n, columns: d)
     points.fill { (x[$0, $1] + x[(7 * $0 + 1) % n, $1]) / 2 }
-    let (layout, pool) = (samples.layout, training.pool)
-    let grouped = GroupedRows(points.copy(), tileRows: layout.tileRows, pool: pool).regrouped(
-      to: rows.centres, choices: layout.presentClasses, tileRows: layout.tileRows, pool: pool)
-    let predictor = Predictor(
-      kernel: kernel, rows: rows, layout: layout, world: training.world, pool: pool,
-      timer: training.timer)
+    let grouped = GroupedRows(points.copy(), layout: samples.layout, context: training.context).regrouped(to: rows)
+    let predictor = Predictor(kernel: kernel, rows: rows)
     let outputs = try predictor.outputs(at: grouped, a)
     let plain = Matrix<Double>(rows: n, columns: classes)
     for i in 0..<n {

@@ -6,7 +6,7 @@ extension DebugProblem {
   public func checkRoot(
     of agop: Matrix<Double>, twin: (Matrix<Double>, Matrix<Double>) -> Matrix<Double> = plainProduct
   ) throws -> [Check] {
-    let r = try symmetricRoot(agop, pool: training.pool)
+    let r = try symmetricRoot(agop, pool: training.context.pool)
     let transposed = Matrix<Double>(rows: d, columns: d)
     transposed.fill { r[$1, $0] }
     let eigenvalues = try SymmetricEigen(of: r).values

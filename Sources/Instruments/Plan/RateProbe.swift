@@ -18,15 +18,14 @@ struct WidthToProbe: Equatable {
 /// alone, all at once, so that they share the node's memory as in a run.
 final class RateProbe<T: Real & TensorElement> {
   private let world: Communicator
-  /// This rank alone.
-  private let single: Communicator
-  private let host: Host
-  private let pool: ThreadPool
+  /// This rank alone, with the threads of all ranks of the run that it stands for.
+  private let context: Context
   private let measurement: Measurement
   private let shape: ProblemShape
   private let options: TrainOptions
   /// Threads of a rank of the run to be.
   private let threads: Int
+  private var pool: ThreadPool { context.pool }
   /// Ranks of the run that this process stands for.
   private var share: Double { Double(pool.count) / Double(threads) }
 
@@ -37,12 +36,12 @@ final class RateProbe<T: Real & TensorElement> {
     _ options: TrainOptions, _ shape: ProblemShape, host: Host, world: Communicator, threads: Int, standsFor ranks: Int
   ) throws {
     self.world = world
-    single = try world.split(color: world.rank, key: 0)
-    self.host = host
     self.options = options
     self.shape = shape
     self.threads = threads
-    pool = ThreadPool(count: max(1, min(host.boundCores.count, threads * ranks)), ownCores: host.ownsItsCores)
+    context = Context(
+      world: try world.split(color: world.rank, key: 0),
+      host: host.with(threads: max(1, min(host.boundCores.count, threads * ranks))))
     measurement = Measurement(world: world, repetitions: 3)
   }
 
@@ -133,7 +132,7 @@ final class RateProbe<T: Real & TensorElement> {
     bench.kernel = options.kernel
     bench.bandwidth = options.bandwidth
     bench.precision = options.precision
-    return try BenchProblem<T>(bench, host, single, pool)
+    return try BenchProblem<T>(bench, context)
   }
 
   // MARK: At a width
@@ -164,13 +163,13 @@ final class RateProbe<T: Real & TensorElement> {
   private func pivotPair(
     _ matrix: KernelOperator<T>, _ problem: BenchProblem<T>, _ rates: MachineRates
   ) throws -> Double {
-    let rank = max(1, min(256, matrix.layout.sampleCount / 4))
+    let rank = max(1, min(256, matrix.rows.layout.sampleCount / 4))
     let random = RandomStream(seed: 0, layer: 1, purpose: .pivots)
     var found = rank
     let taken = try seconds {
       found = try NystromPreconditioner(of: matrix, ridge: 1e-9, limit: rank, random: random).rank
     }
-    let (n, r) = (Double(matrix.layout.sampleCount), Double(max(1, found)))
+    let (n, r) = (Double(matrix.rows.layout.sampleCount), Double(max(1, found)))
     let products = 4 * n * r * r * rates.doubleProduct / share + rates.eigen(order: r)
     let width = Double(problem.rows.width)
     // Not less than the products that its columns take.
@@ -202,24 +201,20 @@ final class RateProbe<T: Real & TensorElement> {
   }
 
   private func normalise(_ problem: BenchProblem<T>) throws {
-    let unit = problem.rows.normalised(pool: pool)
+    let unit = problem.rows.normalised()
     _ = try centredOnClassMeans(
-      unit.deviations, unit.centres, layout: problem.layout, world: single, pool: pool, timer: problem.timer)
+      unit.deviations, unit.centres, layout: problem.layout, context: context)
   }
 
   private func addTest(_ width: inout WidthRates, _ problem: BenchProblem<T>, _ rows: Double, _ size: Double) throws {
     guard shape.testSamples > 0 else { return }
-    let test = GroupedRows(problem.rows.storage, tileRows: problem.layout.tileRows, pool: pool)
+    let test = GroupedRows(problem.rows.storage, layout: problem.layout, context: context)
     var grouped = test
     width.regroupedRow =
       try seconds {
-        grouped = test.regrouped(
-          to: problem.rows.centres, choices: problem.layout.presentClasses, tileRows: problem.layout.tileRows,
-          pool: pool)
+        grouped = test.regrouped(to: problem.rows)
       } * share / rows
-    let predictor = Predictor(
-      kernel: problem.kernel, rows: problem.rows, layout: problem.layout, world: single, pool: pool,
-      timer: problem.timer)
+    let predictor = Predictor(kernel: problem.kernel, rows: problem.rows)
     let a = problem.randomCoefficients()
     width.predictorPair = try seconds { _ = try predictor.outputs(at: grouped, a) } * share / size
   }
@@ -232,9 +227,9 @@ final class RateProbe<T: Real & TensorElement> {
     let few = Layout(classCounts: problem.layout.classCounts.map { min($0, 64) }, ranks: 1)
     let part = Rows(
       problem.rows.storage, rowCount: few.sampleCount, centres: problem.rows.centres, segments: few.segments(of: 0),
-      pool: pool)
-    let less = try seconds { _ = part.mapped(by: map, pool: pool) }
-    let more = try seconds { _ = problem.rows.mapped(by: map, pool: pool) }
+      layout: few, context: context)
+    let less = try seconds { _ = part.mapped(by: map) }
+    let more = try seconds { _ = problem.rows.mapped(by: map) }
     let rows = Double(problem.rows.rowCount - part.rowCount)
     let perRow = rows > 0 ? max(0, more - less) / rows : more / problem.n
     width.mappedRow = perRow * share

@@ -90,7 +90,7 @@ protocol RowsWork {
 
 extension RowsWork {
   var context: Context { rows.context }
-  var layout: Layout { rows.layout }
+  public var layout: Layout { rows.layout }
   var world: Communicator { rows.context.world }
   var pool: ThreadPool { rows.context.pool }
   /// This rank's rows among all.

@@ -32,7 +32,7 @@ public struct NystromPreconditioner<T: Real> {
     let factor = partial.factor.view.columns(0..<partial.rank)
     let gram = Matrix<Double>(rows: partial.rank, columns: partial.rank)
     k.pool.addGram(of: factor, beta: 0, intoLower: gram.view)
-    try context.communicating { try context.world.sum(gram.buffer) }
+    try k.context.communicating { try k.context.world.sum(gram.buffer) }
     let eigen = try k.pool.withThreadedLAPACK(order: gram.rows) { try SymmetricEigen(of: gram) }
     // Eigenvalues below the rounding of F^T F are dropped.
     let floor = Double(partial.rank) * Double.ulpOfOne * (eigen.values.last ?? 0)

@@ -36,6 +36,15 @@ public struct Host: Sendable, Equatable {
     ownsItsCores = try node.sum(self.threads) <= Set(cores.joined()).count
   }
 
+  /// *Local.* The same host for a rank of other threads.
+  public func with(threads: Int) -> Host { Host(like: self, threads: threads) }
+
+  private init(like other: Host, threads: Int) {
+    (name, coreName, boundCores) = (other.name, other.coreName, other.boundCores)
+    (placeOnNode, ranksOnNode, ownsItsCores) = (other.placeOnNode, other.ranksOnNode, other.ownsItsCores)
+    self.threads = threads
+  }
+
   /// *Local.* Nothing is known but the threads: for tests and checks.
   public init(threads: Int) {
     (name, coreName, boundCores) = (Self.ownName(), BLAS.kernelName, [])
