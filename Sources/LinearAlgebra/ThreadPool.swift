@@ -84,11 +84,14 @@ public final class ThreadPool: @unchecked Sendable {
       look { generation.load(ordering: .acquiring) != seen }
       pthread_mutex_lock(mutex)
       while generation.load(ordering: .relaxed) == seen && !stopping { pthread_cond_wait(wake, mutex) }
-      let (task, isOver) = (self.task, stopping)
+      var task = self.task
+      let isOver = stopping
       pthread_mutex_unlock(mutex)
       if isOver { break }
       seen += 1
       task?(worker)
+      // It may hold the pool, whose last reference must not go on a thread that the pool's end waits for.
+      task = nil
       if busy.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
         pthread_mutex_lock(mutex)
         pthread_cond_signal(done)
