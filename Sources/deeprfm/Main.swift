@@ -14,6 +14,7 @@ import Runtime
   static let start = monotonicSeconds()
 
   static func main() {
+    Startup.openStandardStreams()
     _ = start
     Startup.useBestKernels()
     Allocator.returnFreedMemory()
@@ -24,6 +25,7 @@ import Runtime
     }
     // Not `get()` yet: under mpirun the ranks must first agree on who tells the user.
     let command = Result { try parse(arguments) }
+    if case .success(let command) = command { Startup.catchSignals(of: command) }
     if case .failure(let error) = command, Launch.size == 1 { exit(announce(error)) }
     exit(run(command))
   }

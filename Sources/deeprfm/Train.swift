@@ -10,12 +10,12 @@ struct Train: Subcommand {
   static let usage = "[options]"
   static var optionHelp: String { TrainOptions.table.help(defaults: TrainOptions()) }
 
+  static let keepsCheckpoints = true
+
   let options: TrainOptions
 
   init(arguments: [String]) throws {
     options = try TrainOptions.parse(arguments)
-    // Before MPI starts, which takes a while: a signal is to find its handler.
-    StopSwitch.catchSignals()
   }
 
   func check(ranks: Int) throws { try options.validate(ranks: ranks) }
