@@ -153,6 +153,7 @@ extension TrainOptions {
       throw InputError("\(file) is not JSON: \(error)")
     }
     if let object = json["options"] {
+      try RunFormat.check(json, source: file)
       try Self.table.apply(object, from: file, leaving: ["output", "resume"], to: &self)
     } else {
       try Self.table.apply(json, from: file, to: &self)

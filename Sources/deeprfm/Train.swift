@@ -24,8 +24,11 @@ struct Train: Subcommand {
     let host = try Host(surveying: world, threads: options.threads)
     var options = options
     // Here, so that the report below knows where the run is.
+    var folder: DefaultFolder?
+    defer { folder?.removeIfEmpty() }
     if options.output == nil && !options.resume {
-      options.output = try world.broadcast(RunFolder.defaultPath(for: options.dataset.rawValue), from: 0)
+      try world.together { if world.rank == 0 { folder = try DefaultFolder(for: options.dataset.rawValue) } }
+      options.output = try world.broadcast(folder?.path ?? "", from: 0)
     }
     let status = try train(options, host: host, world: world, stop: .process, start: Main.start)
     if world.rank == 0, status == .done, let path = options.output { FinalReport.write(path) }
