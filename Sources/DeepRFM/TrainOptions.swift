@@ -38,7 +38,7 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var memory: Int?
   /// Per rank; nil: the node's cores over its ranks.
   public var threads: Int?
-  /// The run directory; nil: `RunFolder.defaultPath`.
+  /// The run directory; nil: a new one under runs/.
   public var output: String?
   /// Seconds.
   public var checkpointEvery = 600.0

@@ -23,11 +23,6 @@ public struct RunFolder: Sendable, Equatable {
   /// The folder of an existing run. Touches nothing.
   public init(_ path: String) { self.path = path }
 
-  /// runs/<name>-<yyyyMMdd-HHmmss>, local time.
-  public static func defaultPath(for name: String, at time: Int? = nil) -> String {
-    "runs/\(name)-\(Timestamp.local(time))"
-  }
-
   /// *Local.* Throws `InputError` if a run could not be made at `path`: it is in use, or cannot be written to.
   ///
   /// Writes nothing, so it can be asked before the data is read; `create` asks again.
