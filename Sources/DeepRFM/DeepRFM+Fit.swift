@@ -11,6 +11,16 @@ public struct SolveError: RankError, Equatable, CustomStringConvertible {
   public var description: String { sentence }
 }
 
+extension FactorizationError {
+  /// What to do about it, in brackets; empty where nothing is known to help.
+  var mend: String {
+    switch self {
+    case .notPositiveDefinite: " (a larger --ridge helps)"
+    case .eigenvaluesDidNotConverge: ""
+    }
+  }
+}
+
 /// A layer's predictor on the training samples.
 public struct Fit {
   public let solution: Solution

@@ -57,6 +57,7 @@ public final class Training<T: Real & TensorElement> {
     var samples = try loadSamples(isNew: earlier == nil)
     // Before anything is written: a budget that is too small is bad input.
     progress.message(try planMemory(1, samples, nil).summary)
+    if let warning = try host.threadWarning(world) { progress.message("warning: \(warning)") }
     let run = try earlier.map { try reopenRun($0, samples) } ?? openRun(samples)
     let checkpoints = LayerCheckpoints(run, self)
     try replay(done, &samples, run)
@@ -101,6 +102,10 @@ public final class Training<T: Real & TensorElement> {
   ) rethrows -> R {
     progress.begin("layer \(layer)/\(options.layers)  \(phase.name)")
     defer { progress.endPhase() }
-    return try timer.measure(phase) { try body { self.progress.advance(fraction: $0) } }
+    do {
+      return try timer.measure(phase) { try body { self.progress.advance(fraction: $0) } }
+    } catch let error as FactorizationError {
+      throw SolveError(sentence: "layer \(layer), \(phase.name): \(error)\(error.mend)")
+    }
   }
 }

@@ -38,7 +38,7 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var memory: Int?
   /// Per rank; nil: the node's cores over its ranks.
   public var threads: Int?
-  /// The run directory; nil: `RunFolder.defaultPath`.
+  /// The run directory; nil: a new one under runs/.
   public var output: String?
   /// Seconds.
   public var checkpointEvery = 600.0
@@ -153,6 +153,7 @@ extension TrainOptions {
       throw InputError("\(file) is not JSON: \(error)")
     }
     if let object = json["options"] {
+      try RunFormat.check(json, source: file)
       try Self.table.apply(object, from: file, leaving: ["output", "resume"], to: &self)
     } else {
       try Self.table.apply(json, from: file, to: &self)
