@@ -45,14 +45,13 @@ public struct RunRecorder<T: Real & TensorElement> {
       guard world.rank == 0 else { return }
       let n = samples.order.count
       let standardisation = samples.standardisation
-      let classNames = samples.classNames.map { JSON.array($0.map(JSON.string)).line }
       let writer = try SafetensorsWriter(
         directory.data,
         [
           TensorInfo("order", .int64, [n]), TensorInfo("labels", .int64, [n]),
           TensorInfo("mean", .float64, [standardisation.mean.count]),
           TensorInfo("scale", .float64, [standardisation.scale.count]),
-        ], metadata: classNames.map { [RunFolder.classNamesKey: $0] } ?? [:])
+        ], metadata: RunFolder.metadata(samples.classes, firstIndex: samples.firstIndex))
       try writer.append(samples.order)
       try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
       try writer.append(standardisation.mean)

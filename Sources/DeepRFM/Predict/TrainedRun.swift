@@ -15,7 +15,9 @@ public struct TrainedRun {
   public let order: [Int]
   /// Samples of each class; K of them.
   public let classCounts: [Int]
-  let classNames: [String]?
+  public let classes: Classes
+  /// LIBSVM: index of the files' first feature.
+  let firstIndex: Int
   public let standardisation: Standardisation
   /// Layers 1, 2, ... up to the one whose predictor is wanted.
   let layers: [LayerFile]
@@ -37,7 +39,7 @@ public struct TrainedRun {
       throw InputError("--layer \(layer): the run in \(path) has \(options.layers) layers")
     }
     let data = try RunData(directory)
-    (order, standardisation, classNames) = (data.order, data.standardisation, data.classNames)
+    (order, standardisation, firstIndex) = (data.order, data.standardisation, data.firstIndex)
     var layers: [LayerFile] = []
     for number in 1...layer {
       let file = try LayerFile(directory.own(directory.layer(number)), features: options.features)
@@ -54,6 +56,7 @@ public struct TrainedRun {
     }
     self.layers = layers
     classCounts = try data.classCounts(classes: layers[0].classCount)
+    classes = try data.classes(count: layers[0].classCount, options.dataset)
   }
 
   /// *Local.* Rows of the last layer's X, class-sorted, of unit norm. Throws `InputError`.
@@ -66,8 +69,7 @@ public struct TrainedRun {
   /// What a data set must agree with.
   var trained: Dataset.Trained {
     Dataset.Trained(
-      featureCount: featureCount, classCount: classCounts.count, classNames: classNames,
-      trainSamples: order.count)
+      featureCount: featureCount, trainSamples: order.count, variant: options.datasetVariant, firstIndex: firstIndex)
   }
 }
 
@@ -75,7 +77,8 @@ public struct TrainedRun {
 private struct RunData {
   let order: [Int]
   let standardisation: Standardisation
-  let classNames: [String]?
+  let firstIndex: Int
+  private let metadata: [String: String]
   private let labels: [Int]
   private let path: String
 
@@ -92,7 +95,8 @@ private struct RunData {
       throw InputError("\(path) holds no samples, or a mean or scale that is none")
     }
     standardisation = Standardisation(mean: mean, scale: scale)
-    classNames = file.metadata[RunFolder.classNamesKey].flatMap(Self.names)
+    metadata = file.metadata
+    firstIndex = metadata[RunFolder.firstIndexKey] == "0" ? 0 : 1
     try checkOrder()
   }
 
@@ -120,8 +124,16 @@ private struct RunData {
     return counts
   }
 
-  private static func names(_ text: String) -> [String]? {
-    guard case .array(let names)? = try? JSON(parsing: text.utf8) else { return nil }
-    return names.compactMap { if case .string(let name) = $0 { name } else { nil } }
+  /// A run of an earlier version has names of LIBSVM's labels alone, and of CIFAR-10's classes: whose labels, as all others, are
+  /// numbers from 0 on.
+  func classes(count: Int, _ dataset: DatasetName) throws -> Classes {
+    let names = metadata[RunFolder.classNamesKey].flatMap(Classes.names)
+    let labels = metadata[RunFolder.classLabelsKey].flatMap(Classes.names)
+    let counted = (0..<count).map(String.init)
+    let classes = Classes(labels: labels ?? (dataset == .cifar10 ? counted : names ?? counted), names: names ?? labels ?? counted)
+    guard classes.labels.count == count, classes.names.count == count, Set(classes.labels).count == count else {
+      throw InputError("\(path): its class names or labels are not one each for the \(count) classes of the layers")
+    }
+    return classes
   }
 }
