@@ -45,15 +45,14 @@ public struct RunRecorder<T: Real & TensorElement> {
       guard world.rank == 0 else { return }
       let n = samples.order.count
       let standardisation = samples.standardisation
-      var metadata = RunFormat.metadata
-      metadata[RunFolder.classNamesKey] = samples.classNames.map { JSON.array($0.map(JSON.string)).line }
       let writer = try SafetensorsWriter(
         directory.data,
         [
           TensorInfo("order", .int64, [n]), TensorInfo("labels", .int64, [n]),
           TensorInfo("mean", .float64, [standardisation.mean.count]),
           TensorInfo("scale", .float64, [standardisation.scale.count]),
-        ], metadata: metadata)
+        ], metadata: RunFormat.metadata.merging(
+          RunFolder.metadata(samples.classes, firstIndex: samples.firstIndex)) { $1 })
       try writer.append(samples.order)
       try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
       try writer.append(standardisation.mean)

@@ -13,6 +13,12 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var samples: Int?
   /// The same of the test split; 0: no test.
   public var testSamples: Int?
+  /// cifar100: which of its labels.
+  public var labelSet = LabelSet.fine
+  /// svhn: the extra training samples too.
+  public var extra = false
+  /// Whether a test label that no training sample has ends the run.
+  public var strict = false
   public var layers = 20
   public var kernel = Kernel.Kind.laplace
   public var bandwidth = 2.0
@@ -48,6 +54,8 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var quiet = false
 
   public init() {}
+
+  public var datasetVariant: DatasetVariant { DatasetVariant(labelSet: labelSet, hasExtra: extra) }
 }
 
 extension TrainOptions {
@@ -61,12 +69,15 @@ extension TrainOptions {
     CommandOption(
       "data", \.data, .path("DIR"),
       "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
-        + "test_y.npy]; libsvm: train [test]"),
+        + "test_y.npy], or an .npz archive; libsvm: train [test], or NAME and NAME.t; idx: files named as MNIST's"),
     CommandOption(
       "samples", \.samples, .whole("N", in: countable), "the first N of the file's order"),
     CommandOption(
       "test-samples", \.testSamples, .whole("N", in: 0...countable.upperBound),
       "the same of the test split; 0: no test"),
+    CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
+    CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
+    CommandOption(flag: "strict", \.strict, "a test label that no training sample has ends the run (else: counted as wrong)"),
   ]
 
   private static let methodOptions: [CommandOption<TrainOptions>] = [
@@ -163,6 +174,8 @@ extension TrainOptions {
   /// Checks what no option can check alone. Throws `InputError`.
   public func validate() throws(InputError) {
     try requireData(dataset, data)
+    if labelSet != .fine && dataset != .cifar100 { throw InputError("--label-set goes with --dataset cifar100") }
+    if extra && dataset != .svhn { throw InputError("--extra goes with --dataset svhn") }
     if resume && output == nil {
       throw InputError("--resume needs --output DIR, the run directory to go on with")
     }

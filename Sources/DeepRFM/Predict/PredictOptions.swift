@@ -15,6 +15,8 @@ public struct PredictOptions: Sendable, Equatable {
   public var samples: Int?
   /// Rows to predict, as .npy, instead of a data set.
   public var input: String?
+  /// Whether a label that no training sample has is refused.
+  public var strict = false
   /// The .npy file to write.
   public var output = ""
 
@@ -41,6 +43,7 @@ extension PredictOptions {
       ),
       CommandOption(
         "input", \.input, .path("X.npy"), "rows to predict, features as in the training files"),
+      CommandOption(flag: "strict", \.strict, "refuse a label that no training sample has (else: counted as wrong)"),
       CommandOption("output", \.output, .path("P.npy"), "the K outputs of each row"),
     ])
 

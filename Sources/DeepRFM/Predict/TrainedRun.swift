@@ -15,7 +15,9 @@ public struct TrainedRun {
   public let order: [Int]
   /// Samples of each class; K of them.
   public let classCounts: [Int]
-  let classNames: [String]?
+  public let classes: Classes
+  /// LIBSVM: index of the files' first feature.
+  let firstIndex: Int
   public let standardisation: Standardisation
   /// Layers 1, 2, ... up to the one whose predictor is wanted.
   let layers: [LayerFile]
@@ -37,7 +39,7 @@ public struct TrainedRun {
       throw InputError("--layer \(layer): the run in \(path) has \(options.layers) layers")
     }
     let data = try directory.readData()
-    (order, standardisation, classNames) = (data.order, data.standardisation, data.classNames)
+    (order, standardisation, firstIndex) = (data.order, data.standardisation, data.firstIndex)
     var layers: [LayerFile] = []
     for number in 1...layer {
       let file = try LayerFile(directory.openLayer(number), features: options.features)
@@ -54,6 +56,7 @@ public struct TrainedRun {
     }
     self.layers = layers
     classCounts = try data.classCounts(classes: layers[0].classCount)
+    classes = try data.classes(count: layers[0].classCount, options.dataset)
   }
 
   /// *Local.* Rows of the last layer's X, class-sorted, of unit norm. Throws `InputError`.
@@ -66,7 +69,6 @@ public struct TrainedRun {
   /// What a data set must agree with.
   var trained: Dataset.Trained {
     Dataset.Trained(
-      featureCount: featureCount, classCount: classCounts.count, classNames: classNames,
-      trainSamples: order.count)
+      featureCount: featureCount, trainSamples: order.count, variant: options.datasetVariant, firstIndex: firstIndex)
   }
 }

@@ -10,8 +10,9 @@ public struct RunData {
   public let labels: [Int]
   /// One value a feature; an infinite scale belongs to a constant feature.
   public let standardisation: Standardisation
-  /// nil where the data set names none.
-  public let classNames: [String]?
+  /// LIBSVM: the file's least index, 0 or 1.
+  public let firstIndex: Int
+  private let metadata: [String: String]
   private let path: String
 
   /// *Local.* Throws `InputError` unless the parts fit each other.
@@ -25,7 +26,8 @@ public struct RunData {
       throw InputError("\(path) holds no samples, or a mean or scale that is none")
     }
     standardisation = Standardisation(mean: mean, scale: scale)
-    classNames = file.metadata[RunFolder.classNamesKey].flatMap(Self.names)
+    metadata = file.metadata
+    firstIndex = metadata[RunFolder.firstIndexKey] == "0" ? 0 : 1
     try checkOrder()
   }
 
@@ -53,8 +55,17 @@ public struct RunData {
     return counts
   }
 
-  private static func names(_ text: String) -> [String]? {
-    guard case .array(let names)? = try? JSON(parsing: text.utf8) else { return nil }
-    return names.compactMap { if case .string(let name) = $0 { name } else { nil } }
+  /// A run of an earlier version has names of LIBSVM's labels alone, and of CIFAR-10's classes: whose labels, as all others, are
+  /// numbers from 0 on. Throws `InputError`.
+  public func classes(count: Int, _ dataset: DatasetName) throws(InputError) -> Classes {
+    let names = metadata[RunFolder.classNamesKey].flatMap(Classes.names)
+    let labels = metadata[RunFolder.classLabelsKey].flatMap(Classes.names)
+    let counted = (0..<count).map(String.init)
+    let classes = Classes(
+      labels: labels ?? (dataset == .cifar10 ? counted : names ?? counted), names: names ?? labels ?? counted)
+    guard classes.labels.count == count, classes.names.count == count, Set(classes.labels).count == count else {
+      throw InputError("\(path): its class names or labels are not one each for the \(count) classes of the layers")
+    }
+    return classes
   }
 }
