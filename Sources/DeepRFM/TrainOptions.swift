@@ -71,9 +71,9 @@ extension TrainOptions {
       "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
         + "test_y.npy], or an .npz archive; libsvm: train [test], or NAME and NAME.t; idx: files named as MNIST's"),
     CommandOption(
-      "samples", \.samples, .whole("N", in: countable), "the first N of the file's order"),
+      "samples", \.samples, .integer("N", in: countable), "the first N of the file's order"),
     CommandOption(
-      "test-samples", \.testSamples, .whole("N", in: 0...countable.upperBound),
+      "test-samples", \.testSamples, .integer("N", in: 0...countable.upperBound),
       "the same of the test split; 0: no test"),
     CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
     CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
@@ -81,7 +81,7 @@ extension TrainOptions {
   ]
 
   private static let methodOptions: [CommandOption<TrainOptions>] = [
-    CommandOption("layers", \.layers, .whole("L", in: 1...100_000), "number of layers"),
+    CommandOption("layers", \.layers, .integer("L", in: 1...100_000), "number of layers"),
     CommandOption("kernel", \.kernel, .choice, "of the Euclidean distance"),
     CommandOption("bandwidth", \.bandwidth, .positive("S"), "s in the kernel"),
     CommandOption(
@@ -89,7 +89,7 @@ extension TrainOptions {
       "added to the kernel's diagonal; 0 is allowed"),
     CommandOption("features", \.features, .choice, "the random map that ends a layer"),
     CommandOption(
-      "width", \.width, .whole("W", in: 1...1_000_000),
+      "width", \.width, .integer("W", in: 1...1_000_000),
       "relu: output width; cosine keeps the input width"),
     CommandOption(
       "feature-scale", \.featureScale, .positive("G"), "cosine: Cauchy scale of the weights"),
@@ -104,7 +104,7 @@ extension TrainOptions {
     CommandOption("solver", \.solver, .choice, "cholesky: one rank, dense, for checking"),
     CommandOption("preconditioner", \.preconditioner, .choice, "of the conjugate gradient"),
     CommandOption(
-      "preconditioner-rank", \.preconditionerRank, .whole("R", in: countable),
+      "preconditioner-rank", \.preconditionerRank, .integer("R", in: countable),
       "columns of K it is made of (default: chosen)"),
     CommandOption(
       "agop", \.agop, .choice, "route of the average gradient outer product; sketch is approximate"),
@@ -112,7 +112,7 @@ extension TrainOptions {
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),
     CommandOption(
-      "max-iterations", \.maxIterations, .whole("I", in: countable), "of the conjugate gradient"),
+      "max-iterations", \.maxIterations, .integer("I", in: countable), "of the conjugate gradient"),
     CommandOption(
       flag: "allow-unconverged", \.allowUnconverged, "go on when the tolerance was not reached"),
   ]
@@ -122,7 +122,7 @@ extension TrainOptions {
       "memory", \.memory, .size,
       "per rank, like 20GiB; what does not fit is recomputed (default: most of what is free)"),
     CommandOption(
-      "threads", \.threads, .whole("T", in: 1...4096),
+      "threads", \.threads, .integer("T", in: 1...4096),
       "per rank (default: cores / ranks on the node)"),
     CommandOption(
       "output", \.output, .path("DIR"), "the run directory (default: runs/<dataset>-<time>)"),

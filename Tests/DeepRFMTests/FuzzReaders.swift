@@ -321,7 +321,7 @@ enum FuzzRun {
       [
         TensorInfo("order", .int64, [4]), TensorInfo("labels", .int64, [4]), TensorInfo("mean", .float64, [3]),
         TensorInfo("scale", .float64, [3]),
-      ], metadata: ["classNames": "[\"a\", \"b\"]"])
+      ], metadata: ["classNames": "[\"a\", \"b\"]", "format": "1"])
     try data.append([2, 0, 3, 1])
     try data.append([0, 0, 1, 1])
     try data.append([0.0, 1, 2])

@@ -118,7 +118,8 @@ import Testing
     try RunFolder.check(second.path)
     _ = try RunFolder.create(second.path, configuration)
     for folder in [third, second, first] { folder.removeIfEmpty() }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: runs) == [String(second.path.dropFirst(runs.count + 1))])
+    let left = try FileManager.default.contentsOfDirectory(atPath: runs)
+    #expect(left == [String(second.path.dropFirst(runs.count + 1))])
     let file = try scratch.write("x", to: "file")
     #expect(throws: InputError.self) { try DefaultFolder(for: "digits", in: file) }
     #expect(throws: InputError.self) { try DefaultFolder(for: "digits", in: scratch.file("no/runs")) }

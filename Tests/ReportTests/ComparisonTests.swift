@@ -116,7 +116,7 @@ import Testing
     let both = Page.finding(of: [run, other])
     #expect(both.contains("undefined") && both.contains("collapse"))
     #expect(Page.finding(of: [other]).contains("to 0 at layer 12: the classes collapse"))
-      #expect(Page.html(of: [Made.run(layers: 1)]).contains("too few layers to tell"))
+    #expect(Page.html(of: [Made.run(layers: 1)]).contains("too few layers to tell"))
   }
 
   @Test func unevenRunsAreComparedWhereAllAre() {

@@ -46,7 +46,7 @@ public struct ProblemShape: Sendable, Equatable {
     for (name, wanted, there) in [
       ("--samples", options.samples, whole.samples), ("--test-samples", options.testSamples, whole.testSamples),
     ] where wanted ?? 0 > there {
-      throw InputError("\(name) \(wanted ?? 0) is more than the \(there) samples of \(options.dataset.rawValue).")
+      throw InputError("\(name) \(wanted ?? 0) is more than the \(there) samples of \(options.dataset.rawValue)")
     }
     samples = options.samples ?? samples
     testSamples = options.testSamples ?? testSamples

@@ -125,7 +125,7 @@ public struct Finding: Sendable, Equatable {
 
   /// ": from the first layer to the last NC1 falls most with A (÷ …) and least with B (÷ …)."
   private static func range(_ findings: [(label: String, finding: Finding)]) -> String {
-    let falling = findings.filter { $0.finding.nc1Fall.isFinite && $0.finding.verdict != .unknown && $0.finding.verdict != .undefined }
+    let falling = findings.filter { $0.finding.nc1Fall.isFinite && $0.finding.verdict != .unknown }
     guard let most = falling.max(by: { $0.finding.nc1Fall < $1.finding.nc1Fall }),
       let least = falling.min(by: { $0.finding.nc1Fall < $1.finding.nc1Fall }), most.label != least.label
     else { return "." }

@@ -11,7 +11,7 @@ extension RunRecord {
   public init(reading path: String) throws(InputError) {
     let directory = RunFolder(path)
     let configuration = try directory.readConfiguration()
-    let unfinished = InputError("the run in \(path) has not finished a layer yet: there is nothing to report")
+    let unfinished = InputError("\(path) has not finished a layer yet: there is nothing to report")
     guard access(directory.metrics, F_OK) == 0 else { throw unfinished }
     let (lines, fault) = try directory.readMetricsUpToFault()
     var notes = fault.map { ["\($0.description); what follows it is left out."] } ?? []

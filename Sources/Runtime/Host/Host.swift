@@ -55,11 +55,13 @@ public struct Host: Sendable, Equatable {
   private func ownThreadWarning(_ rank: Int) -> String? {
     let cores = boundCores.count
     if cores > 0, threads > cores {
-      return "rank \(rank) on \(name) has \(threads) threads on \(cores) core\(cores == 1 ? "" : "s"), which take turns: mpirun --bind-to none "
-        + "or --map-by slot:PE=\(threads) where it was bound, --threads \(cores) where there are no more"
+      let found = "\(threads) threads on \(cores) core\(cores == 1 ? "" : "s")"
+      return "rank \(rank) on \(name) has \(found), which take turns: mpirun --bind-to none or "
+        + "--map-by slot:PE=\(threads) where it was bound, --threads \(cores) where there are no more"
     }
     if placeOnNode == 0, cores > 0, !ownsItsCores {
-      return "the \(ranksOnNode) ranks on \(name) have more threads together than cores, and take turns: fewer ranks, or fewer --threads"
+      return "the \(ranksOnNode) ranks on \(name) have more threads together than cores, which take turns: "
+        + "fewer ranks, or fewer --threads"
     }
     return nil
   }

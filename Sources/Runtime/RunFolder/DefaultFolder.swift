@@ -19,7 +19,7 @@ public struct DefaultFolder: Sendable {
     var (path, number) = (first, 1)
     while mkdir(path, 0o777) != 0 {
       guard errno == EEXIST else {
-        throw InputError("--output: the folder \(path) cannot be made: \(FileError.reason(errno)); another can be given")
+        throw InputError("--output: \(path) cannot be made: \(FileError.reason(errno)); another place can be given")
       }
       number += 1
       path = "\(first)-\(number)"

@@ -65,7 +65,9 @@ public struct RunFolder: Sendable, Equatable {
     try Folder.make(path)
     // Of two runs that both saw it empty, one alone makes this.
     guard mkdir("\(path)/\(parts)", 0o777) == 0 else {
-      if errno == EEXIST { throw InputError("--output \(path): another run is just beginning there: give another directory") }
+      if errno == EEXIST {
+        throw InputError("--output \(path): another run is just beginning there: give another directory")
+      }
       throw FileError("made", "\(path)/\(parts)", code: errno)
     }
     try OutputFile.replace(folder.configuration, with: configuration.page)
