@@ -58,7 +58,8 @@ func readFaithfully(_ name: DatasetName, _ folder: String) throws {
   for reader in [data.train, data.test].compactMap({ $0 }) {
     let count = reader.sampleCount
     let labels = try reader.labels(first: count)
-    guard labels.count == count, labels.allSatisfy({ 0..<data.classCount ~= $0 }) else {
+    let classes = try Classes(of: labels, reader)
+    guard labels.count == count, classes.numbers(of: labels).allSatisfy({ 0..<classes.count ~= $0 }) else {
       throw FuzzFinding("\(labels.count) labels of \(count) samples, or one that is no class")
     }
     var seen = [Bool](repeating: false, count: count)
