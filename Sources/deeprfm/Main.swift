@@ -49,6 +49,7 @@ import Runtime
     do {
       return try withMPI(telling: { _ = announce($0) }) { world in
         hasBegun = true
+        defer { EndOnSignal.end() }
         Launch.warnIfAlone(world)
         let command = try world.together {
           let command = try command.get()

@@ -11,6 +11,7 @@ once() {
   local name=$1 wanted=$2 word=$3 ranks status
   shift 3
   for ranks in 1 2 3 4; do
+    rm -rf new
     timeout -k 5 60 "$run" -n "$ranks" --threads 1 "$@" >out 2>err </dev/null
     status=$?
     if [ "$status" != "$wanted" ]; then
@@ -31,16 +32,15 @@ small=(--dataset digits --samples 200 --layers 1 --width 32 --quiet)
 once "bad option" 2 "--layers" train --layers 0
 once "no data" 2 nowhere train --dataset mnist --data nowhere
 once "memory too small" 2 "--memory 10" train "${small[@]}" --memory 10MiB --output small-memory
-once "not solved" 1 "layer 1" train "${small[@]}" --tolerance 1e-15 --output unsolved
-once "iterations" 1 "--max-iterations" train "${small[@]}" --max-iterations 1 --tolerance 1e-12 --output iterations
-rm -rf unsolved iterations
-once "no run to go on with" 2 config.json train "${small[@]}" --resume --output "$root/Tests/EndToEnd/common.sh"
+once "not solved" 1 "layer 1" train "${small[@]}" --tolerance 1e-15 --output new
+once "iterations" 1 "--max-iterations" train "${small[@]}" --max-iterations 1 --tolerance 1e-12 --output new
+once "a folder of other files" 2 "holds other files" train "${small[@]}" --output "$root/launch"
+rm -rf new
 once "no model" 2 nowhere predict --model nowhere --dataset digits --output p.npy
 once "no run to report" 2 nowhere report nowhere
-once "plan without data" 2 nowhere plan --dataset mnist --data nowhere
+once "plan of too much" 2 "--samples" plan --dataset digits --samples 1798
 once "bench without data" 2 nowhere bench kernel --dataset mnist --data nowhere
 
-# Every run above had an output of its own: only those that had begun may be there.
 if [ -z "$(find . -maxdepth 1 -name 'small-memory' -o -maxdepth 1 -name runs)" ]; then ok "bad input leaves nothing"; else bad "bad input" "left: $(ls)"; fi
 
 # A factorization that does not exist: copies of samples, and nothing on the diagonal.
@@ -137,8 +137,8 @@ ended() {
     ok "$name"
   fi
 }
-ended "TERM to bench" TERM bench solve --samples 3000 --repetitions 500
-ended "INT to bench" INT bench kernel --samples 3000 --repetitions 1000
+ended "TERM to bench" TERM bench solve --samples 3000 --repeat 500
+ended "INT to bench" INT bench kernel --samples 3000 --repeat 1000
 ended "TERM to predict" TERM predict --model open --input rows.npy --output rows-out.npy
 if [ -z "$(ls rows-out.npy* 2>/dev/null)" ]; then ok "and no half of its output is left"; else bad "predict" "left $(ls rows-out.npy*)"; fi
 

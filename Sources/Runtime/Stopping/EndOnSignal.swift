@@ -1,10 +1,15 @@
 import Files
 import Glibc
+import Synchronization
 
 /// The end of a command that keeps no checkpoint when a signal asks for it: one sentence, exit status 1, nothing half-written left.
 public enum EndOnSignal {
   /// How long another rank is given to speak first, and the launcher to end this one.
-  private static let courtesy = 2.0
+  private static let courtesy = 5.0
+  private static let isOver = Atomic<Bool>(false)
+
+  /// *Local.* The command has ended by itself, or knows why it will: a launcher that ends the ranks then is no news.
+  public static func end() { isOver.store(true, ordering: .relaxed) }
 
   /// *Local.* From now on TERM, INT and USR1 end this process so. `rank` is the launcher's: 0 speaks at once, the others where they
   /// alone were told.
@@ -34,7 +39,7 @@ public enum EndOnSignal {
 
     /// A handler may do next to nothing: what there is to do is done here.
     func wait() -> Never {
-      while !StopSwitch.process.isRequested { usleep(50_000) }
+      while !StopSwitch.process.isRequested || isOver.load(ordering: .relaxed) { usleep(50_000) }
       OutputFile.removeUnfinished()
       if rank > 0 { usleep(UInt32(courtesy * 1e6)) }
       let cause = StopSwitch.process.cause?.words ?? "a signal"
