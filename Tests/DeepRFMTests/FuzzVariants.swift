@@ -19,7 +19,9 @@ extension FuzzReader {
       Made.idx([4, 1, 3, 2], bytes(values.map { Int16($0) }, swapped: true), type: 0x0b),
       Made.idx([4, 2, 3], bytes(values.map { Double($0) }, swapped: true), type: 0x0e),
     ]
-    let labels = [Made.idx([4], [61, 1, 26, 1]), Made.idx([4, 1], bytes([Int32(-1), 7, 7, 3], swapped: true), type: 0x0c)]
+    let labels = [
+      Made.idx([4], [61, 1, 26, 1]), Made.idx([4, 1], bytes([Int32(-1), 7, 7, 3], swapped: true), type: 0x0c),
+    ]
     let names = (images: "emnist-x-train-images-idx3-ubyte", labels: "emnist-x-train-labels-idx1-ubyte")
     let others = [names.images: images[0], names.labels: labels[0]]
     return [
@@ -50,7 +52,8 @@ extension FuzzReader {
   private static let x = Made.npy((0..<4).map { i in (0..<6).map { Double(i * $0) } })
   private static let labelForms = [
     Made.npy(texts: ["cat", "a", "dog∞", "a"]), Made.npy("|S2", "(4,)", Array("a\u{0}bbcca\u{0}".utf8)),
-    Made.npy("|u1", "(4, 3)", [0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1]), Made.npy("<i8", "(1, 4)", bytes([-1, 1, 70_000, 1])),
+    Made.npy("|u1", "(4, 3)", [0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1]),
+    Made.npy("<i8", "(1, 4)", bytes([-1, 1, 70_000, 1])),
   ]
 
   private static var arrays: [FuzzReader] {
@@ -58,7 +61,8 @@ extension FuzzReader {
     return [
       reader("NPY float16", .npy, "train_x.npy", [half], others: ["train_y.npy": labelForms[0]]),
       reader("NPY label forms", .npy, "train_y.npy", labelForms, others: ["train_x.npy": x]),
-      reader("NPY inside gzip", .npy, "train_x.npy", [x, half], others: ["train_y.npy": labelForms[0]], pack: { gzip($0) }),
+      reader(
+        "NPY inside gzip", .npy, "train_x.npy", [x, half], others: ["train_y.npy": labelForms[0]], pack: { gzip($0) }),
     ]
   }
 
@@ -69,8 +73,11 @@ extension FuzzReader {
     let short = [("x.npy", x), ("y.npy", labelForms[2])]
     return [
       reader("NPZ, stored", .npy, "a.npz", [Made.zip(whole), Made.zip(short, isLarge: true)]),
-      reader("NPZ, deflated", .npy, "a.npz", [Made.zip(whole, deflate: true), Made.zip(short, deflate: true, isLarge: true)]),
-      reader("NPY inside NPZ", .npy, "a.npz", [x], pack: { Made.zip([("x.npy", $0), ("y.npy", labelForms[3])], deflate: true) }),
+      reader(
+        "NPZ, deflated", .npy, "a.npz", [Made.zip(whole, deflate: true), Made.zip(short, deflate: true, isLarge: true)]),
+      reader(
+        "NPY inside NPZ", .npy, "a.npz", [x],
+        pack: { Made.zip([("x.npy", $0), ("y.npy", labelForms[3])], deflate: true) }),
     ]
   }
 

@@ -248,7 +248,8 @@ import Testing
 @Suite struct PlanRefusalTests {
   private func refusal(width: Int = 64, classes: Int = 4, samples: Int = 1000, ranks: Int = 4) -> String {
     let load = Workload(
-      samples: samples, rows: (samples + ranks - 1) / ranks, width: width, outputWidth: 512, classes: classes, ranks: ranks,
+      samples: samples, rows: (samples + ranks - 1) / ranks, width: width, outputWidth: 512, classes: classes,
+      ranks: ranks,
       threads: 1, testRows: 0, scalarBytes: 4, tileRows: 512, tileElements: samples / ranks * samples / 2,
       remoteElements: samples / ranks * samples / 2)
     return complaint { _ = try MemoryPlan(load, budget: 256 << 20, resident: 10 << 20, wantedRank: 0) }

@@ -135,7 +135,9 @@ import Testing
     let world = try TestWorld.all
     let some = try test([5, 7, -3, 5, 7.5])
     #expect(try world.allGather(#require(some.labels)).flatMap { $0 } == [1, Classes.unseen, 0, 1, Classes.unseen])
-    if world.rank == 0 { #expect(some.notes.joined().contains("other has 2 of 5 labels that no training sample has (label 7 at sample 1)")) }
+    if world.rank == 0 {
+      #expect(some.notes.joined().contains("other has 2 of 5 labels that no training sample has (label 7 at sample 1)"))
+    }
     let none = try test([0, 0, 0])
     #expect(none.labels == nil && none.sampleCount == 3)
     if world.rank == 0 { #expect(none.notes.joined().contains("taken as unknown")) }
@@ -152,7 +154,9 @@ import Testing
     #expect(try test([5, 5, 5], far: 1e10).sampleCount == 3)
     for far in [1e40, 1e300, -1.7e308] {
       let text = message { _ = try test([5, 5, 5], far: far) }
-      #expect(text.contains("other has \(far)") && text.contains("column 2") && text.contains("standard deviations"), "\(text)")
+      #expect(
+        text.contains("other has \(far)") && text.contains("column 2") && text.contains("standard deviations"),
+        "\(text)")
     }
   }
 }

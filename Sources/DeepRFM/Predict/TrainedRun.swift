@@ -130,7 +130,8 @@ private struct RunData {
     let names = metadata[RunFolder.classNamesKey].flatMap(Classes.names)
     let labels = metadata[RunFolder.classLabelsKey].flatMap(Classes.names)
     let counted = (0..<count).map(String.init)
-    let classes = Classes(labels: labels ?? (dataset == .cifar10 ? counted : names ?? counted), names: names ?? labels ?? counted)
+    let classes = Classes(
+      labels: labels ?? (dataset == .cifar10 ? counted : names ?? counted), names: names ?? labels ?? counted)
     guard classes.labels.count == count, classes.names.count == count, Set(classes.labels).count == count else {
       throw InputError("\(path): its class names or labels are not one each for the \(count) classes of the layers")
     }

@@ -179,7 +179,8 @@ public struct MemoryPlan: Sendable, Equatable {
         isWide ? "features" : "output features (--width)")
     }
     if Self.slack(load) + coefficients > budget {
-      return whole("coefficients of \(load.samples) samples by \(load.classes) classes", coefficients, "classes or --samples")
+      return whole(
+        "coefficients of \(load.samples) samples by \(load.classes) classes", coefficients, "classes or --samples")
     }
     return " (more ranks need less each)"
   }
