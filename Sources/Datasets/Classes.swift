@@ -107,7 +107,9 @@ public struct TestLabels: Sendable {
     let sight = "label \(labels[first].name) at sample \(first)"
     if isStrict { throw InputError("\(place) has \(sight), which no training sample has (--strict)") }
     if missing == labels.count {
-      return ["\(place) has no label that a training sample has (\(sight)): its labels are taken as unknown, no accuracy"]
+      return [
+        "\(place) has no label that a training sample has (\(sight)): its labels are taken as unknown, no accuracy"
+      ]
     }
     return [
       "\(place) has \(missing) of \(labels.count) labels that no training sample has (\(sight)): counted as wrong"

@@ -20,7 +20,8 @@ public struct Dataset: Sendable {
   /// - Throws: `InputError`: one sentence that names the file or option.
   public static func open(
     _ name: DatasetName, directory: String?, seed: UInt64, trainSamples: Int? = nil,
-    testSamples: Int? = nil, variant: DatasetVariant = DatasetVariant(), synthetic shape: Synthetic.Shape = Synthetic.Shape()
+    testSamples: Int? = nil, variant: DatasetVariant = DatasetVariant(),
+    synthetic shape: Synthetic.Shape = Synthetic.Shape()
   ) throws -> Dataset {
     guard trainSamples ?? 1 > 0 else { throw InputError("--samples must be at least 1") }
     guard testSamples ?? 0 >= 0 else { throw InputError("--test-samples must not be negative") }

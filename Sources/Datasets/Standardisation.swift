@@ -32,7 +32,8 @@ public struct Standardisation: Sendable, Equatable {
 
   /// *Local.* One row of `reader`, from the file's own numbers. Throws `InputError` where one of them is out of all proportion.
   func apply<T: Scalar>(
-    to values: UnsafeBufferPointer<Double>, into row: UnsafeMutableBufferPointer<T>, sample: Int, of reader: any SampleReader
+    to values: UnsafeBufferPointer<Double>, into row: UnsafeMutableBufferPointer<T>, sample: Int,
+    of reader: any SampleReader
   ) throws {
     var isNear = true
     for k in row.indices {
@@ -40,7 +41,8 @@ public struct Standardisation: Sendable, Equatable {
       isNear = isNear && abs(value) <= Self.farthest
       row[k] = T(value)
     }
-    guard !isNear, let k = row.indices.first(where: { !(abs((values[$0] - mean[$0]) / scale[$0]) <= Self.farthest) }) else {
+    guard !isNear, let k = row.indices.first(where: { !(abs((values[$0] - mean[$0]) / scale[$0]) <= Self.farthest) })
+    else {
       return
     }
     throw InputError(
@@ -130,7 +132,7 @@ struct Moments {
       guard means[k].isFinite, scale > 0, (scale * scale).isFinite else {
         throw InputError(
           "\(place) cannot be standardised: \(names(k)) goes from \(-ends[features + k]) to \(ends[k]), and its variance"
-            + " \(scale > 0 ? "overflows" : "vanishes")")
+            + " \(scale == 0 ? "vanishes" : "overflows")")
       }
     }
     return Standardisation(mean: means, scale: scales)

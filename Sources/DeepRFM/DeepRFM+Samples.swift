@@ -24,7 +24,8 @@ public struct Samples<T: Real> {
   let testCount: Int
 
   public init(
-    layout: Layout, order: [Int], standardisation: Standardisation, classes: Classes, firstIndex: Int = 1, rows: Rows<T>,
+    layout: Layout, order: [Int], standardisation: Standardisation, classes: Classes, firstIndex: Int = 1,
+    rows: Rows<T>,
     test: GroupedRows<T>?, testLabels: [Int], testCount: Int
   ) {
     self.layout = layout
@@ -106,8 +107,7 @@ extension Training {
     metrics.outputWidth = map.outputWidth
   }
 
-  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> Rows<T>
-  {
+  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> Rows<T> {
     try centredOnClassMeans(deviations, centres, layout: layout, context: context)
   }
 }

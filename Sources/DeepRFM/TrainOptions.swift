@@ -77,7 +77,8 @@ extension TrainOptions {
       "the same of the test split; 0: no test"),
     CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
     CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
-    CommandOption(flag: "strict", \.strict, "a test label that no training sample has ends the run (else: counted as wrong)"),
+    CommandOption(
+      flag: "strict", \.strict, "a test label that no training sample has ends the run (else: counted as wrong)"),
   ]
 
   private static let methodOptions: [CommandOption<TrainOptions>] = [

@@ -27,7 +27,8 @@ import Testing
     let y = [1, 0, 0, 1].map { pair[$0] }
     for labels in [
       Made.npy("<i8", "(4,)", bytes(y)), Made.npy("<i4", "(4, 1)", bytes(y.map { Int32($0) })),
-      Made.npy("<f8", "(1, 4)", bytes(y.map { Double($0) })), Made.npy("<f4", "(4, 1)", bytes(y.map { Float($0) }), fortran: true),
+      Made.npy("<f8", "(1, 4)", bytes(y.map { Double($0) })),
+      Made.npy("<f4", "(4, 1)", bytes(y.map { Float($0) }), fortran: true),
     ] {
       #expect(try classes(npy(labels)) == (pair.map(String.init), [1, 0, 0, 1]))
     }
@@ -49,7 +50,8 @@ import Testing
   @Test func texts() throws {
     let y = ["dog", "cat", "cat", "dog"]
     #expect(try classes(npy(Made.npy(texts: y))) == (["cat", "dog"], [1, 0, 0, 1]))
-    #expect(try classes(npy(Made.npy("|S3", "(4, 1)", y.flatMap { Array($0.utf8) }))) == (["cat", "dog"], [1, 0, 0, 1]))
+    #expect(
+      try classes(npy(Made.npy("|S3", "(4, 1)", y.flatMap { Array($0.utf8) }))) == (["cat", "dog"], [1, 0, 0, 1]))
     // Beyond ASCII, of several lengths, big-endian.
     let words = ["ä∞", "", "𝟙", "ä∞"]
     let wide = words.flatMap { word in
@@ -86,11 +88,14 @@ import Testing
     expectComplaint(
       complaint { _ = try open(.libsvm, folder).classes() }, "train", "label 0.37 at sample 1", "not supported yet")
     expectComplaint(
-      complaint { _ = try classes(npy(Made.npy("<f4", "(4,)", bytes([Float(0), 1, 1.5, 2])))) }, "train_y.npy", "label 1.5")
+      complaint { _ = try classes(npy(Made.npy("<f4", "(4,)", bytes([Float(0), 1, 1.5, 2])))) }, "train_y.npy",
+      "label 1.5")
     expectComplaint(
-      complaint { _ = try classes(npy(Made.npy("<f4", "(4,)", bytes([Float(0), 1, .nan, 2])))) }, "train_y.npy", "row 2")
+      complaint { _ = try classes(npy(Made.npy("<f4", "(4,)", bytes([Float(0), 1, .nan, 2])))) }, "train_y.npy", "row 2"
+    )
     expectComplaint(
-      complaint { _ = try classes(npy(Made.npy("<i8", "(4,)", bytes([0, 1, Int.max, 2])))) }, "train_y.npy", "row 2", "2^53")
+      complaint { _ = try classes(npy(Made.npy("<i8", "(4,)", bytes([0, 1, Int.max, 2])))) }, "train_y.npy", "row 2",
+      "2^53")
   }
 
   @Test func order() {

@@ -44,7 +44,8 @@ enum Made {
       let lengths = littleEndian16(name.utf8.count) + littleEndian16(extra.count)
       directory += [0x50, 0x4b, 1, 2] + littleEndian16(45) + littleEndian16(45) + common + (isLarge ? wide : sizes)
       directory += lengths + [UInt8](repeating: 0, count: 10) + littleEndian32(file.count) + Array(name.utf8) + extra
-      file += [0x50, 0x4b, 3, 4] + littleEndian16(45) + common + (isLarge ? wide : sizes) + lengths + Array(name.utf8) + extra
+      file +=
+        [0x50, 0x4b, 3, 4] + littleEndian16(45) + common + (isLarge ? wide : sizes) + lengths + Array(name.utf8) + extra
       file += body
     }
     let counts = littleEndian16(entries.count) + littleEndian16(entries.count)

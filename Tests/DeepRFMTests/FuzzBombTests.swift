@@ -31,6 +31,14 @@ import Testing
     try expectRefusal(.libsvm, "line 1", "index 16777216")
   }
 
+  /// However long a line is, no more of it is kept than there may be features.
+  @Test func lineOfManyEntries() throws {
+    try folder.write("train", Array("1".utf8) + (0..<(2 << 20)).flatMap { _ in Array(" 1:1".utf8) })
+    try expectRefusal(.libsvm, "line 1", "more than the 1048576 features")
+    try folder.write("train", [UInt8](repeating: 0x31, count: 8 << 20))
+    try expectRefusal(.libsvm, "line 1", "256 characters")
+  }
+
   @Test func linesThatUnpack() throws {
     try folder.write("train", bomb(Array("1\n".utf8), 200))
     try expectRefusal(.libsvm, "unpacks to more than 4 samples a byte")

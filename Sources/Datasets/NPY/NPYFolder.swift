@@ -15,11 +15,14 @@ struct NPYFolder {
     if folder.find(["train_x.npy", "test_x.npy"]) != nil { return nil }
     let own = "\(folder.path)/\(split.rawValue).npz"
     if InputFile.exists(own) { return try archive(own, split, isWhole: false) }
-    let archives = try folder.names(in: folder.path).filter { $0.hasSuffix(".npz") && $0 != "train.npz" && $0 != "test.npz" }
+    let archives = try folder.names(in: folder.path).filter {
+      $0.hasSuffix(".npz") && $0 != "train.npz" && $0 != "test.npz"
+    }
     if archives.isEmpty { return nil }
     guard archives.count == 1 else {
       throw InputError(
-        "\(folder.path) holds \(archives.count) archives (\(archives.joined(separator: ", "))): give --data the path of one")
+        "\(folder.path) holds \(archives.count) archives (\(archives.joined(separator: ", "))): give --data the path of one"
+      )
     }
     return try archive("\(folder.path)/\(archives[0])", split, isWhole: true)
   }
@@ -28,14 +31,18 @@ struct NPYFolder {
   private static func archive(_ path: String, _ split: Split, isWhole: Bool) throws -> NPYSamples? {
     let archive = try ZIPArchive(path)
     var arrays: [String: ZIPArchive.Entry] = [:]
-    for entry in archive.entries where entry.name.hasSuffix(".npy") { arrays[plain(entry.name)] = arrays[plain(entry.name)] ?? entry }
+    for entry in archive.entries where entry.name.hasSuffix(".npy") {
+      arrays[plain(entry.name)] = arrays[plain(entry.name)] ?? entry
+    }
     func find(_ names: [String]) -> NPYSource? {
       names.lazy.compactMap { arrays[$0] }.first.map { NPYSource($0, of: archive) }
     }
     // An archive of both with short names holds the training part alone.
     let short = !isWhole || split == .train
-    let x = find(long(split, ["x", "images", "data", "features"]) + (short ? ["x", "data", "images", "features", "arr0"] : []))
-    let y = find(long(split, ["y", "labels", "targets"]) + (short ? ["y", "labels", "label", "targets", "target", "arr1"] : []))
+    let x = find(
+      long(split, ["x", "images", "data", "features"]) + (short ? ["x", "data", "images", "features", "arr0"] : []))
+    let y = find(
+      long(split, ["y", "labels", "targets"]) + (short ? ["y", "labels", "label", "targets", "target", "arr1"] : []))
     if split == .test, isWhole, x == nil, y == nil { return nil }
     guard let x, let y else {
       let names = archive.entries.map(\.name).joined(separator: ", ")

@@ -54,7 +54,9 @@ struct NPYLabels {
 
   /// Without the zeros that fill it up. What is no character becomes a replacement mark.
   private static func text(_ bytes: UnsafeRawBufferPointer, isWide: Bool, bigEndian: Bool) -> String {
-    guard isWide else { return String(decoding: bytes[..<(bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0)], as: UTF8.self) }
+    guard isWide else {
+      return String(decoding: bytes[..<(bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0)], as: UTF8.self)
+    }
     var scalars = (0..<bytes.count / 4).map { index in
       let raw = bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)
       return bigEndian ? raw.bigEndian : raw.littleEndian

@@ -28,7 +28,8 @@ public struct CIFAR: SampleReader {
     let pickles: [String]
 
     static let ten = Form(
-      name: "CIFAR-10", files: [.train: (1...5).map { "data_batch_\($0).bin" }, .test: ["test_batch.bin"]], labelBytes: 1,
+      name: "CIFAR-10", files: [.train: (1...5).map { "data_batch_\($0).bin" }, .test: ["test_batch.bin"]],
+      labelBytes: 1,
       labelOffset: 0, classCount: 10, nameFile: "batches.meta.txt", archive: "cifar-10-binary.tar.gz",
       pickles: ["data_batch_1", "cifar-10-batches-py/data_batch_1", "cifar-10-python.tar.gz"])
 
@@ -50,13 +51,17 @@ public struct CIFAR: SampleReader {
     let wanted = form.files[split] ?? []
     let found = wanted.compactMap { folder.find([$0]) }
     if found.isEmpty {
-      if split == .train, let pickle = form.pickles.lazy.compactMap({ folder.find([$0]) }).first { throw form.isPickle(pickle) }
+      if split == .train, let pickle = form.pickles.lazy.compactMap({ folder.find([$0]) }).first {
+        throw form.isPickle(pickle)
+      }
       return nil
     }
     var notes: [String] = []
     if found.count < wanted.count {
       let missing = wanted.filter { folder.find([$0]) == nil }
-      notes = ["\(folder.path) has only \(found.count) of the \(wanted.count) batches: \(missing.joined(separator: ", ")) missing"]
+      notes = [
+        "\(folder.path) has only \(found.count) of the \(wanted.count) batches: \(missing.joined(separator: ", ")) missing"
+      ]
     }
     return try CIFAR(found, form, names: names(form, in: folder), notes: notes)
   }
@@ -100,7 +105,9 @@ public struct CIFAR: SampleReader {
   }
 
   public func className(of label: Label) -> String? {
-    guard case .number(let value) = label, let place = Int(exactly: value), names.indices.contains(place) else { return nil }
+    guard case .number(let value) = label, let place = Int(exactly: value), names.indices.contains(place) else {
+      return nil
+    }
     return names[place]
   }
 

@@ -31,7 +31,8 @@ public struct IDXFile: Sendable {
           + " needed (\(0x0800 + dimensions.lowerBound) for bytes)")
     }
     guard dimensions ~= Int(magic[3]) else {
-      let wanted = Set([dimensions.lowerBound, dimensions.upperBound]).sorted().map(String.init).joined(separator: " to ")
+      let wanted = Set([dimensions.lowerBound, dimensions.upperBound]).sorted().map(String.init).joined(
+        separator: " to ")
       throw InputError("\(path) is an IDX file of \(magic[3]) dimensions; \(wanted) are needed here")
     }
     let sizes = try (0..<Int(magic[3])).map { _ in try IDXFile.bigEndian(stream) }

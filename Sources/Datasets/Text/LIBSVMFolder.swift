@@ -32,7 +32,8 @@ struct LIBSVMFolder {
     let tests = stems.filter { isTest($0.stem) && ($0.hasEnding || $0.stem.hasSuffix(".t")) }
     for files in [training, tests] where Set(files.map(\.stem)).count > 1 {
       throw InputError(
-        "\(folder.path) holds several LIBSVM files (\(files.map(\.stem).joined(separator: ", "))): name two of them train and test")
+        "\(folder.path) holds several LIBSVM files (\(files.map(\.stem).joined(separator: ", "))): name two of them train and test"
+      )
     }
     return (training.first?.path, tests.first?.path)
   }

@@ -84,7 +84,8 @@ public final class Inflater: ByteProducer {
     producedBytes += produced
     if let largestRatio, !Inflater.canHold(producedBytes, in: compressedBytes, ratio: largestRatio) {
       throw InputError(
-        "\(path) unpacks to more than \(largestRatio) times its size, which text does not do; if it is yours, unpack it first")
+        "\(path) unpacks to more than \(largestRatio) times its size, which text does not do; if it is yours, unpack it first"
+      )
     }
     return produced
   }

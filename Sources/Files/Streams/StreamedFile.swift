@@ -66,7 +66,8 @@ public enum OtherPacking {
   /// `start`: the file's first bytes.
   public static func error(_ start: [UInt8], _ path: String, but allowed: String = "") -> InputError? {
     guard let found = known.first(where: { start.starts(with: $0.start) }), found.name != allowed else { return nil }
-    return InputError("\(path) is packed with \(found.name), which is not read here: unpack it first (\(found.tool) \(path))")
+    return InputError(
+      "\(path) is packed with \(found.name), which is not read here: unpack it first (\(found.tool) \(path))")
   }
 
   /// Endings of such files' names, and of gzip's: what `find` looks for.
