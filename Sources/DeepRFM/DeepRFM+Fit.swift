@@ -84,7 +84,7 @@ extension Training {
   public func computeAGOP(
     _ layer: Int, _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
     _ saved: AGOPState? = nil, advance: (Double) -> Void
-  ) throws -> AGOPComputation<T>.Result {
+  ) throws -> AGOP<T>.Result {
     // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
     var matrix = keptMatrix
     if matrix == nil && plan.keepsTiles {
@@ -92,12 +92,12 @@ extension Training {
       try safe?.stopHere()
     }
     keptMatrix = nil
-    let computation = AGOPComputation(
-      kernel: kernel, rows: samples.rows,
-      random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch), chunkBytes: plan.chunkBytes,
-      gramBytes: plan.gramBytes, remoteBytes: plan.remoteBytes, matrix: matrix)
+    let computation = AGOP(
+      of: samples.rows, kernel, tiles: matrix,
+      memory: AGOPMemory(gradients: plan.chunkBytes, gram: plan.gramBytes, remoteTiles: plan.remoteBytes),
+      random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch))
     let result = try computation.compute(
-      options.wantedRoute(layer: layer), fit.coefficients, safePoints: safe?.agop(fit) ?? .none, from: saved,
+      fit.coefficients, by: options.wantedRoute(layer: layer), safePoints: safe?.agop(fit) ?? .none, from: saved,
       progress: advance)
     let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
@@ -129,7 +129,7 @@ extension Training {
 }
 
 extension LayerMetrics.AGOP {
-  init<T>(_ result: AGOPComputation<T>.Result) { self.init(route: result.route, error: result.error) }
+  init<T>(_ result: AGOP<T>.Result) { self.init(route: result.route, error: result.error) }
 }
 
 /// What multiplies the data before the features.

@@ -14,7 +14,7 @@ public struct LayerState<T: Real> {
   let fit: Fit?
   /// At most one of the two: an AGOP that is not finished, or the finished one, divided by its largest entry.
   let agop: AGOPState?
-  let result: AGOPComputation<T>.Result?
+  let result: AGOP<T>.Result?
 
   /// For people.
   fileprivate var place: String {
@@ -174,7 +174,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     guard matrix.rows == rows.width, matrix.columns == rows.width else {
       throw CheckpointError("its AGOP has another width")
     }
-    let result = AGOPComputation<T>.Result(matrix: matrix, route: route, error: facts.number("error"))
+    let result = AGOP<T>.Result(matrix: matrix, route: route, error: facts.number("error"))
     return LayerState(memory: memory, seconds: seconds, solve: nil, fit: fit, agop: nil, result: result)
   }
 }
@@ -214,7 +214,7 @@ public struct LayerSafePoints<T: Real & TensorElement> {
   }
 
   /// *Collective.* A safe point between two steps after the AGOP.
-  func reached(_ fit: Fit, _ agop: AGOPComputation<T>.Result) throws {
+  func reached(_ fit: Fit, _ agop: AGOP<T>.Result) throws {
     let wish = try checkpoints.world.agree(checkpoints.pace.wish).wish
     let facts = [
       JSON.Member("stage", .string("end")), JSON.Member("route", .string(agop.route.rawValue)),
