@@ -95,7 +95,7 @@ extension Training {
   /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank. Uses K up.
   public func computeAGOP(
     _ layer: Layer<T>, _ samples: Samples<T>, _ fit: Fit, _ kept: inout KernelOperator<T>?, from saved: AGOPState? = nil
-  ) throws -> AGOPComputation<T>.Result {
+  ) throws -> AGOP<T>.Result {
     let plan = layer.plan
     let result = try phase(layer.number, .agop) { advance in
       // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
@@ -104,12 +104,12 @@ extension Training {
         try layer.safe?.stopHere()
       }
       defer { kept = nil }
-      let computation = AGOPComputation(
-        kernel: kernel, rows: samples.rows,
-        random: RandomStream(seed: options.seed, layer: layer.number, purpose: .sketch), chunkBytes: plan.chunkBytes,
-        gramBytes: plan.gramBytes, remoteBytes: plan.remoteBytes, matrix: kept)
-      return try computation.compute(
-        options.wantedRoute(layer: layer.number), fit.coefficients, safePoints: layer.safe?.agop(fit) ?? .none,
+      let agop = AGOP(
+        of: samples.rows, kernel, tiles: kept,
+        memory: AGOPMemory(gradients: plan.chunkBytes, gram: plan.gramBytes, remoteTiles: plan.remoteBytes),
+        random: RandomStream(seed: options.seed, layer: layer.number, purpose: .sketch))
+      return try agop.compute(
+        fit.coefficients, by: options.wantedRoute(layer: layer.number), safePoints: layer.safe?.agop(fit) ?? .none,
         from: saved, progress: advance)
     }
     let agop = result.matrix
@@ -142,7 +142,7 @@ extension Training {
 }
 
 extension LayerMetrics.AGOP {
-  init<T>(_ result: AGOPComputation<T>.Result) { self.init(route: result.route, error: result.error) }
+  init<T>(_ result: AGOP<T>.Result) { self.init(route: result.route, error: result.error) }
 }
 
 /// What multiplies the data before the features.

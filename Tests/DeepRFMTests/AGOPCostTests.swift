@@ -4,9 +4,8 @@ import Testing
 @Suite struct AGOPCostTests {
   private func cost(_ samples: Int, _ width: Int, _ outputs: Int, ranks: Int = 1, memory: Int = 20 << 30) -> AGOPCost {
     AGOPCost(
-      samples: samples, rows: (samples + ranks - 1) / ranks, width: width, outputs: outputs, ranks: ranks,
-      scalarBytes: 4,
-      memoryBytes: memory)
+      samples: samples, rows: (samples + ranks - 1) / ranks, width: width, outputs: outputs,
+      centres: outputs, ranks: ranks, threads: 2, scalarBytes: 4, memoryBytes: memory)
   }
 
   /// The table of operations that the routes were chosen from, in units of 10^12.

@@ -18,7 +18,7 @@ import Testing
 
   @Test(arguments: [1, 2, 3, 4, 7]) func everyRowIsInOnePieceOfOneChunk(ranks: Int) {
     let layout = Layout(classCounts: [10, 0, 3, 1, 25], ranks: ranks, tileRows: 4)
-    let plan = GramPlan(layout: layout, chunkRows: 6, pieceRows: 3)
+    let plan = PairwisePlan(layout: layout, chunkRows: 6, pieceRows: 3)
     for rank in 0..<ranks {
       let chunks = (0..<plan.chunks).map { plan.chunk($0, of: rank) }
       #expect(chunks.flatMap { $0 } == layout.segments(of: rank))

@@ -18,13 +18,9 @@ import Testing
       shape.samples(spread: spread), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
     let matrix = try problem.kernelMatrix(kernel, tileBudget: tileBudget)
     let own = problem.own(a)
-    if let limit { try matrix.beginTileExchange(limit: limit) }
-    let result =
-      gram
-      ? try problem.gram(kernel, matrix: matrix, pieceRows: 9).agop(own) { _ in }
-      : try problem.gradients(kernel, matrix: matrix).agop(own) { _ in }
-    try matrix.finishTileExchange()
-    return result
+    return gram
+      ? try problem.gram(kernel, matrix: matrix, remoteBytes: limit ?? 0, pieceRows: 9).agop(own) { _ in }
+      : try problem.gradients(kernel, matrix: matrix, remoteBytes: limit ?? 0).agop(own) { _ in }
   }
 
   private func coefficients(_ shape: Shape) -> Matrix<Double> {

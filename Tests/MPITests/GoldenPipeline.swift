@@ -84,10 +84,7 @@ struct GoldenPipeline<T: Real> {
 
   /// *Collective.*
   func agop(_ a: Matrix<Double>) throws -> Matrix<Double> {
-    let builder = TileBuilder<T>(kernel: kernel, rows)
-    let gradients = ClassGradients(
-      builder: builder, rows: rows)
-    return try gradients.agop(a) { _ in }
+    try AGOP(of: rows, kernel).compute(a, by: .class).matrix
   }
 
   func map(_ root: Matrix<Double>, layer: Int) -> FeatureMap<T> {

@@ -44,20 +44,19 @@ struct Problem<T: Real> {
   }
 
   func gradients(
-    _ kernel: Kernel, matrix: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20
-  ) -> ClassGradients<T> {
-    let builder = TileBuilder<T>(kernel: kernel, rows)
-    return ClassGradients(
-      builder: builder, rows: rows, kernel: matrix, chunkBytes: chunkBytes)
+    _ kernel: Kernel, matrix: KernelOperator<T>? = nil, chunkBytes: Int = 512 << 20, remoteBytes: Int = 0
+  ) -> RouteUnderTest<T> {
+    let memory = AGOPMemory(gradients: chunkBytes, remoteTiles: remoteBytes)
+    return RouteUnderTest(route: .class, all: AGOP(of: rows, kernel, tiles: matrix, memory: memory))
   }
 
   func gram(
-    _ kernel: Kernel, matrix: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, pieceRows: Int = 1600
-  ) -> GramProduct<T> {
-    let builder = TileBuilder<T>(kernel: kernel, rows)
-    return GramProduct(
-      builder: builder, rows: rows, kernel: matrix,
-      memoryBytes: memoryBytes, pieceRows: pieceRows)
+    _ kernel: Kernel, matrix: KernelOperator<T>? = nil, memoryBytes: Int = 8 << 30, remoteBytes: Int = 0,
+    pieceRows: Int = 1600
+  ) -> RouteUnderTest<T> {
+    let memory = AGOPMemory(gram: memoryBytes, remoteTiles: remoteBytes)
+    return RouteUnderTest(
+      route: .gram, all: AGOP(of: rows, kernel, tiles: matrix, memory: memory, runRows: pieceRows))
   }
 
   /// This rank's rows of a matrix with a row for every sample.
@@ -77,10 +76,11 @@ struct Problem<T: Real> {
 
   func sketch(
     _ kernel: Kernel, seed: UInt64, chunkBytes: Int = 512 << 20, runRows: Int = 9
-  ) -> GradientSketch<T> {
-    let builder = TileBuilder<T>(kernel: kernel, rows)
-    return GradientSketch(
-      builder: builder, rows: rows, random: RandomStream(seed: seed, layer: 1, purpose: .sketch), chunkBytes: chunkBytes, runRows: runRows)
+  ) -> RouteUnderTest<T> {
+    let random = RandomStream(seed: seed, layer: 1, purpose: .sketch)
+    let memory = AGOPMemory(gradients: chunkBytes)
+    return RouteUnderTest(
+      route: .sketch, all: AGOP(of: rows, kernel, memory: memory, random: random, runRows: runRows))
   }
 
   /// *Collective.* Every rank's block of rows, on every rank.
@@ -119,6 +119,29 @@ struct Problem<T: Real> {
       }
     }
     return y
+  }
+}
+
+/// One route to the AGOP.
+struct RouteUnderTest<T: Real> {
+  let route: AGOPRoute
+  let all: AGOP<T>
+
+  /// *Collective.*
+  func agop(
+    _ a: Matrix<Double>, safePoints: SafePoints<AGOPState> = .none, from saved: AGOPState? = nil,
+    progress: (Double) -> Void
+  ) throws -> Matrix<Double> {
+    try all.compute(a, by: route, safePoints: safePoints, from: saved, progress: progress).matrix
+  }
+
+  /// *Collective.* Of the sketch, with its own estimate of its error.
+  func estimate(
+    _ a: Matrix<Double>, safePoints: SafePoints<AGOPState> = .none, from saved: AGOPState? = nil,
+    progress: (Double) -> Void
+  ) throws -> (agop: Matrix<Double>, relativeError: Double) {
+    let result = try all.compute(a, by: route, safePoints: safePoints, from: saved, progress: progress)
+    return (result.matrix, result.error ?? .infinity)
   }
 }
 

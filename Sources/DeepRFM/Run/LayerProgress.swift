@@ -25,7 +25,7 @@ enum LayerProgress<T: Real> {
   case solved(Fit)
   case differentiating(Fit, AGOPState)
   /// The AGOP is divided by its largest entry.
-  case differentiated(Fit, AGOPComputation<T>.Result)
+  case differentiated(Fit, AGOP<T>.Result)
 
   var solve: BlockConjugateGradient.State? { if case .solving(let state) = self { state } else { nil } }
 
@@ -38,7 +38,7 @@ enum LayerProgress<T: Real> {
 
   var unfinishedAGOP: AGOPState? { if case .differentiating(_, let state) = self { state } else { nil } }
 
-  var agop: AGOPComputation<T>.Result? { if case .differentiated(_, let result) = self { result } else { nil } }
+  var agop: AGOP<T>.Result? { if case .differentiated(_, let result) = self { result } else { nil } }
 
   /// For people.
   var place: String {
@@ -116,7 +116,7 @@ extension LayerProgress {
     let matrix: Matrix<Double> = try checkpoint.shared.matrix("agop")
     guard matrix.rows == width, matrix.columns == width else { throw CheckpointError("its AGOP has another width") }
     self = .differentiated(
-      fit, AGOPComputation<T>.Result(matrix: matrix, route: route, error: facts.number("error")))
+      fit, AGOP<T>.Result(matrix: matrix, route: route, error: facts.number("error")))
   }
 
   private static var incomplete: CheckpointError { CheckpointError("its facts are not all there") }

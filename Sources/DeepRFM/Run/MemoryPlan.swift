@@ -146,7 +146,8 @@ public struct MemoryPlan: Sendable, Equatable {
     let gradients = Self.gradientBytes(load) + travelling
     gramBytes = max(0, spare)
     let cost = AGOPCost(
-      samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes, ranks: load.ranks,
+      samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes,
+      centres: load.classes, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
       scalarBytes: load.scalarBytes, memoryBytes: gramBytes)
     let segment = Self.chunkRowBytes(load) * min(load.rows, load.tileRows)
     chunkBytes = min(
@@ -227,7 +228,7 @@ public struct MemoryPlan: Sendable, Equatable {
   private static func gradientBytes(_ load: Workload) -> Int {
     let square = load.width * load.width
     let run = max(load.tileRows, min(AGOPCost.runRows, load.rows))
-    let group = ClassGradients<Float>.groups(classes: load.classes, width: load.width).map(\.count).max() ?? 0
+    let group = AGOPCost.groups(outputs: load.classes, width: load.width).map(\.count).max() ?? 0
     let scratch = (run * group * load.width + load.threads * load.tileRows * load.tileRows) * load.scalarBytes
     let coefficients = (load.samples + 2 * load.rows) * load.classes * load.scalarBytes
     return square * (8 + load.scalarBytes) + scratch + coefficients

@@ -8,13 +8,13 @@ func benchAGOP<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: Ma
   // As in train, the kernel's tiles are in memory when the AGOP begins, unless they do not fit.
   let matrix = try problem.storesTiles() ? problem.kernelOperator() : nil
   let computation = problem.agop(matrix)
-  let cost = computation.cost(outputs: problem.layout.classCount)
+  let cost = try computation.cost(outputs: problem.layout.classCount)
   let route = cost.route(problem.options.agop)
   let coefficients = problem.randomCoefficients()
   var error: Double?
   let medians = try limits.measurement.alternate([
     try limits.gemm(T.self),
-    { try limits.measurement.seconds { error = try computation.compute(route, coefficients) { _ in }.error } },
+    { try limits.measurement.seconds { error = try computation.compute(coefficients, by: route).error } },
   ])
   let (gemm, seconds) = (medians[0], medians[1])
   let rate = cost.ownOperations(of: route) / seconds
@@ -46,10 +46,10 @@ extension BenchProblem {
   }
 
   /// - Parameter matrix: the problem's kernel matrix, where its tiles are kept.
-  func agop(_ matrix: KernelOperator<T>?) -> AGOPComputation<T> {
-    AGOPComputation(
-      kernel: kernel, rows: rows,
-      random: RandomStream(seed: options.seed, layer: 1, purpose: .sketch), chunkBytes: 512 << 20,
-      gramBytes: .max / 2, remoteBytes: .max / 2, matrix: matrix)
+  func agop(_ matrix: KernelOperator<T>?) -> AGOP<T> {
+    AGOP(
+      of: rows, kernel, tiles: matrix,
+      memory: AGOPMemory(gradients: 512 << 20, gram: .max / 2, remoteTiles: .max / 2),
+      random: RandomStream(seed: options.seed, layer: 1, purpose: .sketch))
   }
 }

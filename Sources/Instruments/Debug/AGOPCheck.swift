@@ -9,21 +9,13 @@ public struct ExactAGOP: Sendable {
 
   /// All of them; a new one is one line here.
   static let routes = [
-    ExactAGOP(name: "by class") { try $0.classGradients.agop($1, progress: { _ in }) },
-    ExactAGOP(name: "by Gram matrices") { try $0.gramProduct.agop($1, progress: { _ in }) },
+    ExactAGOP(name: "by class") { try $0.agop.compute($1, by: .class).matrix },
+    ExactAGOP(name: "by Gram matrices") { try $0.agop.compute($1, by: .gram).matrix },
   ]
 }
 
 extension DebugProblem {
-  var classGradients: ClassGradients<Double> {
-    ClassGradients(
-      builder: builder, rows: rows)
-  }
-
-  var gramProduct: GramProduct<Double> {
-    GramProduct(
-      builder: builder, rows: rows)
-  }
+  var agop: AGOP<Double> { AGOP(of: rows, kernel) }
 
   /// Every route against the double loop over samples and classes.
   public func checkAGOP(twin: (DebugProblem) -> Matrix<Double> = plainAGOP) throws -> [Check] {

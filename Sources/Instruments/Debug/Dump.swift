@@ -52,7 +52,7 @@ public struct Dump {
   }
 
   private func writeGradients(_ problem: DebugProblem) throws {
-    let gradients = problem.gradients()
+    let gradients = try problem.agop.gradients(problem.a)
     let writer = try NPYWriter<Double>("\(folder)/gradients.npy", shape: [problem.n, problem.classes, problem.d])
     for i in 0..<gradients.rows { try writer.append(UnsafeBufferPointer(gradients.row(i))) }
     try writer.finish()

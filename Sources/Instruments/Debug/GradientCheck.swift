@@ -11,7 +11,7 @@ extension DebugProblem {
   public func checkGradients(
     twin: (DebugProblem, Int, [Int]) -> Matrix<Double> = finiteDifferences
   ) throws -> [Check] {
-    let all = gradients()
+    let all = try agop.gradients(a)
     let coordinates = spread(Self.coordinates, over: d)
     let errors = spread(Self.points, over: n).map { i in
       let own = Matrix<Double>(rows: classes, columns: coordinates.count)
@@ -34,17 +34,6 @@ extension DebugProblem {
       return Check(
         "AGOP: \(route.name), finite differences, \(kernel.kind)", error: error, bound: 1e-6)
     }
-  }
-
-  /// *Local.* The program's gradients at all samples, of each class after class, (N x (K d)).
-  func gradients() -> Matrix<Double> {
-    let agop = classGradients
-    let chunk = GradientChunk<Double>(agop, segments: rows.segments, classes: classes)
-    for segment in rows.segments { chunk.add(agop, rows, of: 0, [segment], a.view) }
-    chunk.stack.finish(rows, training.context.pool)
-    let result = Matrix<Double>(rows: n, columns: classes * d)
-    result.fill { row, k in kernel.gradientFactor * chunk.stack.gradients[row, k] }
-    return result
   }
 
   /// At most `count` of `0..<total`, at equal distances.

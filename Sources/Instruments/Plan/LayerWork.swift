@@ -60,7 +60,8 @@ public struct LayerWork: Sendable, Equatable {
 
   private var cost: AGOPCost {
     AGOPCost(
-      samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes, ranks: load.ranks,
+      samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes,
+      centres: load.classes, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
       scalarBytes: load.scalarBytes, memoryBytes: plan.gramBytes)
   }
 

@@ -184,7 +184,7 @@ final class RateProbe<T: Real & TensorElement> {
     let (route, tiles) = (wanted.route, wanted.takesTiles ? matrix : nil)
     let computation = problem.agop(tiles)
     let a = problem.randomCoefficients()
-    let taken = try seconds { _ = try computation.compute(route, a) { _ in } } * share
+    let taken = try seconds { _ = try computation.compute(a, by: route) } * share
     let square = n * d * d * rates.product
     switch route {
     case .auto, .class: width.gradientPair = max(0, taken - k * square) / (n * n)

@@ -1,3 +1,5 @@
+import Runtime
+
 /// Operations and memory of the AGOP by each route: what `--agop auto` decides by.
 ///
 /// Operations are multiplications and additions, of all ranks together; nearly all of them are matrix products in every route, so
@@ -9,22 +11,26 @@ public struct AGOPCost: Sendable, Equatable {
   public var width: Int
   /// K
   public var outputs: Int
+  /// Class means.
+  public var centres: Int
   public var ranks: Int
-  /// Bytes of an element.
+  /// Of the rank that has most.
+  public var threads: Int
+  public var tileRows: Int
+  /// Rows that are multiplied at a time.
+  public var runRows: Int
+  /// Bytes of an element, 4 or 8.
   public var scalarBytes: Int
-  /// Bytes that a rank has for all of it.
+  /// Bytes that a rank has for all of the Gram route.
   public var memoryBytes: Int
 
   public init(
-    samples: Int, rows: Int, width: Int, outputs: Int, ranks: Int, scalarBytes: Int, memoryBytes: Int
+    samples: Int, rows: Int, width: Int, outputs: Int, centres: Int, ranks: Int, threads: Int, tileRows: Int = 512,
+    runRows: Int = AGOPCost.runRows, scalarBytes: Int, memoryBytes: Int
   ) {
-    self.samples = samples
-    self.rows = rows
-    self.width = width
-    self.outputs = outputs
-    self.ranks = ranks
-    self.scalarBytes = scalarBytes
-    self.memoryBytes = memoryBytes
+    (self.samples, self.rows, self.width, self.outputs, self.centres) = (samples, rows, width, outputs, centres)
+    (self.ranks, self.threads, self.tileRows, self.runRows) = (ranks, threads, tileRows, runRows)
+    (self.scalarBytes, self.memoryBytes) = (scalarBytes, memoryBytes)
   }
 
   /// Rows of X that one large product takes: enough for nearly BLAS's best speed (measured: 400 rows 65 %, 800 80 %, 1600 98 %).
@@ -59,6 +65,15 @@ public struct AGOPCost: Sendable, Equatable {
   }
 
   private func route(forced wanted: AGOPRoute) -> AGOPRoute { wanted == .auto ? route(.auto) : wanted }
+
+  /// Outputs whose scaled rows the class route multiplies at a time, in groups of nearly the same size: BLAS packs H once for each group
+  /// (measured: a product for each output takes 4 to 8 % longer).
+  public static func groups(outputs: Int, width: Int) -> [Range<Int>] {
+    (0..<outputs).pieces(ofAtMost: max(1, 8192 / max(1, width)))
+  }
+
+  /// Rows of the longest run of a block.
+  static func longestRun(_ runRows: Int, shard: Int, tileRows: Int) -> Int { max(tileRows, min(runRows, shard)) }
 
   /// How many times N^2 d operations the Gram route's panels take: 1 where one rank makes half of them and mirrors it, nearly 2 on
   /// many, more where chunks are built again.

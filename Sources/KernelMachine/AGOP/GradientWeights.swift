@@ -34,3 +34,25 @@ struct GradientWeights<T: Real>: @unchecked Sendable {  // Reads only.
     builder.build(.gradientWeight, rows, row, block, column, into: out, worker: worker)
   }
 }
+
+extension GradientWeights {
+  /// *Local.* H of a chunk's segments against a run of a block's, (chunk rows x run). - Parameter finished: gets each tile as it is made,
+  /// with the number of its own segment and the block's, on the worker that made it.
+  func fill(
+    _ h: MatrixView<T>, _ stack: GradientStack<T>, _ block: Rows<T>, of owner: Int, _ run: [Segment],
+    finished: @escaping @Sendable (_ tile: MatrixView<T>, _ segment: Int, _ columns: Segment, _ worker: Int) -> Void
+  ) {
+    let (pool, range) = (rows.context.pool, run.rowRange)
+    if needsProducts {
+      let own = rows.deviations.rows(stack.segments.rowRange)
+      pool.multiply(own, block.deviations.rows(range), transposeB: true, into: h)
+    }
+    pool.forEachWhenFree(0..<stack.segments.count) { index, worker in
+      for columns in run {
+        let tile = h.rows(stack.rows(of: index)).columns(columns.rows.shifted(by: -range.lowerBound))
+        self.fill(tile, stack.segments[index], block, of: owner, columns, worker: worker)
+        finished(tile, index, columns, worker)
+      }
+    }
+  }
+}

@@ -2,7 +2,7 @@ import LinearAlgebra
 import Runtime
 
 /// Some rows of a panel with their rows of X.
-struct GramPiece<T: Real> {
+struct PanelPiece<T: Real> {
   let segments: [Segment]
   /// Place of the shard's first row among all samples.
   let shardStart: Int
@@ -15,24 +15,24 @@ struct GramPiece<T: Real> {
   var rowRange: Range<Int> { segments.rowRange }
 
   /// The segments that lie in these rows of the shard, and what belongs to them.
-  func limited(to rows: Range<Int>) -> GramPiece {
+  func limited(to rows: Range<Int>) -> PanelPiece {
     let inside = segments.filter { rows.contains($0.rows.lowerBound) }
     let part = inside.isEmpty ? 0..<0 : inside.rowRange.shifted(by: -rowRange.lowerBound)
-    return GramPiece(
+    return PanelPiece(
       segments: inside, shardStart: shardStart, weights: weights.rows(part), deviations: deviations.rows(part))
   }
 }
 
 /// The ranks in a circle, pieces of their panels passed on while the last one is worked on.
 final class PieceRing<T: Real> {
-  private let plan: GramPlan
+  private let plan: PairwisePlan
   /// Own rows as they are multiplied.
   private let rows: MatrixView<T>
   private let context: Context
   /// Memory for pieces that travel, weights and rows.
   private var spare: [(weights: Matrix<T>, deviations: Matrix<T>)] = []
 
-  init(plan: GramPlan, rows: MatrixView<T>, context: Context) {
+  init(plan: PairwisePlan, rows: MatrixView<T>, context: Context) {
     self.plan = plan
     self.rows = rows
     self.context = context
@@ -40,8 +40,8 @@ final class PieceRing<T: Real> {
 
   /// *Collective.* Calls `body` with the piece of rank p, p + 1, ..., p + steps - 1 around the circle, on rank p.
   func forEachPiece(
-    _ index: Int, of panel: GramPanel<T>, steps: Int,
-    _ body: (_ owner: Int, _ piece: GramPiece<T>) throws -> Void
+    _ index: Int, of panel: WeightPanel<T>, steps: Int,
+    _ body: (_ owner: Int, _ piece: PanelPiece<T>) throws -> Void
   ) throws {
     let world = context.world
     let (before, after) = ((world.rank + world.size - 1) % world.size, (world.rank + 1) % world.size)
@@ -66,16 +66,16 @@ final class PieceRing<T: Real> {
     }
   }
 
-  private func ownPiece(_ index: Int, of panel: GramPanel<T>) -> GramPiece<T> {
+  private func ownPiece(_ index: Int, of panel: WeightPanel<T>) -> PanelPiece<T> {
     let segments = plan.piece(index, ofChunk: panel.chunk, of: context.world.rank)
     let range = segments.isEmpty ? panel.range.lowerBound..<panel.range.lowerBound : segments.rowRange
-    return GramPiece(
+    return PanelPiece(
       segments: segments, shardStart: panel.place.lowerBound - panel.range.lowerBound, weights: panel.weights(range),
       deviations: rows.rows(range))
   }
 
   /// Memory for a rank's piece: two sets take turns, one worked on and sent, one arriving.
-  private func incomingPiece(_ index: Int, ofChunk chunk: Int, of rank: Int) -> GramPiece<T> {
+  private func incomingPiece(_ index: Int, ofChunk chunk: Int, of rank: Int) -> PanelPiece<T> {
     if spare.count < 2 {
       spare.append(
         (
@@ -88,7 +88,7 @@ final class PieceRing<T: Real> {
     let memory = spare[spare.count - 1]
     let segments = plan.piece(index, ofChunk: chunk, of: rank)
     let count = segments.rowRange.count
-    return GramPiece(
+    return PanelPiece(
       segments: segments, shardStart: plan.layout.shard(of: rank).lowerBound, weights: memory.weights.rows(0..<count),
       deviations: memory.deviations.rows(0..<count))
   }

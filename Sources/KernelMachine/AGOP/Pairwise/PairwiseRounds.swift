@@ -1,38 +1,38 @@
 import Runtime
 
-/// One walk of the Gram route through all pairs of chunks.
-final class GramRun<T: Real> {
-  let total: GramTotal<T>
-  private let gram: GramProduct<T>
-  private let plan: GramPlan
-  private let rows: GramRows<T>
-  private let terms: GramTerms<T>
+/// All pairs of chunks, and of each pair the pieces, one after another: the loops of `PairwiseAGOP`.
+final class PairwiseRounds<T: Real> {
+  let total: PairwiseTotal<T>
+  private let agop: PairwiseAGOP<T>
+  private let plan: PairwisePlan
+  private let rows: PairwiseRows<T>
+  private let terms: SampleTerms<T>
   private let ring: PieceRing<T>
   private var share: FinishedShare
   private let safePoints: SafePoints<AGOPState>
   private let report: (Double) -> Void
 
   init(
-    _ gram: GramProduct<T>, _ plan: GramPlan, _ rows: GramRows<T>, _ terms: GramTerms<T>,
+    _ agop: PairwiseAGOP<T>, _ plan: PairwisePlan, _ rows: PairwiseRows<T>, _ terms: SampleTerms<T>,
     _ safePoints: SafePoints<AGOPState>, _ report: @escaping (Double) -> Void
   ) {
-    self.gram = gram
+    self.agop = agop
     self.plan = plan
     self.rows = rows
     self.terms = terms
     self.safePoints = safePoints
     self.report = report
-    total = GramTotal(rows: rows)
-    ring = PieceRing(plan: plan, rows: rows.deviations, context: gram.context)
-    share = FinishedShare(of: Self.operations(gram, plan))
+    total = PairwiseTotal(rows: rows)
+    ring = PieceRing(plan: plan, rows: rows.deviations, context: agop.context)
+    share = FinishedShare(of: Self.operations(agop, plan))
   }
 
-  private var rank: Int { gram.world.rank }
-  private var ranks: Int { gram.world.size }
+  private var rank: Int { agop.world.rank }
+  private var ranks: Int { agop.world.size }
 
   /// Multiplications and additions of this rank, nearly: what the progress is measured by.
-  private static func operations(_ gram: GramProduct<T>, _ plan: GramPlan) -> Int {
-    let (own, n, d) = (gram.rows.rowCount, gram.layout.sampleCount, gram.rows.width)
+  private static func operations(_ agop: PairwiseAGOP<T>, _ plan: PairwisePlan) -> Int {
+    let (own, n, d) = (agop.rows.rowCount, agop.layout.sampleCount, agop.rows.width)
     let c = max(1, plan.chunks)
     return own * n * (n + d) / 2 + own * n * d * (c + (c - 1) * (c - 2) / 2) / c
   }
@@ -63,7 +63,7 @@ final class GramRun<T: Real> {
     if start.partner != start.chunk { place.isKnown = true }
     var panel = try makePanel(start.chunk, &place) { saved ?? state($0, nil) }
     for chunk in start.chunk..<max(start.chunk, plan.chunks) {
-      let target = GramTarget(panel, width: gram.rows.width, centres: rows.centres.rows)
+      let target = ChunkSums(panel, width: agop.rows.width, centres: rows.centres.rows)
       if let saved, chunk == start.chunk, hasTarget(saved) { try target.restore(saved.tensors) }
       if start.partner == start.chunk || chunk > start.chunk {
         place = Place([chunk, chunk, 0, 0, 1])
@@ -73,7 +73,7 @@ final class GramRun<T: Real> {
         (start.piece, start.step, start.isKnown) = (0, 0, false)
       }
       // Downwards, so that the last one is the next chunk of the outer loop; never three panels in memory.
-      var partner: GramPanel<T>?
+      var partner: WeightPanel<T>?
       for other in stride(from: chunk == start.chunk ? start.partner : plan.chunks - 1, to: chunk, by: -1) {
         partner = nil
         place = Place([chunk, other, 0, 0, chunk > 0 ? 1 : 0])
@@ -85,49 +85,49 @@ final class GramRun<T: Real> {
         try meet(panel, next, target, &place)
         partner = next
       }
-      total.add(target, gram.pool)
+      total.add(target, agop.pool)
       if let partner { panel = partner }
     }
   }
 
   private func hasTarget(_ saved: AGOPState) -> Bool { saved.tensors.contains { $0.name == "product" } }
 
-  private func state(_ place: Place, _ target: GramTarget<T>?) -> AGOPState {
+  private func state(_ place: Place, _ target: ChunkSums<T>?) -> AGOPState {
     AGOPState(.gram, position: place.numbers, terms.saved + total.saved + (target?.saved ?? []))
   }
 
   /// *Collective.* Builds the panel of each rank's chunk; the first time also its products with A.
   private func makePanel(
     _ chunk: Int, _ place: inout Place, state: (Place) -> AGOPState
-  ) throws -> GramPanel<T> {
-    let panel = GramPanel<T>(
-      chunk: chunk, segments: plan.chunk(chunk, of: rank), shard: gram.shard,
-      columns: gram.layout.sampleCount)
-    try panel.build(gram, less: terms.shift, stop: safePoints.stop) {
-      report(share.adding(panel.range.count * $0 * gram.rows.width))
+  ) throws -> WeightPanel<T> {
+    let panel = WeightPanel<T>(
+      chunk: chunk, segments: plan.chunk(chunk, of: rank), shard: agop.shard,
+      columns: agop.layout.sampleCount)
+    try panel.build(agop, less: terms.shift, stop: safePoints.stop) {
+      report(share.adding(panel.range.count * $0 * agop.rows.width))
     }
     // Nothing has come of it yet that would be worth a checkpoint.
-    let wish = try gram.world.agree(safePoints.stop.isRequested ? .stop : .nothing).wish
+    let wish = try agop.world.agree(safePoints.stop.isRequested ? .stop : .nothing).wish
     try safePoints.reached(wish, state(place))
     guard !place.isKnown else { return panel }
-    let products = panel.products(gram, rows, terms, into: total)
-    try terms.learn(products, at: panel.place, gram.context)
+    let products = panel.products(agop, rows, terms, into: total)
+    try terms.learn(products, at: panel.place, agop.context)
     place.isKnown = true
     return panel
   }
 
   /// *Collective.* Every rank's panel of one chunk meets all ranks' panels of another, or of the same, each pair of rows once.
   private func meet(
-    _ panel: GramPanel<T>, _ moving: GramPanel<T>, _ target: GramTarget<T>, _ place: inout Place
+    _ panel: WeightPanel<T>, _ moving: WeightPanel<T>, _ target: ChunkSums<T>, _ place: inout Place
   ) throws {
-    let meeting = GramMeeting(gram, rows, panel, terms, target, pieceRows: plan.largestPiece)
+    let meeting = ChunkMeeting(agop, rows, panel, terms, target, pieceRows: plan.largestPiece)
     let pieces = plan.pieces(ofChunk: moving.chunk)
     while try !round(meeting, panel, moving, target, &place, pieces) {}
   }
 
   /// *Collective.* The pieces from `place` on; false if a safe point came where some rank had left out work: then from there again.
   private func round(
-    _ meeting: GramMeeting<T>, _ panel: GramPanel<T>, _ moving: GramPanel<T>, _ target: GramTarget<T>,
+    _ meeting: ChunkMeeting<T>, _ panel: WeightPanel<T>, _ moving: WeightPanel<T>, _ target: ChunkSums<T>,
     _ place: inout Place, _ pieces: Int
   ) throws -> Bool {
     let isSame = panel.chunk == moving.chunk
@@ -148,15 +148,15 @@ final class GramRun<T: Real> {
             (done, isPausing) = (step, true)
             return
           }
-          total.add(meeting.pieceSums, other.segments, other.deviations, gram.pool)
+          total.add(meeting.pieceSums, other.segments, other.deviations, agop.pool)
           let pairs = own.rowRange.count * other.rowRange.count
-          report(share.adding(pairs * (gram.layout.sampleCount + gram.rows.width)))
+          report(share.adding(pairs * (agop.layout.sampleCount + agop.rows.width)))
         }
       }
       (place.piece, place.step) = (index, done)
       // Steps differ between ranks: of the farthest pair one may have none.
       let isFinished = done == steps
-      let agreed = try gram.world.agree(
+      let agreed = try agop.world.agree(
         max(safePoints.wish, isFinished ? .nothing : .checkpoint), unfinished: !isFinished)
       try safePoints.reached(agreed.wish, state(place, target))
       if agreed.unfinished { return false }
@@ -169,8 +169,8 @@ final class GramRun<T: Real> {
   /// farthest pair of ranks each takes its own pieces before the one that came, and half of what meets between pieces of the same
   /// number: so both have the same work whenever they wait for each other.
   private func rectangles(
-    _ panel: GramPanel<T>, _ index: Int, _ piece: GramPiece<T>, _ owner: Int
-  ) -> [(own: [Segment], other: GramPiece<T>)] {
+    _ panel: WeightPanel<T>, _ index: Int, _ piece: PanelPiece<T>, _ owner: Int
+  ) -> [(own: [Segment], other: PanelPiece<T>)] {
     if owner == rank {
       return [(panel.segments.filter { $0.rows.lowerBound >= piece.rowRange.lowerBound }, piece)]
     }

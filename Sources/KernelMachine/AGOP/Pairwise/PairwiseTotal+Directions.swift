@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-extension GramTotal {
+extension PairwiseTotal {
   /// Directions of T_I that are multiplied in double precision.
   private static var largest: Int { 16 }
 

@@ -1,12 +1,12 @@
 import LinearAlgebra
 import Runtime
 
-/// This rank's rows as the Gram route multiplies them: deviations from the class means, or from the mean of all.
+/// This rank's rows as `PairwiseAGOP` multiplies them: deviations from the class means, or from the mean of all.
 ///
 /// The AGOP does not change if all rows are moved. Where classes have not collapsed, those of the means and of the deviations are far larger
 /// than their sum (CIFAR-10 itself: 200 times) and one centre keeps more digits; where they have, Q within a class is huge
 /// and must not meet its mean.
-struct GramRows<T: Real>: @unchecked Sendable {
+struct PairwiseRows<T: Real>: @unchecked Sendable {
   /// (own rows x width)
   let deviations: MatrixView<T>
   /// (centres x width)

@@ -1,7 +1,7 @@
 import LinearAlgebra
 import Runtime
 
-/// What the Gram route knows of all samples: A, B = H A, and s, the sums of the rows of H - h.
+/// What `PairwiseAGOP` knows of all samples: A, B = H A, and s, the sums of the rows of H - h.
 ///
 /// **The constant.** In data that has not collapsed all weights are nearly the same, and H^2 and H A nearly cancel. So H = h 1 1^T + E
 /// with h the weight at the mean distance, and (docs/method.md)
@@ -10,13 +10,13 @@ import Runtime
 ///     p_c = h (a_c o s - b_c) + h^2 N a_c / 2
 ///
 /// What is large is left in p, in double precision and of a low rank; no entry of Q in T has it.
-final class GramTerms<T: Real>: @unchecked Sendable {
+final class SampleTerms<T: Real>: @unchecked Sendable {
   let outputs: Int
   /// h
   let shift: T
   /// h times the sums of A by centre; (centres x outputs).
   let constantSums: Matrix<Double>
-  private let rows: GramRows<T>
+  private let rows: PairwiseRows<T>
   private let classCounts: [Int]
   /// (A 1) of all samples; (samples x (outputs + 1)).
   private let ones: Matrix<T>
@@ -27,7 +27,7 @@ final class GramTerms<T: Real>: @unchecked Sendable {
 
   /// *Collective.* B is 0 until it is learnt. - Parameter a: (own rows x outputs)
   init(
-    _ a: Matrix<Double>, shift: T, _ rows: GramRows<T>, _ shard: Rows<T>
+    _ a: Matrix<Double>, shift: T, _ rows: PairwiseRows<T>, _ shard: Rows<T>
   ) throws {
     let layout = shard.layout
     (outputs, self.shift, self.rows, classCounts) = (a.columns, shift, rows, layout.classCounts)

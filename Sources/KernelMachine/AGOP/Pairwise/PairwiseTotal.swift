@@ -4,7 +4,7 @@ import Runtime
 
 /// A rank's part of M, in double precision: M = D^T Q D + Y^T m + m^T Y + m^T C m, with m the centres. Q's part of low rank,
 /// P A^T + A P^T, is kept apart.
-final class GramTotal<T: Real> {
+final class PairwiseTotal<T: Real> {
   /// D^T Q D, lower triangle; (width x width).
   private let deviations: Matrix<Double>
   /// Y = sum over rows i of z_i delta_i^T; (centres x width).
@@ -13,9 +13,9 @@ final class GramTotal<T: Real> {
   let means: Matrix<Double>
   /// A^T D and P^T D; (outputs x width) each.
   private var lowRank: (a: Matrix<Double>, p: Matrix<Double>)?
-  private let rows: GramRows<T>
+  private let rows: PairwiseRows<T>
 
-  init(rows: GramRows<T>) {
+  init(rows: PairwiseRows<T>) {
     self.rows = rows
     let width = rows.deviations.columns
     deviations = Matrix(rows: width, columns: width)
@@ -35,7 +35,7 @@ final class GramTotal<T: Real> {
   }
 
   /// *Local.* What a chunk has gathered: D_I^T T_I + T_I^T D_I and its rows' part of Y. T_I is changed.
-  func add(_ target: GramTarget<T>, _ pool: ThreadPool) {
+  func add(_ target: ChunkSums<T>, _ pool: ThreadPool) {
     let x = rows.deviations.rows(target.range)
     if T.precision == .float32 { takeOutLargest(x, target.product, pool) }
     let part = Matrix<T>(uninitialisedRows: x.columns, columns: x.columns)
@@ -78,7 +78,7 @@ final class GramTotal<T: Real> {
   }
 
   /// *Local.* The part of low rank, of a rank's rows. - Parameter place: where they are among all samples.
-  func addLowRank(_ terms: GramTerms<T>, at place: Range<Int>, _ pool: ThreadPool) {
+  func addLowRank(_ terms: SampleTerms<T>, at place: Range<Int>, _ pool: ThreadPool) {
     let factors = terms.lowRankFactors(place)
     // Row i's sums of P A^T + A P^T over the samples of each centre.
     let sums = Matrix<Double>(uninitialisedRows: rows.centres.rows, columns: place.count)

@@ -2,7 +2,7 @@ import LinearAlgebra
 import Runtime
 
 /// What the rows of a chunk gather as they meet pieces: T_I = sum over pieces of Q_IJ D_J, and sums of Q's rows by class.
-final class GramTarget<T: Real>: @unchecked Sendable {
+final class ChunkSums<T: Real>: @unchecked Sendable {
   let segments: [Segment]
   let range: Range<Int>
   /// T_I; (chunk rows x width).
@@ -10,7 +10,7 @@ final class GramTarget<T: Real>: @unchecked Sendable {
   /// z_ib of the classes b that are not the row's own; (centres x chunk rows).
   let classSums: Matrix<Double>
 
-  init(_ panel: GramPanel<T>, width: Int, centres: Int) {
+  init(_ panel: WeightPanel<T>, width: Int, centres: Int) {
     segments = panel.segments
     range = panel.range
     product = Matrix(rows: range.count, columns: width)
@@ -27,12 +27,12 @@ final class GramTarget<T: Real>: @unchecked Sendable {
 }
 
 /// A chunk of own rows, I, and the pieces J that come by.
-final class GramMeeting<T: Real>: @unchecked Sendable {
+final class ChunkMeeting<T: Real>: @unchecked Sendable {
   private let context: Context
-  private let panel: GramPanel<T>
-  private let rows: GramRows<T>
-  private let terms: GramTerms<T>
-  private let target: GramTarget<T>
+  private let panel: WeightPanel<T>
+  private let rows: PairwiseRows<T>
+  private let terms: SampleTerms<T>
+  private let target: ChunkSums<T>
   /// H^2, then Q, of the pair; (chunk rows x piece rows).
   private let pairs: Matrix<T>
   private let scratch: [Scratch]
@@ -53,18 +53,18 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   }
 
   init(
-    _ gram: GramProduct<T>, _ rows: GramRows<T>, _ panel: GramPanel<T>, _ terms: GramTerms<T>, _ target: GramTarget<T>,
+    _ agop: PairwiseAGOP<T>, _ rows: PairwiseRows<T>, _ panel: WeightPanel<T>, _ terms: SampleTerms<T>, _ target: ChunkSums<T>,
     pieceRows: Int
   ) {
     self.rows = rows
-    context = gram.context
-    stripRows = gram.world.size > 1 ? 2048 : 8192
+    context = agop.context
+    stripRows = agop.world.size > 1 ? 2048 : 8192
     self.panel = panel
     self.terms = terms
     self.target = target
     pairs = Matrix(uninitialisedRows: panel.range.count, columns: pieceRows)
-    let tileRows = gram.layout.tileRows
-    scratch = (0..<gram.pool.count).map { _ in Scratch(tileRows: tileRows) }
+    let tileRows = agop.layout.tileRows
+    scratch = (0..<agop.pool.count).map { _ in Scratch(tileRows: tileRows) }
   }
 
   /// *Local.* T_I += Q_IJ D_J and the class sums of Q_IJ's rows and columns; false, and nothing has been added, if `stop` was set
@@ -73,7 +73,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
   ///   - own: the chunk's segments to use, one after another.
   ///   - isOwn: the piece is the beginning of `own`: each pair of its rows counts once, the diagonal by half.
   func add(
-    _ piece: GramPiece<T>, _ own: [Segment], isOwn: Bool, stop: StopSwitch? = nil
+    _ piece: PanelPiece<T>, _ own: [Segment], isOwn: Bool, stop: StopSwitch? = nil
   ) -> Bool {
     let centres = target.classSums.rows
     pieceSums = (0..<context.pool.count).map { _ in Matrix(rows: centres, columns: piece.rowRange.count) }
@@ -113,7 +113,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
 
   /// T_I += Q_IJ D_J; the square of an own piece without most of the zeros above its diagonal.
   private func multiplyRows(
-    _ q: MatrixView<T>, _ piece: GramPiece<T>, _ range: Range<Int>, _ isOwn: Bool
+    _ q: MatrixView<T>, _ piece: PanelPiece<T>, _ range: Range<Int>, _ isOwn: Bool
   ) {
     let out = target.product.rows(range.shifted(by: -target.range.lowerBound))
     let x = piece.deviations
@@ -135,7 +135,7 @@ final class GramMeeting<T: Real>: @unchecked Sendable {
 
   /// Turns a tile of H^2 into one of Q (without the diagonal's |b_i|^2) and adds up its rows and columns, unless both sides are of
   /// one centre.
-  private func finish(_ tile: MatrixView<T>, _ row: Segment, _ piece: GramPiece<T>, _ column: Segment, _ worker: Int) {
+  private func finish(_ tile: MatrixView<T>, _ row: Segment, _ piece: PanelPiece<T>, _ column: Segment, _ worker: Int) {
     let rowPlace = row.rows.shifted(by: panel.place.lowerBound - panel.range.lowerBound)
     let columnPlace = column.rows.shifted(by: piece.shardStart)
     let h = panel.weights(row.rows).columns(columnPlace)

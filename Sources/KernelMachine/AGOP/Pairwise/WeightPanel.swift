@@ -2,7 +2,7 @@ import LinearAlgebra
 import Runtime
 
 /// The gradient's weights between a chunk of this rank's rows and all samples, H_I, less the constant h; (chunk rows x samples).
-final class GramPanel<T: Real>: @unchecked Sendable {
+final class WeightPanel<T: Real>: @unchecked Sendable {
   let chunk: Int
   let segments: [Segment]
   /// Rows of the shard.
@@ -28,14 +28,14 @@ final class GramPanel<T: Real>: @unchecked Sendable {
 
   /// *Collective.* Fills H_I as the blocks of X pass round the ring; breaks off, and must not be used, if `stop` is set.
   /// - Parameter finished: called with the columns that are new.
-  func build(_ gram: GramProduct<T>, less shift: T, stop: StopSwitch? = nil, finished: (Int) -> Void) throws {
-    let runs = segments.runs(ofAtMost: gram.pieceRows)
-    try gram.rows.forEachBlock(steps: gram.world.size) { owner, block in
-      let isOwn = owner == gram.world.rank
-      try gram.weights.await(owner)
-      for columns in columnRuns(of: block, isOwn, gram.pieceRows) {
+  func build(_ agop: PairwiseAGOP<T>, less shift: T, stop: StopSwitch? = nil, finished: (Int) -> Void) throws {
+    let runs = segments.runs(ofAtMost: agop.pieceRows)
+    try agop.rows.forEachBlock(steps: agop.world.size) { owner, block in
+      let isOwn = owner == agop.world.rank
+      try agop.weights.await(owner)
+      for columns in columnRuns(of: block, isOwn, agop.pieceRows) {
         for rows in runs where stop?.isRequested != true {
-          build(gram, less: shift, rows, block, of: owner, columns)
+          build(agop, less: shift, rows, block, of: owner, columns)
         }
         finished(columns.rowRange.count)
       }
@@ -53,17 +53,17 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   /// A rectangle of the panel. Of two own segments of the chunk only one
   /// order is computed, the other copied.
   private func build(
-    _ gram: GramProduct<T>, less shift: T, _ rows: [Segment], _ block: Rows<T>, of owner: Int,
+    _ agop: PairwiseAGOP<T>, less shift: T, _ rows: [Segment], _ block: Rows<T>, of owner: Int,
     _ columns: [Segment]
   ) {
-    let (first, isOwn) = (gram.layout.shard(of: owner).lowerBound, owner == gram.world.rank)
+    let (first, isOwn) = (agop.layout.shard(of: owner).lowerBound, owner == agop.world.rank)
     let tiles = rows.flatMap { row in
       columns.filter { !(isOwn && holds($0) && $0.rows.lowerBound > row.rows.lowerBound) }.map { (row, $0) }
     }
-    if gram.weights.needsProducts { fillProducts(gram, rows, block, columns, tiles.map(\.1).rowRange, first, isOwn) }
-    gram.context.progress()
-    let makers = gram.weights
-    gram.pool.forEachWhenFree(0..<tiles.count) { index, worker in
+    if agop.weights.needsProducts { fillProducts(agop, rows, block, columns, tiles.map(\.1).rowRange, first, isOwn) }
+    agop.context.progress()
+    let makers = agop.weights
+    agop.pool.forEachWhenFree(0..<tiles.count) { index, worker in
       let (row, column) = tiles[index]
       let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
       makers.fill(out, row, block, of: owner, column, worker: worker)
@@ -76,18 +76,18 @@ final class GramPanel<T: Real>: @unchecked Sendable {
 
   /// A rectangle's inner products by one large product; on the diagonal the lower half and each segment's own square.
   private func fillProducts(
-    _ gram: GramProduct<T>, _ rows: [Segment], _ block: Rows<T>, _ columns: [Segment], _ needed: Range<Int>,
+    _ agop: PairwiseAGOP<T>, _ rows: [Segment], _ block: Rows<T>, _ columns: [Segment], _ needed: Range<Int>,
     _ first: Int, _ isOwn: Bool
   ) {
-    let x = gram.rows.deviations.rows(rows.rowRange)
+    let x = agop.rows.deviations.rows(rows.rowRange)
     let out = weights(rows.rowRange).columns(needed.shifted(by: first))
     if isOwn && rows.first == columns.first {
-      gram.pool.addOuterGram(of: x, beta: 0, intoLower: out)
+      agop.pool.addOuterGram(of: x, beta: 0, intoLower: out)
       for segment in rows {
         mirrorLower(weights(segment.rows).columns(segment.rows.shifted(by: first)))
       }
     } else {
-      gram.pool.multiply(x, block.deviations.rows(needed), transposeB: true, into: out)
+      agop.pool.multiply(x, block.deviations.rows(needed), transposeB: true, into: out)
     }
   }
 
@@ -106,13 +106,13 @@ final class GramPanel<T: Real>: @unchecked Sendable {
   /// the means alone give. With S_ibc = sum over samples j of centre b of H_ij A_jc, row i of centre a has the gradient sum over b of
   /// W_ibc m_b: W = S but for b = a, where W_iac = -(sum over b != a of S_ibc).
   func products(
-    _ gram: GramProduct<T>, _ rows: GramRows<T>, _ terms: GramTerms<T>, into total: GramTotal<T>
+    _ agop: PairwiseAGOP<T>, _ rows: PairwiseRows<T>, _ terms: SampleTerms<T>, into total: PairwiseTotal<T>
   ) -> Matrix<Double> {
     let products = Matrix<Double>(rows: range.count, columns: terms.outputs + 1)
     let centres = rows.centres.rows
-    let squares = (0..<gram.pool.count).map { _ in Matrix<Double>(rows: centres, columns: centres) }
-    let (layout, constant) = (gram.layout, terms.constantSums)
-    gram.pool.forEach(0..<segments.count) { index, worker in
+    let squares = (0..<agop.pool.count).map { _ in Matrix<Double>(rows: centres, columns: centres) }
+    let (layout, constant) = (agop.layout, terms.constantSums)
+    agop.pool.forEach(0..<segments.count) { index, worker in
       let segment = self.segments[index]
       let own = rows.centre(of: segment)
       let sums = self.sums(segment, rows, layout, terms)
@@ -137,7 +137,7 @@ final class GramPanel<T: Real>: @unchecked Sendable {
 
   /// Of one segment the sums of (H - h) A by centre, and last of each those of H - h; (rows x (centres (outputs + 1))).
   private func sums(
-    _ segment: Segment, _ rows: GramRows<T>, _ layout: Layout, _ terms: GramTerms<T>
+    _ segment: Segment, _ rows: PairwiseRows<T>, _ layout: Layout, _ terms: SampleTerms<T>
   ) -> Matrix<Double> {
     let width = terms.outputs + 1
     let sums = Matrix<Double>(rows: segment.rows.count, columns: rows.centres.rows * width)

@@ -1,10 +1,10 @@
 import Runtime
 
-/// How the Gram route cuts the rows of all ranks; the same on all of them.
+/// How the route `gram` cuts the rows of all ranks; the same on all of them.
 ///
 /// A rank's rows are taken in chunks, whose weights against all samples are held at once, and a chunk travels to other ranks
 /// in pieces. Both are runs of segments.
-public struct GramPlan {
+public struct PairwisePlan {
   public let layout: Layout
   /// [rank][chunk], its pieces.
   private let pieces: [[[[Segment]]]]

@@ -1,0 +1,100 @@
+import LinearAlgebra
+import Runtime
+
+/// The gradients of some of this rank's rows, for every output, while the blocks of X pass by.
+final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
+  let stack: GradientStack<T>
+  private let source: AGOPSource<T>
+  private let outputs: Int
+  /// H between the chunk and the current run of X's segments, (height x run).
+  private let weights: Matrix<T>
+  /// diag(A_c) X of the run for some outputs, side by side.
+  private let scaled: Matrix<T>
+  /// These outputs.
+  private let groups: [Range<Int>]
+  /// H A of one segment, one for each worker.
+  private let products: [Matrix<T>]
+
+  init(_ source: AGOPSource<T>, _ segments: [Segment], outputs: Int) {
+    self.source = source
+    self.outputs = outputs
+    let width = source.rows.width
+    stack = GradientStack(segments, outputs: outputs, width: width, centres: source.rows.centres.rows)
+    groups = AGOPCost.groups(outputs: outputs, width: width)
+    weights = Matrix(uninitialisedRows: stack.height, columns: source.longestRun)
+    scaled = Matrix(uninitialisedRows: source.longestRun, columns: width * (groups.map(\.count).max() ?? 0))
+    products = (0..<source.pool.count).map { _ in
+      Matrix(uninitialisedRows: source.layout.tileRows, columns: outputs)
+    }
+  }
+
+  /// Every gradient a row: their Gram matrix is the AGOP.
+  var gradients: [MatrixView<T>] {
+    [stack.gradients.reshaped(rows: stack.height * outputs, columns: source.rows.width)]
+  }
+
+  /// G_c += H diag(A_c) X, and the class sums of H A.
+  func add(_ block: Rows<T>, of owner: Int, _ run: [Segment], _ a: MatrixView<T>) {
+    let columns = run.rowRange
+    let h = weights.view.columns(0..<columns.count)
+    source.weights.fill(h, stack, block, of: owner, run) { tile, segment, columns, worker in
+      self.addSums(segment, tile, a.rows(columns.rows), columns.centre, worker)
+    }
+    for group in groups {
+      let x = scale(block.deviations.rows(columns), a.rows(columns), group)
+      addProduct(h, x, at: group.lowerBound * source.rows.width)
+    }
+  }
+
+  /// diag(A_c) X of some outputs, side by side.
+  private func scale(_ x: MatrixView<T>, _ a: MatrixView<T>, _ outputs: Range<Int>) -> MatrixView<T> {
+    let out = scaled.reshaped(rows: x.rows, columns: outputs.count * x.columns)
+    source.pool.forEachPart(of: x.rows) { rows, _ in
+      for i in rows {
+        let (from, factors, to) = (x.pointer + i * x.stride, a.pointer + i * a.stride, out.pointer + i * out.stride)
+        for (k, c) in outputs.enumerated() {
+          T.scaleRows(from, x.stride, factors + c, a.stride, 1, x.columns, to + k * x.columns)
+        }
+      }
+    }
+    return out
+  }
+
+  /// G += H X at some columns of G, by pieces. Each has one owner and its terms come in the order of the runs: the sum does not
+  /// depend on the threads.
+  private func addProduct(_ h: MatrixView<T>, _ x: MatrixView<T>, at first: Int) {
+    let limit = source.world.size > 1 ? 2048 : 4096
+    let count = Self.pieces(h.rows, x.columns, limit: limit, workers: source.pool.count)
+    let rows = (0..<h.rows).pieces(ofAtMost: (h.rows + count.rows - 1) / count.rows)
+    let columns = (0..<x.columns).pieces(ofAtMost: (x.columns + count.columns - 1) / count.columns)
+    let stack = stack
+    source.pool.forEach(0..<(rows.count * columns.count)) { task, worker in
+      let (row, column) = (rows[task % rows.count], columns[task / rows.count])
+      multiply(
+        h.rows(row), x.columns(column), beta: 1,
+        into: stack.gradients.rows(row).columns(column.shifted(by: first)))
+    }
+  }
+
+  /// Pieces of a product, as many as make equal work for all workers; and of those the ones for which BLAS packs least: a piece packs its
+  /// rows of H and its columns of X. - Parameter limit: rows of a piece; messages are moved on between two.
+  private static func pieces(_ height: Int, _ width: Int, limit: Int, workers: Int) -> (rows: Int, columns: Int) {
+    let least = max(1, (height + limit - 1) / limit)
+    let choices = (1...workers).map { columns in
+      var rows = least
+      while rows * columns % workers != 0 { rows += 1 }
+      return (rows: rows, columns: columns)
+    }
+    return choices.min { $0.rows * width + $0.columns * height < $1.rows * width + $1.columns * height } ?? (least, 1)
+  }
+
+  private func addSums(_ segment: Int, _ h: MatrixView<T>, _ a: MatrixView<T>, _ centre: Int, _ worker: Int) {
+    let product = products[worker].rows(0..<h.rows)
+    multiply(h, a, into: product)  // H A
+    let weightSums = stack.weightSums
+    for (k, i) in stack.rows(of: segment).enumerated() {
+      T.accumulate(
+        product.pointer + k * outputs, weightSums.pointer + i * weightSums.columns + centre * outputs, outputs)
+    }
+  }
+}
