@@ -1,4 +1,5 @@
 import Datasets
+import Instruments
 import KernelMachine
 import LinearAlgebra
 import MPI
@@ -77,16 +78,14 @@ struct GoldenPipeline<T: Real> {
 
   /// *Collective.* f at the test samples, on every rank, in the file's order.
   func predictTest(_ a: Matrix<Double>) throws -> Matrix<Double> {
-    let predictor = Predictor(
-      kernel: kernel, rows: rows)
+    let predictor = Predictor(kernel: kernel, rows: rows)
     return try whole(predictor.outputs(at: test, a))
   }
 
   /// *Collective.*
   func agop(_ a: Matrix<Double>) throws -> Matrix<Double> {
     let builder = TileBuilder<T>(kernel: kernel, rows)
-    let gradients = ClassGradients(
-      builder: builder, rows: rows)
+    let gradients = ClassGradients(builder: builder, rows: rows)
     return try gradients.agop(a) { _ in }
   }
 
@@ -104,9 +103,7 @@ struct GoldenPipeline<T: Real> {
     rows = try centredOnClassMeans(
       mapped.deviations, mapped.centres, layout: layout, context: context)
     test = test.mapped(by: map)
-    var scatters = [
-      before.scatter, mapped.projectedScatter, rows.scatter,
-    ]
+    var scatters = [before.scatter, mapped.projectedScatter, rows.scatter]
     try world.sum(&scatters)
     let means = [before.centres, mapped.projectedMeans, rows.centres]
     return (
@@ -117,11 +114,7 @@ struct GoldenPipeline<T: Real> {
 
   /// *Collective.* X, on every rank.
   func wholeRows() throws -> Matrix<Double> {
-    let own = Matrix<Double>(uninitialisedRows: rows.rowCount, columns: rows.width)
-    for segment in rows.segments {
-      for i in segment.rows { rows.read(row: i, centre: segment.centre, into: own.row(i)) }
-    }
-    return try whole(own)
+    try whole(rows.assembled())
   }
 
   /// *Collective.* All ranks' rows, on every rank.
