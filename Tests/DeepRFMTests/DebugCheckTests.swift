@@ -12,7 +12,7 @@ struct DebugCheckTests {
     #expect(!Check("c", error: .nan, bound: .infinity).passed)
   }
 
-  @Test func errorsAreRelativeToTheTwin() {
+  @Test func errorsAreRelativeToTheReference() {
     #expect(relativeError([3e9, 4e9], [3e9, 4e9]) == 0)
     #expect(abs(relativeError([3e-9, 4.5e-9], [3e-9, 4e-9]) - 0.1) < 1e-15)
     #expect(relativeError([0.0, 0], [0, 0]) == 0)
@@ -47,20 +47,20 @@ struct DebugCheckTests {
     #expect(!checkRandom(answers: PhiloxAnswer.known + [wrong]).contains { $0.passed })
   }
 
-  @Test func thePlainSolutionSolves() throws {
+  @Test func theReferenceSolutionSolves() throws {
     let k = Matrix<Double>(rows: 2, columns: 2, [3, 1, 1, 2])
     let y = Matrix<Double>(rows: 2, columns: 1, [5, 5])
-    let a = try plainSolution(k, ridge: 1, y)
+    let a = try Reference.solution(k, ridge: 1, y)
     #expect(relativeError(a, Matrix(rows: 2, columns: 1, [10.0 / 11, 15.0 / 11])) < 1e-15)
     #expect(throws: FactorizationError.notPositiveDefinite(order: 2)) {
-      try plainSolution(Matrix(rows: 2, columns: 2, [1, 2, 2, 1]), ridge: 0, y)
+      try Reference.solution(Matrix(rows: 2, columns: 2, [1, 2, 2, 1]), ridge: 0, y)
     }
   }
 
-  @Test func thePlainCollapseOfASimplexIsZero() {
+  @Test func theReferenceCollapseOfASimplexIsZero() {
     let x = Matrix<Double>(rows: 3, columns: 3, [1, 0, 0, 0, 1, 0, 0, 0, 1])
-    let collapse = plainCollapse(x, [0, 1, 3], 4)
+    let collapse = Reference.collapse(x, [0, 1, 3], 4)
     #expect(collapse.nc1 == 0 && collapse.nc2 < 1e-30)
-    #expect(plainCollapse(x, [0, 0, 0], 1).nc2.isNaN)
+    #expect(Reference.collapse(x, [0, 0, 0], 1).nc2.isNaN)
   }
 }

@@ -25,9 +25,9 @@ import Testing
     noise(shape.classCounts.reduce(0, +), outputs ?? shape.classCounts.count, seed: 51)
   }
 
-  @Test(arguments: Shape.all, Kernel.both) func plainLoops(shape: Shape, kernel: Kernel) throws {
+  @Test(arguments: Shape.all, Kernel.both) func referenceImplementation(shape: Shape, kernel: Kernel) throws {
     let (x, a) = (shape.samples(), coefficients(shape))
-    let expected = Plain.agop(kernel, x, a)
+    let expected = Reference.agop(kernel, x, a)
     let world = try TestWorld.all
     let double = try gram(shape, kernel, x, a, world, Double.self)
     #expect(relativeError(double, expected) < 1e-12)
@@ -39,7 +39,7 @@ import Testing
   @Test(arguments: Shape.all, [(0, 1), (0, 9), (20_000, 9), (40_000, 5)])
   func chunksAndPieces(shape: Shape, sizes: (memory: Int, piece: Int)) throws {
     let (x, a, kernel) = (shape.samples(), coefficients(shape), Kernel.both[0])
-    let expected = Plain.agop(kernel, x, a)
+    let expected = Reference.agop(kernel, x, a)
     let result = try gram(
       shape, kernel, x, a, TestWorld.all, Double.self, memoryBytes: sizes.memory, pieceRows: sizes.piece)
     #expect(relativeError(result, expected) < 1e-12)
@@ -60,7 +60,7 @@ import Testing
     let shape = Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5)
     let (x, a) = (shape.samples(), coefficients(shape, outputs: count))
     let result = try gram(shape, Kernel.both[0], x, a, TestWorld.all, Double.self)
-    #expect(relativeError(result, Plain.agop(Kernel.both[0], x, a)) < 1e-12)
+    #expect(relativeError(result, Reference.agop(Kernel.both[0], x, a)) < 1e-12)
   }
 
   /// Classes far smaller than the distance between them: their weights are large and nearly cancel.
@@ -71,8 +71,8 @@ import Testing
     // The problem's own rows: float32 must not be blamed for the rounding of its input.
     let problem = try Problem<Float>(x, classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
     let exact = try Problem<Double>(x, classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
-    let expected = Plain.agop(kernel, x, a)
-    let rounded = try Plain.agop(kernel, problem.wholeRows(), a)
+    let expected = Reference.agop(kernel, x, a)
+    let rounded = try Reference.agop(kernel, problem.wholeRows(), a)
     let gram = problem.gram(kernel, pieceRows: 40)
     let float = try gram.agop(problem.own(a)) { _ in }
     let byClass = try problem.gradients(kernel).agop(problem.own(a)) { _ in }
@@ -109,8 +109,8 @@ import Testing
     let (x, kernel) = (pictures(shape.classCounts, width: 48), Kernel.both[0])
     let problem = try Problem<Float>(x, classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
     let rows = try problem.wholeRows()
-    let a = try plainSolution(Plain.kernel(kernel, rows, rows), ridge: 1e-3, problem.targets)
-    let expected = Plain.agop(kernel, rows, a)
+    let a = try Reference.solution(Reference.kernel(kernel, rows, rows), ridge: 1e-3, problem.targets)
+    let expected = Reference.agop(kernel, rows, a)
     let byGram = try problem.gram(kernel, pieceRows: 250).agop(problem.own(a)) { _ in }
     let byClass = try problem.gradients(kernel).agop(problem.own(a)) { _ in }
     #expect(relativeError(byGram, expected) < 3e-4)

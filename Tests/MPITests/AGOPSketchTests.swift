@@ -26,7 +26,7 @@ import Testing
   /// With one output every sign drops out.
   @Test(arguments: Shape.all, Kernel.both) func oneOutputIsExact(shape: Shape, kernel: Kernel) throws {
     let a = coefficients(shape, outputs: 1)
-    let expected = Plain.agop(kernel, shape.samples(), a)
+    let expected = Reference.agop(kernel, shape.samples(), a)
     let (double, error) = try sketch(shape, kernel, a, TestWorld.all, Double.self)
     #expect(relativeError(double, expected) < 1e-12)
     #expect(error < 1e-12)
@@ -37,7 +37,7 @@ import Testing
   /// The error of the mean over n seeds falls as 1 / sqrt(n), and each run's own estimate of its error is right on average.
   @Test(arguments: Kernel.both) func unbiased(kernel: Kernel) throws {
     let a = coefficients(Self.shape)
-    let expected = Plain.agop(kernel, Self.shape.samples(), a)
+    let expected = Reference.agop(kernel, Self.shape.samples(), a)
     let seeds = 400
     let mean = Matrix<Double>(rows: expected.rows, columns: expected.columns)
     var (squares, estimates) = (0.0, 0.0)

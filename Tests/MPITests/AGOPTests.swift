@@ -21,9 +21,9 @@ import Testing
     noise(shape.classCounts.reduce(0, +), shape.classCounts.count, seed: 51)
   }
 
-  @Test(arguments: Shape.all, Kernel.both) func plainLoops(shape: Shape, kernel: Kernel) throws {
+  @Test(arguments: Shape.all, Kernel.both) func referenceImplementation(shape: Shape, kernel: Kernel) throws {
     let a = coefficients(shape)
-    let expected = Plain.agop(kernel, shape.samples(), a)
+    let expected = Reference.agop(kernel, shape.samples(), a)
     let world = try TestWorld.all
     let double = try agop(shape, kernel, a, world, Double.self)
     #expect(relativeError(double, expected) < 1e-12)
@@ -35,7 +35,7 @@ import Testing
   @Test(arguments: Shape.all, [1, 2000]) func chunks(shape: Shape, chunkBytes: Int) throws {
     let a = coefficients(shape)
     let kernel = Kernel.both[0]
-    let expected = Plain.agop(kernel, shape.samples(), a)
+    let expected = Reference.agop(kernel, shape.samples(), a)
     let result = try agop(shape, kernel, a, TestWorld.all, Double.self, chunkBytes: chunkBytes)
     #expect(relativeError(result, expected) < 1e-12)
   }
@@ -55,7 +55,7 @@ import Testing
   @Test(arguments: [Shape.all[2], Shape.all[3], Shape.all[5]], Kernel.both)
   func finiteDifferences(shape: Shape, kernel: Kernel) throws {
     let a = coefficients(shape)
-    let expected = Plain.agopByDifferences(kernel, shape.samples(), a)
+    let expected = Reference.agopByDifferences(kernel, shape.samples(), a)
     let result = try agop(shape, kernel, a, TestWorld.all, Double.self)
     #expect(relativeError(result, expected) < 1e-8)
   }
@@ -66,7 +66,7 @@ import Testing
     let shape = Shape(classCounts: [5, 6, 4])
     let kernel = Kernel(.laplace, bandwidth: 0.05)
     let a = coefficients(shape)
-    let expected = Plain.agop(kernel, shape.samples(), a)
+    let expected = Reference.agop(kernel, shape.samples(), a)
     #expect(relativeError(try agop(shape, kernel, a, TestWorld.all, Double.self), expected) < 1e-11)
     #expect(relativeError(try agop(shape, kernel, a, TestWorld.all, Float.self), expected) < 1e-4)
   }

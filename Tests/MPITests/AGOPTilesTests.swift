@@ -27,9 +27,9 @@ import Testing
     noise(shape.classCounts.reduce(0, +), shape.classCounts.count, seed: 51)
   }
 
-  @Test(arguments: Shape.all, Self.kernels) func plainLoops(shape: Shape, kernel: Kernel) throws {
+  @Test(arguments: Shape.all, Self.kernels) func referenceImplementation(shape: Shape, kernel: Kernel) throws {
     let a = coefficients(shape)
-    let expected = Plain.agop(kernel, shape.samples(), a)
+    let expected = Reference.agop(kernel, shape.samples(), a)
     for gram in [false, true] {
       #expect(relativeError(try agop(shape, kernel, a, Double.self, gram: gram), expected) < 1e-12)
       #expect(relativeError(try agop(shape, kernel, a, Float.self, gram: gram), expected) < 2e-5)
@@ -41,7 +41,7 @@ import Testing
   func borrowedTiles(memory: (tiles: Int, remote: Int), kernel: Kernel) throws {
     let shape = Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5)
     let a = coefficients(shape)
-    let expected = Plain.agop(kernel, shape.samples(), a)
+    let expected = Reference.agop(kernel, shape.samples(), a)
     for gram in [false, true] {
       let result = try agop(
         shape, kernel, a, Double.self, gram: gram, tileBudget: memory.tiles, lending: memory.remote)
@@ -78,7 +78,7 @@ import Testing
   @Test(arguments: [2000, 8000]) func someTiles(tileBudget: Int) throws {
     let shape = Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5)
     let (kernel, a) = (Self.kernels[0], coefficients(shape))
-    let expected = Plain.agop(kernel, shape.samples(), a)
+    let expected = Reference.agop(kernel, shape.samples(), a)
     for gram in [false, true] {
       let result = try agop(shape, kernel, a, Double.self, gram: gram, tileBudget: tileBudget)
       #expect(relativeError(result, expected) < 1e-12)
@@ -89,7 +89,7 @@ import Testing
   @Test func collapsedClasses() throws {
     let shape = Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5)
     let (kernel, a) = (Self.kernels[0], coefficients(shape))
-    let expected = Plain.agop(kernel, shape.samples(spread: 1e-4), a)
+    let expected = Reference.agop(kernel, shape.samples(spread: 1e-4), a)
     for gram in [false, true] {
       #expect(relativeError(try agop(shape, kernel, a, Double.self, gram: gram, spread: 1e-4), expected) < 1e-8)
       #expect(relativeError(try agop(shape, kernel, a, Float.self, gram: gram, spread: 1e-4), expected) < 1e-3)
@@ -100,7 +100,7 @@ import Testing
   @Test func smallBandwidth() throws {
     let shape = Shape(classCounts: [5, 6, 4])
     let (kernel, a) = (Kernel(.laplace, bandwidth: 0.05), coefficients(shape))
-    let expected = Plain.agop(kernel, shape.samples(), a)
+    let expected = Reference.agop(kernel, shape.samples(), a)
     #expect(relativeError(try agop(shape, kernel, a, Float.self, gram: false), expected) < 1e-4)
   }
 }

@@ -62,58 +62,65 @@ import Testing
     #expect(relativeError(square, m) < 1e-10)
   }
 
-  @Test(arguments: Kernel.Kind.allCases) func aWrongTwinIsFound(_ kind: Kernel.Kind) throws {
+  @Test(arguments: Kernel.Kind.allCases) func aWrongReferenceIsFound(_ kind: Kernel.Kind) throws {
     let problem = try problem(kind)
-    let negative: (DebugProblem, Int, [Int]) -> Matrix<Double> = { problem, i, coordinates in
-      let gradients = finiteDifferences(problem, at: i, along: coordinates)
-      for k in 0..<gradients.count { gradients.pointer[k] *= -1 }
-      return gradients
-    }
-    #expect(try failed(problem.checkKernel { plainKernel($0, Kernel($1.kind, bandwidth: 2.01)) }))
-    #expect(try failed(problem.checkSolve { try plainSolution($0, ridge: 1.001 * $1, $2) }))
+    #expect(try failed(problem.checkKernel { Reference.kernel(Kernel($0.kind, bandwidth: 2.01), $1, $2) }))
+    #expect(try failed(problem.checkSolve { try Reference.solution($0, ridge: 1.001 * $1, $2) }))
     #expect(try failed(problem.checkIterations { _, _, _, _ in 1 }))
-    #expect(try failed(problem.checkGradients(twin: negative)))
-    #expect(try failed(problem.checkPredictor { plainOutputs($0, at: $1, from: $2.dropLast()) }))
+    #expect(
+      try failed(
+        problem.checkGradients { kernel, x, a, i, coordinates in
+          let gradients = Reference.gradientsByDifferences(kernel, x, a, at: i, along: coordinates)
+          for k in 0..<gradients.count { gradients.pointer[k] *= -1 }
+          return gradients
+        }))
+    #expect(
+      try failed(
+        problem.checkPredictor { kernel, z, x, a in
+          let outputs = Reference.outputs(kernel, at: z, x, a)
+          outputs[3, 4] += 1e-3
+          return outputs
+        }))
     #expect(
       try failed(
         problem.checkAGOP {
-          let m = plainAGOP($0)
+          let m = Reference.agop($0, $1, $2)
           m[21, 20] *= -1
           return m
         }))
     #expect(
       try failed(
-        problem.checkAGOPByDifferences { problem, i, coordinates in
-          let gradients = finiteDifferences(problem, at: i, along: coordinates)
+        problem.checkAGOPByDifferences { kernel, x, a, i, coordinates in
+          let gradients = Reference.gradientsByDifferences(kernel, x, a, at: i, along: coordinates)
           for c in 0..<gradients.rows { gradients[c, 20] *= -1 }
           return gradients
         }))
   }
 
-  @Test(arguments: FeatureKind.allCases) func aWrongTwinOfTheLayersEndIsFound(_ kind: FeatureKind) throws {
+  @Test(arguments: FeatureKind.allCases) func aWrongReferenceOfTheLayersEndIsFound(_ kind: FeatureKind) throws {
     let problem = try problem()
-    let m = plainAGOP(problem)
+    let m = Reference.agop(problem.kernel, problem.x, problem.a)
     let map = problem.map(kind, m)
     #expect(try failed(problem.checkRoot(of: m) { a, _ in a }))
     #expect(
       try failed(
         problem.checkFeatures(map) { x, map in
-          let rows = plainFeatures(x, map)
+          let rows = Reference.features(x, map)
           rows[3, 4] += 1e-3
           return rows
         }))
     #expect(
       try failed(
         problem.checkCollapse(map) {
-          let (nc1, nc2) = plainCollapse($0, $1, $2)
+          let (nc1, nc2) = Reference.collapse($0, $1, $2)
           return (nc1, nc2 * (1 + 1e-9))
         }))
-    #expect(try failed(problem.checkData { x, labels in plainUnitRows(x, labels.reversed()) }))
+    #expect(try failed(problem.checkData { x, labels in Reference.unitRows(x, labels.reversed()) }))
   }
 
   @Test func aMatrixThatIsNoSquareHasNoRoot() throws {
     let problem = try problem()
-    let m = plainAGOP(problem)
+    let m = Reference.agop(problem.kernel, problem.x, problem.a)
     m[0, 0] = -m.buffer.reduce(0) { max($0, $1) }
     #expect(try failed(problem.checkRoot(of: m)))
   }

@@ -1,4 +1,5 @@
 import Datasets
+import Instruments
 import KernelMachine
 import LinearAlgebra
 import MPI
@@ -77,8 +78,7 @@ struct GoldenPipeline<T: Real> {
 
   /// *Collective.* f at the test samples, on every rank, in the file's order.
   func predictTest(_ a: Matrix<Double>) throws -> Matrix<Double> {
-    let predictor = Predictor(
-      kernel: kernel, rows: rows)
+    let predictor = Predictor(kernel: kernel, rows: rows)
     return try whole(predictor.outputs(at: test, a))
   }
 
@@ -101,9 +101,7 @@ struct GoldenPipeline<T: Real> {
     rows = try centredOnClassMeans(
       mapped.deviations, mapped.centres, layout: layout, context: context)
     test = test.mapped(by: map)
-    var scatters = [
-      before.scatter, mapped.projectedScatter, rows.scatter,
-    ]
+    var scatters = [before.scatter, mapped.projectedScatter, rows.scatter]
     try world.sum(&scatters)
     let means = [before.centres, mapped.projectedMeans, rows.centres]
     return (
@@ -114,11 +112,7 @@ struct GoldenPipeline<T: Real> {
 
   /// *Collective.* X, on every rank.
   func wholeRows() throws -> Matrix<Double> {
-    let own = Matrix<Double>(uninitialisedRows: rows.rowCount, columns: rows.width)
-    for segment in rows.segments {
-      for i in segment.rows { rows.read(row: i, centre: segment.centre, into: own.row(i)) }
-    }
-    return try whole(own)
+    try whole(rows.assembled())
   }
 
   /// *Collective.* All ranks' rows, on every rank.

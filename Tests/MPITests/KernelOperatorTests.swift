@@ -13,7 +13,7 @@ import Testing
     let problem = try Problem<T>(
       shape.samples(width: width), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
     let k = try problem.kernelMatrix(kernel)
-    let expected = Plain.kernel(kernel, problem.x, problem.x)
+    let expected = Reference.kernel(kernel, problem.x, problem.x)
     let times = Matrix<Double>(rows: expected.rows, columns: expected.rows)
     let first = problem.layout.shard(of: problem.world.rank).lowerBound
     var worst = 0.0
@@ -60,7 +60,7 @@ import Testing
     let k = try problem.kernelMatrix(kernel)
     try k.apply(problem.own(v), into: y, in: V.self)
     let result = try problem.whole(y)
-    let expected = Plain.product(Plain.kernel(kernel, problem.x, problem.x), v)
+    let expected = Reference.product(Reference.kernel(kernel, problem.x, problem.x), v)
     let rounding = max(bound(T.self) / min(1, kernel.bandwidth), bound(V.self))
     #expect(relativeError(result, expected) < rounding, "\(shape) \(kernel)")
 
@@ -158,7 +158,7 @@ import Testing
       }
     }
     let problem = try Problem<Float>(deviations: deviations, centres: centres, layout: layout, world: TestWorld.all)
-    let expected = Plain.kernel(kernel, x, x)
+    let expected = Reference.kernel(kernel, x, x)
     let first = layout.shard(of: problem.world.rank).lowerBound
     try problem.kernelMatrix(kernel).forEachTile { otherRank, tile, deviation in
       guard let deviation else { return }

@@ -55,12 +55,12 @@ import Testing
   @Test(arguments: Shape.all) func completeColumnsBoundTheCondition(shape: Shape) throws {
     let problem = try problem(shape, TestWorld.all)
     let p = try inverse(preconditioner(problem, ridge: 1e-3, limit: 1000), problem)
-    let matrix = Plain.kernel(kernel, problem.x, problem.x)
+    let matrix = Reference.kernel(kernel, problem.x, problem.x)
     for i in 0..<matrix.rows { matrix[i, i] += 1e-3 }
     // P^-1 = L L^T: L^T (K + ridge I) L has the same eigenvalues.
     try factorizeCholesky(p.view)
     for i in 0..<p.rows { for j in (i + 1)..<max(i + 1, p.rows) { p[i, j] = 0 } }
-    let half = Plain.product(matrix, p)
+    let half = Reference.product(matrix, p)
     let product = Matrix<Double>(rows: p.rows, columns: p.rows)
     multiply(p.view, half.view, transposeA: true, into: product.view)
     let values = try SymmetricEigen(of: product).values

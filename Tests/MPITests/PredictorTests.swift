@@ -26,11 +26,11 @@ import Testing
     let predictor = Predictor<T>(
       kernel: kernel, rows: problem.rows)
     let outputs = try predictor.outputs(at: grouped, problem.own(a))
-    let expected = Plain.predict(kernel, points, problem.x, a)
+    let expected = Reference.outputs(kernel, at: points, problem.x, a)
     #expect(relativeError(outputs, expected) < bound, "\(shape) \(kernel)")
   }
 
-  @Test(arguments: Shape.all, Kernel.both) func plainLoops(shape: Shape, kernel: Kernel) throws {
+  @Test(arguments: Shape.all, Kernel.both) func referenceImplementation(shape: Shape, kernel: Kernel) throws {
     try check(shape, kernel, Double.self, bound: 1e-13)
     try check(shape, kernel, Float.self, bound: 1e-5)
   }
@@ -47,9 +47,9 @@ import Testing
     for segment in grouped.rows.segments {
       #expect(segment.rows.count <= 4)
       for i in segment.rows {
-        let own = Plain.distance(points, grouped.order[i], problem.rows.centres, segment.centre)
+        let own = Reference.distance(points, grouped.order[i], problem.rows.centres, segment.centre)
         for other in [0, 1, 3] {
-          #expect(own <= Plain.distance(points, grouped.order[i], problem.rows.centres, other))
+          #expect(own <= Reference.distance(points, grouped.order[i], problem.rows.centres, other))
         }
       }
     }

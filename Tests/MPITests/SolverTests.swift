@@ -43,7 +43,7 @@ import Testing
   ) throws -> Double {
     let a = try problem.whole(own)
     let y = targets ?? problem.targets
-    let image = Plain.product(Plain.kernel(kernel, problem.x, problem.x), a)
+    let image = Reference.product(Reference.kernel(kernel, problem.x, problem.x), a)
     return (0..<y.columns).map { c in
       var (top, bottom) = (0.0, 0.0)
       for i in 0..<y.rows {

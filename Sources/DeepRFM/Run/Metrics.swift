@@ -66,7 +66,8 @@ public struct LayerMetrics: Sendable, Equatable {
 
     public subscript(phase: Phase) -> Double {
       get { byPhase[phase] ?? 0 }
-      set { byPhase[phase] = newValue }
+      // A phase that took no time is as one that was not.
+      set { byPhase[phase] = newValue == 0 ? nil : newValue }
     }
 
     /// The phases of a layer in order, then the total: what a reduction over ranks takes the maximum of.

@@ -2,7 +2,7 @@ import LinearAlgebra
 import MPI
 import Runtime
 
-/// What a check found: how far the program is from a plain twin, without a unit, and how far it may be.
+/// What a check found: how far the program is from a reference implementation, without a unit, and how far it may be.
 public struct Check: Sendable, Equatable {
   public let name: String
   public let error: Double
@@ -21,7 +21,7 @@ public struct Check: Sendable, Equatable {
   public var passed: Bool { error <= bound }
 }
 
-/// |a - b| / |b| over all elements, b the plain twin's. 0 where nothing differs, be it zeros or NaNs; NaN where one
+/// |a - b| / |b| over all elements, b the reference implementation's. 0 where nothing differs, be it zeros or NaNs; NaN where one
 /// alone is NaN.
 public func relativeError(_ a: some Collection<Double>, _ b: some Collection<Double>) -> Double {
   guard a.count == b.count else { return .infinity }
@@ -34,9 +34,10 @@ public func relativeError(_ a: some Collection<Double>, _ b: some Collection<Dou
   return difference == 0 ? 0 : (difference / scale).squareRoot()
 }
 
-public func relativeError(_ a: Matrix<Double>, _ b: Matrix<Double>) -> Double {
+/// |A - B|_F / |B|_F, as for collections; infinite where the shapes differ.
+public func relativeError<E: Scalar>(_ a: Matrix<E>, _ b: Matrix<Double>) -> Double {
   guard a.rows == b.rows && a.columns == b.columns else { return .infinity }
-  return withExtendedLifetime((a, b)) { relativeError(a.buffer, b.buffer) }
+  return withExtendedLifetime((a, b)) { relativeError(a.buffer.lazy.map { Double($0) }, b.buffer) }
 }
 
 /// Checks as a table, and under it how many failed.

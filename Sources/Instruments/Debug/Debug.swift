@@ -5,8 +5,8 @@ import MPI
 import Measures
 import Runtime
 
-/// *Collective, one rank.* Checks the program's numbers on a small problem in double precision against plain twins, and prints
-/// each check with its error and bound. `ExitStatus.failed` if one fails.
+/// *Collective, one rank.* Checks the program's numbers on a small problem in double precision against reference implementations, and
+/// prints each check with its error and bound. `ExitStatus.failed` if one fails.
 ///
 /// Throws `InputError` where the samples cannot be read or --dump cannot be made.
 public func debug(_ options: DebugOptions, world: Communicator) throws -> ExitStatus {

@@ -4,10 +4,8 @@ import LinearAlgebra
 import MPI
 import Runtime
 
-/// A small training problem in double precision on one rank, beside its plain twin: what the checks compare.
-///
-/// Twins are written as the formula says, in double loops over samples, without BLAS and without any of the program's
-/// own steps; what they start from (x, labels) is checked against a twin of its own first.
+/// A small training problem in double precision on one rank, beside its reference implementation: what the
+/// checks compare. What the references start from (x, labels) is checked against a reference of its own first.
 public struct DebugProblem {
   /// The program's side: steps, options, threads.
   let training: Training<Double>
@@ -20,9 +18,9 @@ public struct DebugProblem {
   public let labels: [Int]
   /// Y, (N x K): +1 at a row's class, -1 elsewhere.
   public let y: Matrix<Double>
-  /// k(x_i, x_j), the plain twin's.
+  /// k(x_i, x_j), the reference implementation's.
   public let k: Matrix<Double>
-  /// A of (K + ridge I) A = Y, the plain twin's, (N x K).
+  /// A of (K + ridge I) A = Y, the reference implementation's, (N x K).
   public let a: Matrix<Double>
 
   var n: Int { x.rows }
@@ -54,11 +52,11 @@ public struct DebugProblem {
     kernel = Kernel(training.options.kernel, bandwidth: training.options.bandwidth)
     var loaded = try training.loadSamples()
     try training.normalise(&loaded)
-    x = plainRows(loaded.rows)
+    x = loaded.rows.assembled()
     labels = loaded.labels
-    y = plainTargets(labels, classes: loaded.layout.classCount)
-    k = plainKernel(x, kernel)
-    a = try plainSolution(k, ridge: training.options.ridge, y)
+    y = Reference.targets(labels, classes: loaded.layout.classCount)
+    k = Reference.kernel(kernel, x, x)
+    a = try Reference.solution(k, ridge: training.options.ridge, y)
     let layout = Layout(classCounts: loaded.layout.classCounts, ranks: 1, tileRows: Self.tileRows)
     let rows = try centredOnClassMeans(
       x.copy(), Matrix(rows: y.columns, columns: x.columns), layout: layout, context: training.context)
@@ -84,20 +82,4 @@ public struct DebugProblem {
   func kernelOperator() throws -> KernelOperator<Double> {
     try KernelOperator(kernel, rows)
   }
-}
-
-/// Rows as they are, centre and all.
-func plainRows(_ rows: Rows<Double>) -> Matrix<Double> {
-  let x = Matrix<Double>(rows: rows.rowCount, columns: rows.width)
-  for segment in rows.segments {
-    for i in segment.rows { rows.read(row: i, centre: segment.centre, into: x.row(i)) }
-  }
-  return x
-}
-
-/// +1 at a row's class, -1 elsewhere.
-func plainTargets(_ labels: [Int], classes: Int) -> Matrix<Double> {
-  let y = Matrix<Double>(rows: labels.count, columns: classes)
-  for i in labels.indices { for c in 0..<classes { y[i, c] = labels[i] == c ? 1 : -1 } }
-  return y
 }

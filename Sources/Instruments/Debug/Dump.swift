@@ -32,7 +32,7 @@ public struct Dump {
     try NPYWriter.write("\(folder)/labels.npy", shape: [problem.n], problem.labels)
     try write("x", x)
     let distances = Matrix<Double>(rows: problem.n, columns: problem.n)
-    distances.fill { plainDistance(x.row($0), x.row($1)) }
+    distances.fill { Reference.distance(x, $0, x, $1) }
     try write("distances", distances)
     try write("kernel", try problem.kernelOperator().dense(ridge: 0))
     try write("targets", problem.y)
@@ -43,7 +43,7 @@ public struct Dump {
     try write("weights", map.weights)
     var (next, metrics) = (problem.samples, LayerMetrics())
     try problem.training.apply(map, to: &next, &metrics)
-    try write("next_x", plainRows(next.rows))
+    try write("next_x", next.rows.assembled())
   }
 
   private func write(_ name: String, _ matrix: Matrix<Double>) throws {

@@ -33,7 +33,7 @@ extension DebugProblem {
     bits.add(again.weights, map.weights)
     bits.add(again.phases ?? map.weights, map.phases ?? map.weights)
     bits.add(try run.last.coefficients(0..<n), a)
-    bits.add(try run.centers(0..<n), plainRows(rows))
+    bits.add(try run.centers(0..<n), rows.assembled())
     bits.add(run.standardisation.mean, samples.standardisation.mean)
     bits.add(run.standardisation.scale, samples.standardisation.scale)
     // The files live as long as this.
