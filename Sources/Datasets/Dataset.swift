@@ -3,12 +3,11 @@ import Files
 /// A data set, open for reading: its samples stay in their files.
 public struct Dataset: Sendable {
   public let name: String
-  public let classCount: Int
-  /// One for each class, where the files name them.
-  public let classNames: [String]?
   public let train: any SampleReader
   /// nil where the folder has no test files, or no test samples are wanted.
   public let test: (any SampleReader)?
+  /// What was found in the files that the user should know: a sentence each.
+  public let notes: [String]
 
   /// *Local.* Opens a data set and checks its headers and sizes.
   ///
@@ -17,25 +16,26 @@ public struct Dataset: Sendable {
   ///   - seed: of the synthetic set.
   ///   - trainSamples: only the first so many in file order; nil for all. For digits, which has no test file,
   ///     the remaining samples are then the test part. For synthetic: how many to make.
-  ///   - testSamples: likewise; 0 for no test part.
+  ///   - testSamples: likewise; 0 for no test part, whose files are then not read.
   /// - Throws: `InputError`: one sentence that names the file or option.
   public static func open(
     _ name: DatasetName, directory: String?, seed: UInt64, trainSamples: Int? = nil,
-    testSamples: Int? = nil, synthetic shape: Synthetic.Shape = Synthetic.Shape()
+    testSamples: Int? = nil, variant: DatasetVariant = DatasetVariant(),
+    synthetic shape: Synthetic.Shape = Synthetic.Shape()
   ) throws -> Dataset {
     guard trainSamples ?? 1 > 0 else { throw InputError("--samples must be at least 1") }
     guard testSamples ?? 0 >= 0 else { throw InputError("--test-samples must not be negative") }
-    let parts = try wholeParts(name, directory, seed, trainSamples, testSamples, shape)
-    return Dataset(
-      name: name.rawValue, classCount: parts.classCount, classNames: parts.classNames,
-      train: try limit(parts.train, to: trainSamples, "--samples", parts.place),
-      test: try limitTest(parts.test, to: testSamples, parts.place))
+    let parts = try wholeParts(name, directory, seed, trainSamples, testSamples, variant, shape)
+    let train = try limit(parts.train, to: trainSamples, "--samples", parts.place)
+    let (test, notes) = try limitTest(parts.test, to: testSamples, parts.place)
+    return Dataset(name: name.rawValue, train: train, test: test, notes: train.notes + (test?.notes ?? []) + notes)
   }
+
+  /// *Local.* The classes of the training samples. Reads their labels.
+  public func classes() throws -> Classes { try Classes(of: train.labels(first: train.sampleCount), train) }
 
   /// What the files hold, before `--samples` and `--test-samples` cut it.
   private struct Parts {
-    var classCount = 10
-    var classNames: [String]?
     let train: any SampleReader
     let test: (any SampleReader)?
     /// For messages.
@@ -44,8 +44,7 @@ public struct Dataset: Sendable {
 
   private static func wholeParts(
     _ name: DatasetName, _ directory: String?, _ seed: UInt64, _ trainSamples: Int?,
-    _ testSamples: Int?,
-    _ shape: Synthetic.Shape
+    _ testSamples: Int?, _ variant: DatasetVariant, _ shape: Synthetic.Shape
   ) throws -> Parts {
     if name == .digits { return digits(trainSamples) }
     if name == .synthetic {
@@ -53,15 +52,10 @@ public struct Dataset: Sendable {
       shape.train = trainSamples ?? shape.train
       shape.test = testSamples ?? shape.test
       return try Parts(
-        classCount: shape.classCount, train: Synthetic(.train, shape: shape, seed: seed),
+        train: Synthetic(.train, shape: shape, seed: seed),
         test: Synthetic(.test, shape: shape, seed: seed), place: "the synthetic data set")
     }
-    let folder = try DataFolder(directory, for: name)
-    switch name {
-    case .libsvm: return try libsvm(folder)
-    case .npy: return try npy(folder)
-    default: return try official(name, folder)
-    }
+    return try files(name, DataFolder(directory, for: name), variant, wantsTest: testSamples != 0)
   }
 
   private static func digits(_ trainSamples: Int?) -> Parts {
@@ -71,51 +65,47 @@ public struct Dataset: Sendable {
       train: all, test: rest.isEmpty ? nil : SampleRange(all, rest), place: "the digits data set")
   }
 
-  private static func official(_ name: DatasetName, _ folder: DataFolder) throws -> Parts {
-    guard let train = try officialSplit(.train, name, folder) else {
-      throw InputError("\(folder.path) has no training files of \(name.rawValue)")
+  private static func files(
+    _ name: DatasetName, _ folder: DataFolder, _ variant: DatasetVariant, wantsTest: Bool
+  ) throws -> Parts {
+    if name == .libsvm {
+      guard let (train, test) = try LIBSVM.open(folder, wantsTest: wantsTest) else { throw missingFiles(name, folder) }
+      return Parts(train: train, test: test, place: folder.path)
     }
-    let test = try officialSplit(.test, name, folder)
-    try checkFeatures(test, train.featureCount, folder)
-    let names = name == .cifar10 ? try CIFAR10.classNames(in: folder) : nil
-    return Parts(classNames: names, train: train, test: test, place: folder.path)
+    guard let train = try split(.train, of: name, folder, variant) else { throw missingFiles(name, folder) }
+    let test = wantsTest ? try split(.test, of: name, folder, variant) : nil
+    if let test, test.sampleCount > 0, test.featureCount != train.featureCount {
+      throw InputError(
+        "\(folder.path) has \(train.featureCount) features in its training samples, but \(test.featureCount) in its test"
+          + " samples")
+    }
+    return Parts(train: train, test: test, place: folder.path)
   }
 
-  fileprivate static func officialSplit(
-    _ split: Split, _ name: DatasetName, _ folder: DataFolder
+  private static func missingFiles(_ name: DatasetName, _ folder: DataFolder) -> InputError {
+    let wanted =
+      switch name {
+      case .mnist, .idx: "train-images-idx3-ubyte, train-labels-idx1-ubyte"
+      case .cifar10: "data_batch_1.bin, ... of cifar-10-binary.tar.gz"
+      case .cifar100: "train.bin of cifar-100-binary.tar.gz"
+      case .svhn: "train_32x32.mat"
+      case .npy: "train_x.npy and train_y.npy, or an .npz archive"
+      case .libsvm: "train, or NAME.libsvm, .svm, .txt, or NAME with NAME.t"
+      case .digits, .synthetic: ""
+      }
+    return folder.missing("training file of \(name.rawValue) (\(wanted))")
+  }
+
+  fileprivate static func split(
+    _ split: Split, of name: DatasetName, _ folder: DataFolder, _ variant: DatasetVariant
   ) throws -> (any SampleReader)? {
     switch name {
-    case .mnist: try MNIST.open(split, in: folder)
-    case .cifar10: try CIFAR10.open(split, in: folder)
-    case .svhn: try SVHN.open(split, in: folder)
-    case .digits, .npy, .libsvm, .synthetic: nil
-    }
-  }
-
-  private static func npy(_ folder: DataFolder) throws -> Parts {
-    guard let train = try NPYSamples.open(.train, in: folder) else {
-      throw InputError("\(folder.path) has no file train_x.npy")
-    }
-    let test = try NPYSamples.open(.test, in: folder)
-    try test?.checkLabels(below: train.classCount)
-    try checkFeatures(test, train.featureCount, folder)
-    return Parts(classCount: train.classCount, train: train, test: test, place: folder.path)
-  }
-
-  private static func libsvm(_ folder: DataFolder) throws -> Parts {
-    let train = try LIBSVM.train(in: folder)
-    return Parts(
-      classCount: train.classCount, classNames: train.classNames, train: train,
-      test: try LIBSVM.test(in: folder, known: train.known), place: folder.path)
-  }
-
-  private static func checkFeatures(
-    _ test: (any SampleReader)?, _ features: Int, _ folder: DataFolder
-  ) throws {
-    if let test, test.featureCount != features {
-      throw InputError(
-        "\(folder.path) has \(features) features in its training samples, but \(test.featureCount) in its test"
-          + " samples")
+    case .mnist, .idx: try IDXNames.open(split, in: folder)
+    case .cifar10: try CIFAR.open(split, .ten, in: folder)
+    case .cifar100: try CIFAR.open(split, .hundred(variant.labelSet), in: folder)
+    case .svhn: try SVHN.open(split, hasExtra: variant.hasExtra, in: folder)
+    case .npy: try NPYFolder.open(split, in: folder)
+    case .digits, .libsvm, .synthetic: nil
     }
   }
 
@@ -132,14 +122,13 @@ public struct Dataset: Sendable {
 
   private static func limitTest(
     _ reader: (any SampleReader)?, to count: Int?, _ place: String
-  ) throws -> (any SampleReader)? {
-    if count == 0 { return nil }
-    if reader == nil, let count {
-      throw InputError("--test-samples \(count): \(place) has no test samples")
+  ) throws -> (test: (any SampleReader)?, notes: [String]) {
+    if count == 0 { return (nil, []) }
+    guard let reader, reader.sampleCount > 0 else {
+      if let count { throw InputError("--test-samples \(count): \(place) has no test samples") }
+      return (nil, reader.map { ["\($0.place) holds no samples: there is no test part"] } ?? [])
     }
-    return try reader.flatMap {
-      $0.sampleCount == 0 ? nil : try limit($0, to: count, "--test-samples", place)
-    }
+    return (try limit(reader, to: count, "--test-samples", place), [])
   }
 }
 
@@ -147,30 +136,38 @@ extension Dataset {
   /// What a trained model knows of its data set.
   public struct Trained: Sendable {
     public let featureCount: Int
-    public let classCount: Int
-    /// LIBSVM: the labels of the classes.
-    public let classNames: [String]?
     /// Digits: where the test part begins.
     public let trainSamples: Int
+    public let variant: DatasetVariant
+    /// LIBSVM: index of the first feature.
+    public let firstIndex: Int
 
-    public init(featureCount: Int, classCount: Int, classNames: [String]?, trainSamples: Int) {
+    public init(
+      featureCount: Int, trainSamples: Int, variant: DatasetVariant = DatasetVariant(), firstIndex: Int = 1
+    ) {
       self.featureCount = featureCount
-      self.classCount = classCount
-      self.classNames = classNames
       self.trainSamples = trainSamples
+      self.variant = variant
+      self.firstIndex = firstIndex
     }
+  }
+
+  /// LIBSVM: index of the first feature in the training file.
+  public var firstIndex: Int {
+    let reader = (train as? SampleRange)?.whole ?? train
+    return (reader as? LIBSVM)?.firstIndex ?? 1
   }
 
   /// *Local.* Opens one split alone, for `predict`: the other's files need not be there. All its samples, except
   /// that the training part of digits and synthetic ends where training ended.
   ///
-  /// Throws `InputError`, also where the samples do not fit the model: features, labels.
+  /// Throws `InputError`, also where the samples do not fit the model's features.
   public static func openSplit(
     _ split: Split, of name: DatasetName, directory: String?, seed: UInt64, model: Trained,
     synthetic shape: Synthetic.Shape = Synthetic.Shape()
   ) throws -> any SampleReader {
     let reader = try anySplit(split, name, directory, seed, model, shape)
-    guard let reader else {
+    guard let reader, reader.sampleCount > 0 else {
       throw InputError("--split \(split.rawValue): \(name.rawValue) has no such samples there")
     }
     guard reader.featureCount == model.featureCount else {
@@ -192,26 +189,12 @@ extension Dataset {
       let whole = try open(
         name, directory: nil, seed: seed, trainSamples: end, synthetic: shape)
       return split == .train ? whole.train : whole.test
-    case .npy:
-      let reader = try NPYSamples.open(split, in: DataFolder(directory, for: name))
-      try reader?.checkLabels(below: model.classCount)
-      return reader
     case .libsvm:
-      return try libsvmSplit(split, DataFolder(directory, for: name), model)
-    case .mnist, .cifar10, .svhn:
-      return try officialSplit(split, name, DataFolder(directory, for: name))
+      let files = try LIBSVMFolder(DataFolder(directory, for: name))
+      let known = LIBSVM.Known(featureCount: model.featureCount, firstIndex: model.firstIndex)
+      return try (split == .train ? files.train : files.test).map { try LIBSVM($0, known: known) }
+    case .mnist, .idx, .cifar10, .cifar100, .svhn, .npy:
+      return try Self.split(split, of: name, DataFolder(directory, for: name), model.variant)
     }
-  }
-
-  private static func libsvmSplit(
-    _ split: Split, _ folder: DataFolder, _ model: Trained
-  ) throws -> (any SampleReader)? {
-    guard let path = folder.find([split.rawValue]) else { return nil }
-    let labels = (model.classNames ?? []).compactMap { DecimalNumber.value(Array($0.utf8)[...]) }
-    guard labels.count == model.classCount else {
-      throw InputError("\(path) cannot be read: the model does not hold the labels of its classes")
-    }
-    return try LIBSVM(
-      path, known: LIBSVM.Known(classLabels: labels, featureCount: model.featureCount))
   }
 }

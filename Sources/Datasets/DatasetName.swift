@@ -2,7 +2,7 @@ import Files
 
 /// The data sets that the command knows.
 public enum DatasetName: String, CaseIterable, Codable, Sendable {
-  case digits, mnist, cifar10, svhn, npy, libsvm, synthetic
+  case digits, mnist, idx, cifar10, cifar100, svhn, npy, libsvm, synthetic
 }
 
 /// The two parts of a data set.
@@ -15,7 +15,7 @@ extension DatasetName {
   public var needsData: Bool {
     switch self {
     case .digits, .synthetic: false
-    case .mnist, .cifar10, .svhn, .npy, .libsvm: true
+    case .mnist, .idx, .cifar10, .cifar100, .svhn, .npy, .libsvm: true
     }
   }
 }
@@ -24,5 +24,23 @@ extension DatasetName {
 public func requireData(_ dataset: DatasetName, _ data: String?) throws(InputError) {
   if dataset.needsData && data == nil {
     throw InputError("--dataset \(dataset.rawValue) needs --data DIR, the folder with its files")
+  }
+}
+
+/// Which of its sets of labels CIFAR-100 is read with: 100 classes, or 20 groups of them.
+public enum LabelSet: String, CaseIterable, Codable, Sendable {
+  case fine, coarse
+}
+
+/// What some data sets have beside a folder.
+public struct DatasetVariant: Sendable, Equatable {
+  /// cifar100.
+  public var labelSet = LabelSet.fine
+  /// svhn: the extra training samples too.
+  public var hasExtra = false
+
+  public init(labelSet: LabelSet = .fine, hasExtra: Bool = false) {
+    self.labelSet = labelSet
+    self.hasExtra = hasExtra
   }
 }

@@ -35,18 +35,14 @@ public struct SampleCopies {
   /// *Collective.* Throws `InputError`, naming the host, if a copy holds other samples than rank 0's does.
   ///
   /// Every copy is gone through once, each of its ranks takes a share. Where there is one there is nothing to do.
-  /// - Parameters:
-  ///   - splits: of the data set, on every rank, in one order.
-  ///   - classes: how many the data set has, where that is its own to say.
-  public func checkSame(
-    _ splits: [any SampleReader], labelled: Bool = true, classes: Int = 0
-  ) throws {
+  /// - Parameter splits: of the data set, on every rank, in one order.
+  public func checkSame(_ splits: [any SampleReader], labelled: Bool = true) throws {
     guard severalCopies else { return }
     let part = try world.together { try reading { try splits.map { try digest($0, labelled) } } }
     // A copy's digest is the sum of its ranks', whatever their number.
     let parts = try readers.allGather(part)
     let sums = part.indices.map { index in parts.reduce(0) { $0 &+ $1[index] } }
-    let mine = zip(splits, sums).flatMap { [$0.sampleCount, $0.featureCount, $1] } + [classes]
+    let mine = zip(splits, sums).flatMap { [$0.sampleCount, $0.featureCount, $1] }
     let (firstHost, firstPlace) = (try world.broadcast(hostName, from: 0), try world.broadcast(place, from: 0))
     var first = mine
     try world.broadcast(&first, from: 0)
@@ -68,7 +64,7 @@ public struct SampleCopies {
     var sum: UInt64 = 0
     try reader.readRows(Array(share)) { position, values in
       let index = share.lowerBound + position
-      var row = Self.mixed(UInt64(index), UInt64(labelled ? labels[index] + 1 : 0))
+      var row = Self.mixed(UInt64(index), labelled ? Self.word(labels[index]) : 0)
       for value in values { row = Self.mixed(row, value.bitPattern) }
       sum &+= row
     }
@@ -82,8 +78,16 @@ public struct SampleCopies {
     return product ^ (product >> 32)
   }
 
+  /// A number of a label that is the same in every process, which Swift's own hashes are not.
+  private static func word(_ label: Label) -> UInt64 {
+    switch label {
+    case .number(let value): value.bitPattern
+    case .text(let text): text.utf8.reduce(1) { mixed($0, UInt64($1)) }
+    }
+  }
+
   private func difference(_ mine: [Int], _ first: [Int]) -> String {
-    for i in stride(from: 0, to: min(mine.count, first.count) - 1, by: 3) where mine[i..<i + 2] != first[i..<i + 2] {
+    for i in stride(from: 0, to: min(mine.count, first.count), by: 3) where mine[i..<i + 2] != first[i..<i + 2] {
       return "\(mine[i]) samples of \(mine[i + 1]) features, not \(first[i]) of \(first[i + 1])"
     }
     return mine.count == first.count

@@ -6,9 +6,20 @@ import Files
 public protocol SampleReader: Sendable {
   var sampleCount: Int { get }
   var featureCount: Int { get }
+  /// Where the samples, and where their labels come from, for messages.
+  var place: String { get }
+  var labelPlace: String { get }
+  /// What was found in the files that the user should know: a sentence each.
+  var notes: [String] { get }
 
-  /// Class labels in `0..<classCount` of the first `count` samples, in file order.
-  func labels(first count: Int) throws -> [Int]
+  /// Labels of the first `count` samples, in file order, as the file has them.
+  func labels(first count: Int) throws -> [Label]
+
+  /// What a class is called, where a file beside the labels names it.
+  func className(of label: Label) -> String?
+
+  /// A feature's name, or its number from 0 on, for messages: "column 3".
+  func featureName(_ feature: Int) -> String
 
   /// Calls `body` once for every requested row, with its position in `indices` and its `featureCount` values,
   /// which are valid only during the call. Positions come in any order; an index may occur twice.
@@ -20,6 +31,11 @@ public protocol SampleReader: Sendable {
 }
 
 extension SampleReader {
+  public var labelPlace: String { place }
+  public var notes: [String] { [] }
+  public func className(of label: Label) -> String? { nil }
+  public func featureName(_ feature: Int) -> String { "column \(feature)" }
+
   /// Throws unless the first `count` samples exist.
   public func checkAsked(_ count: Int, of path: String) throws {
     guard count >= 0, count <= sampleCount else {
@@ -41,8 +57,13 @@ public struct SampleRange: SampleReader {
 
   public var sampleCount: Int { range.count }
   public var featureCount: Int { whole.featureCount }
+  public var place: String { whole.place }
+  public var labelPlace: String { whole.labelPlace }
+  public var notes: [String] { whole.notes }
+  public func className(of label: Label) -> String? { whole.className(of: label) }
+  public func featureName(_ feature: Int) -> String { whole.featureName(feature) }
 
-  public func labels(first count: Int) throws -> [Int] {
+  public func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: "the part of the data set")
     return Array(try whole.labels(first: range.lowerBound + count).dropFirst(range.lowerBound))
   }
@@ -59,5 +80,50 @@ public struct SampleRange: SampleReader {
       return range.lowerBound + index
     }
     try whole.readRows(shifted, body)
+  }
+}
+
+/// Samples of several files, one after another.
+public struct SampleSequence: SampleReader {
+  let parts: [any SampleReader]
+  /// Index of each part's first sample, and last the number of all.
+  private let starts: [Int]
+
+  /// At least one part. Throws `InputError` where the parts have different features.
+  public init(_ parts: [any SampleReader]) throws {
+    self.parts = parts
+    starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.sampleCount) }
+    for part in parts where part.featureCount != parts[0].featureCount {
+      throw InputError(
+        "\(part.place) has \(part.featureCount) features, but \(parts[0].place) has \(parts[0].featureCount)")
+    }
+  }
+
+  public var sampleCount: Int { starts[parts.count] }
+  public var featureCount: Int { parts[0].featureCount }
+  public var place: String { parts[0].place }
+  public var labelPlace: String { parts[0].labelPlace }
+  public var notes: [String] { parts.flatMap(\.notes) }
+  public func className(of label: Label) -> String? { parts[0].className(of: label) }
+  public func featureName(_ feature: Int) -> String { parts[0].featureName(feature) }
+
+  public func labels(first count: Int) throws -> [Label] {
+    try checkAsked(count, of: place)
+    return try zip(parts, starts).flatMap { part, start in
+      try part.labels(first: max(0, min(part.sampleCount, count - start)))
+    }
+  }
+
+  public func readRows(
+    _ indices: [Int],
+    _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
+  ) throws {
+    var rest = try RowRequest.inFileOrder(indices, count: sampleCount, of: place)[...]
+    for (number, part) in parts.enumerated() {
+      let here = Array(rest.prefix { $0.index < starts[number + 1] })
+      rest = rest.dropFirst(here.count)
+      if here.isEmpty { continue }
+      try part.readRows(here.map { $0.index - starts[number] }) { try body(here[$0].position, $1) }
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import LinearAlgebra
 import MPI
 import Runtime
@@ -5,57 +6,151 @@ import Runtime
 /// The training samples as the ranks hold them: sorted by class, standardised, each rank its shard of rows.
 public struct TrainingShard<T: Scalar & MPIElement> {
   public let layout: Layout
+  public let classes: Classes
   /// Class-sorted position -> position in the file, all N. The sort is stable.
   public let order: [Int]
   public let standardisation: Standardisation
   /// Own rows, (own rows x features).
   public let rows: Matrix<T>
+  /// What is to be told; rank 0's.
+  public let notes: [String]
 
-  /// *Collective.* Rank 0 reads the labels; each rank reads its own rows. Throws `InputError`, the same on all ranks.
-  public init(_ reader: any SampleReader, classCount: Int, world: Communicator) throws {
-    let labels = try sharedLabels(reader, world)
+  /// *Collective.* Rank 0 reads the labels; each rank reads its own rows. Throws `InputError`, the same on all ranks: also where
+  /// there is nothing to learn, samples of one class or all of them equal.
+  public init(_ reader: any SampleReader, world: Communicator) throws {
+    let found = try world.together { world.rank == 0 ? try FoundClasses(reader) : nil }
+    classes = try Classes.shared(found?.classes, world)
+    notes = found?.notes ?? []
+    var labels = found?.numbers ?? []
+    try world.broadcast(&labels, from: 0)
     let order = labels.indices.sorted { (labels[$0], $0) < (labels[$1], $1) }
-    var counts = [Int](repeating: 0, count: classCount)
+    var counts = [Int](repeating: 0, count: classes.count)
     for label in labels { counts[label] += 1 }
     layout = Layout(classCounts: counts, ranks: world.size)
     self.order = order
-    rows = try world.together {
-      try loadRows(Array(order[Layout(classCounts: counts, ranks: world.size).shard(of: world.rank)]), reader)
+    let shard = Layout(classCounts: counts, ranks: world.size).shard(of: world.rank)
+    (rows, standardisation) = try standardised(Array(order[shard]), reader, world)
+    guard standardisation.scale.contains(where: \.isFinite) else {
+      throw InputError("\(reader.place): all \(labels.count) samples are equal, so there is nothing to learn from them")
     }
-    standardisation = try Standardisation(of: rows, world: world)
-    standardisation.apply(to: rows)
   }
 
   /// Labels in class-sorted order.
   public var labels: [Int] { layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) } }
 }
 
+/// What the training labels say: the classes, and each sample's.
+private struct FoundClasses {
+  let classes: Classes
+  let numbers: [Int]
+  let notes: [String]
+
+  /// *Local.* Throws `InputError` where there are fewer than two classes.
+  init(_ reader: any SampleReader) throws {
+    let labels = try reader.labels(first: reader.sampleCount)
+    classes = try Classes(of: labels, reader)
+    guard classes.count > 1 else {
+      let one = classes.labels.first ?? "none"
+      throw InputError(
+        "\(reader.labelPlace): all \(labels.count) samples have one label (\(one)), and at least two classes are needed"
+          + (reader is SampleRange ? " (--samples takes the first of the file's order)" : ""))
+    }
+    numbers = classes.numbers(of: labels)
+    notes = classes.doubts(labels.count, reader.labelPlace)
+  }
+}
+
+/// *Collective.* The given samples as rows of T, standardised by the numbers of all ranks' files in float64.
+///
+/// Where T holds every number of the files as it is (pixels do), they are read once. Else they are read twice more, row by row, so that
+/// no more than the rows of T need memory.
+private func standardised<T: Scalar & MPIElement>(
+  _ indices: [Int], _ reader: any SampleReader, _ world: Communicator
+) throws -> (rows: Matrix<T>, Standardisation) {
+  var origin = [Double](repeating: 0, count: reader.featureCount)
+  try world.together {
+    if world.rank == 0 { try reader.readRows([0]) { _, values in origin = Array(values) } }
+  }
+  try world.broadcast(&origin, from: 0)
+  let rows = Matrix<T>(uninitialisedRows: indices.count, columns: reader.featureCount)
+  var moments = Moments(origin: origin)
+  var isExact = true
+  try world.together {
+    try reader.readRows(indices) { position, values in
+      moments.addFirst(values)
+      let row = rows.row(position)
+      for k in row.indices {
+        row[k] = T(values[k])
+        isExact = isExact && Double(row[k]) == values[k]
+      }
+    }
+  }
+  try moments.finishFirst(world)
+  isExact = try world.minimum(isExact ? 1 : 0) == 1
+  if isExact {
+    rows.forEachInDouble { moments.addSecond($0) }
+  } else {
+    try world.together { try reader.readRows(indices) { _, values in moments.addSecond(values) } }
+  }
+  let standardisation = try moments.finishSecond(world, place: reader.place, names: reader.featureName)
+  if isExact {
+    standardisation.apply(to: rows)
+  } else {
+    try world.together { try standardisation.read(indices, reader, into: rows) }
+  }
+  return (rows, standardisation)
+}
+
 /// Samples to predict, standardised like the training samples: contiguous shares of the file's order.
 public struct TestShard<T: Scalar & MPIElement> {
   /// Over all ranks.
   public let sampleCount: Int
-  /// Own samples' labels.
-  public let labels: [Int]
+  /// Own samples' classes, or `Classes.unseen`; nil: not known.
+  public let labels: [Int]?
   /// (own rows x features)
   public let rows: Matrix<T>
+  /// What is to be told; rank 0's.
+  public let notes: [String]
 
-  /// *Collective.* Throws `InputError`, the same on all ranks.
-  public init(_ reader: any SampleReader, _ standardisation: Standardisation, world: Communicator) throws {
-    sampleCount = reader.sampleCount
-    let share = (sampleCount * world.rank / world.size)..<(sampleCount * (world.rank + 1) / world.size)
-    labels = Array(try sharedLabels(reader, world)[share])
-    rows = try world.together { try loadRows(Array(share), reader) }
-    standardisation.apply(to: rows)
+  /// *Collective.* - Parameters:
+  ///   - count: the first so many samples of the file's order; nil: all.
+  ///   - isLabelled: whether the samples have labels at all.
+  ///   - isStrict: whether a label that no training sample has ends it.
+  /// - Throws: `InputError`, the same on all ranks.
+  public init(
+    _ reader: any SampleReader, first count: Int? = nil, _ classes: Classes, _ standardisation: Standardisation,
+    isLabelled: Bool = true, isStrict: Bool = false, world: Communicator
+  ) throws {
+    let count = count ?? reader.sampleCount
+    sampleCount = count
+    let share = Self.share(count, of: world.rank, in: world)
+    let found =
+      isLabelled ? try TestLabels(reader, first: count, classes, isStrict: isStrict, world: world) : nil
+    labels = found?.numbers.map { Array($0[share]) }
+    notes = found?.notes ?? []
+    rows = try world.together { try standardisation.loadRows(Array(share), reader) }
+  }
+
+  /// A rank's share of so many rows.
+  public static func share(_ count: Int, of rank: Int, in world: Communicator) -> Range<Int> {
+    (count * rank / world.size)..<(count * (rank + 1) / world.size)
   }
 }
 
-/// *Collective.* Rank 0 reads all labels and tells the others.
-private func sharedLabels(_ reader: any SampleReader, _ world: Communicator) throws -> [Int] {
-  var labels = try world.together {
-    world.rank == 0 ? try reader.labels(first: reader.sampleCount) : []
+extension Standardisation {
+  /// *Local.* The given samples as rows, (indices x features), standardised from the file's own numbers. Throws `InputError`.
+  public func loadRows<T: Scalar>(_ indices: [Int], _ reader: any SampleReader) throws -> Matrix<T> {
+    let rows = Matrix<T>(uninitialisedRows: indices.count, columns: reader.featureCount)
+    try read(indices, reader, into: rows)
+    return rows
   }
-  try world.broadcast(&labels, from: 0)
-  return labels
+
+  fileprivate func read<T: Scalar>(_ indices: [Int], _ reader: any SampleReader, into rows: Matrix<T>) throws {
+    guard !indices.isEmpty else { return }
+    try reader.readRows(indices) { position, values in
+      try apply(to: values, into: rows.row(position), sample: indices[position], of: reader)
+    }
+  }
 }
 
 /// *Local.* The given samples as rows, (indices x features), as they are in the file.

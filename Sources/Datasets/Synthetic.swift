@@ -101,10 +101,12 @@ public struct Synthetic: SampleReader {
     zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
   }
 
-  public func labels(first count: Int) throws -> [Int] {
-    try checkAsked(count, of: "the synthetic data set")
-    var labels: [Int] = []
-    try readRows(Array(0..<count)) { _, values in labels.append(label(values)) }
+  public var place: String { "the synthetic data set" }
+
+  public func labels(first count: Int) throws -> [Label] {
+    try checkAsked(count, of: place)
+    var labels: [Label] = []
+    try readRows(Array(0..<count)) { _, values in labels.append(Label(label(values))) }
     return labels
   }
 
@@ -128,7 +130,7 @@ public struct Synthetic: SampleReader {
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {
     let requests = try RowRequest.inFileOrder(
-      indices, count: sampleCount, of: "the synthetic data set")
+      indices, count: sampleCount, of: place)
     let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
     defer { row.deallocate() }
     row.initialize(repeating: 0)

@@ -11,6 +11,16 @@ public struct SolveError: RankError, Equatable, CustomStringConvertible {
   public var description: String { sentence }
 }
 
+extension FactorizationError {
+  /// What to do about it, in brackets; empty where nothing is known to help.
+  var mend: String {
+    switch self {
+    case .notPositiveDefinite: " (a larger --ridge helps)"
+    case .eigenvaluesDidNotConverge: ""
+    }
+  }
+}
+
 /// A layer's predictor on the training samples.
 public struct Fit {
   public let solution: Solution
@@ -24,30 +34,32 @@ public struct Fit {
 extension Training {
   private var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
 
-  /// *Collective.* Solves (k(X, X) + ridge I) A = Y, from where an earlier solve was saved.
+  /// *Collective.* Solves (k(X, X) + ridge I) A = Y, from where an earlier solve was saved. Leaves K for the AGOP, where the plan keeps
+  /// its tiles.
   public func fit(
-    _ layer: Int, _ samples: Samples<T>, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
-    _ saved: BlockConjugateGradient.State? = nil
+    _ layer: Layer<T>, _ samples: Samples<T>, _ kept: inout KernelOperator<T>?,
+    from saved: BlockConjugateGradient.State? = nil
   ) throws -> Fit {
-    let matrix = try phase(layer, .kernel) { try kernelMatrix(samples, plan, stop: safe?.stop, progress: $0) }
+    let (number, plan, safe) = (layer.number, layer.plan, layer.safe)
+    let matrix = try phase(number, .kernel) { try kernelMatrix(samples, plan, stop: safe?.stop, progress: $0) }
     // Tiles and preconditioner are recomputed faster than they would be read.
     try safe?.stopHere()
     let solver = RidgeSolver(
       method: options.solver, ridge: options.ridge, tolerance: options.tolerance,
       maxIterations: options.maxIterations, historyLimit: plan.historyLimit,
       preconditionerRank: plan.preconditionerRank)
-    let random = RandomStream(seed: options.seed, layer: layer, purpose: .pivots)
-    let preconditioner = try phase(layer, .preconditioner) {
+    let random = RandomStream(seed: options.seed, layer: number, purpose: .pivots)
+    let preconditioner = try phase(number, .preconditioner) {
       try solver.makePreconditioner(of: matrix, random: random, progress: $0)
     }
     try safe?.stopHere()
     let targets = targets(samples)
-    let solution = try phase(layer, .solve) {
+    let solution = try phase(number, .solve) {
       try solver.solve(
         matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
     }
-    if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(layer, solution) }
-    if plan.keepsTiles { keptMatrix = matrix }
+    if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(number, solution) }
+    if plan.keepsTiles { kept = matrix }
     return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)
   }
 
@@ -80,31 +92,32 @@ extension Training {
         + "(--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps)")
   }
 
-  /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank.
+  /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank. Uses K up.
   public func computeAGOP(
-    _ layer: Int, _ samples: Samples<T>, _ fit: Fit, _ plan: MemoryPlan, _ safe: LayerSafePoints<T>? = nil,
-    _ saved: AGOPState? = nil, advance: (Double) -> Void
+    _ layer: Layer<T>, _ samples: Samples<T>, _ fit: Fit, _ kept: inout KernelOperator<T>?, from saved: AGOPState? = nil
   ) throws -> AGOP<T>.Result {
-    // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
-    var matrix = keptMatrix
-    if matrix == nil && plan.keepsTiles {
-      matrix = try kernelMatrix(samples, plan, stop: safe?.stop) { _ in }
-      try safe?.stopHere()
+    let plan = layer.plan
+    let result = try phase(layer.number, .agop) { advance in
+      // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
+      if kept == nil && plan.keepsTiles {
+        kept = try kernelMatrix(samples, plan, stop: layer.safe?.stop) { _ in }
+        try layer.safe?.stopHere()
+      }
+      defer { kept = nil }
+      let agop = AGOP(
+        of: samples.rows, kernel, tiles: kept,
+        memory: AGOPMemory(gradients: plan.chunkBytes, gram: plan.gramBytes, remoteTiles: plan.remoteBytes),
+        random: RandomStream(seed: options.seed, layer: layer.number, purpose: .sketch))
+      return try agop.compute(
+        fit.coefficients, by: options.wantedRoute(layer: layer.number), safePoints: layer.safe?.agop(fit) ?? .none,
+        from: saved, progress: advance)
     }
-    keptMatrix = nil
-    let computation = AGOP(
-      of: samples.rows, kernel, tiles: matrix,
-      memory: AGOPMemory(gradients: plan.chunkBytes, gram: plan.gramBytes, remoteTiles: plan.remoteBytes),
-      random: RandomStream(seed: options.seed, layer: layer, purpose: .sketch))
-    let result = try computation.compute(
-      fit.coefficients, by: options.wantedRoute(layer: layer), safePoints: safe?.agop(fit) ?? .none, from: saved,
-      progress: advance)
     let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.
     if largest > 0 { for k in 0..<agop.count { agop.pointer[k] /= largest } }
     if let error = result.error {
-      progress.message("layer \(layer): AGOP sketched, relative error about \(Format.percent(error))")
+      progress.message("layer \(layer.number): AGOP sketched, relative error about \(Format.percent(error))")
     }
     return result
   }

@@ -2,21 +2,38 @@ import KernelMachine
 import Runtime
 
 extension Training {
-  /// *Collective.* What the layer may take of the memory: the same on all ranks, that of the one with least. Told to the user
-  /// wherever tiles begin or cease to be recomputed. A layer that is gone on with keeps its plan.
-  public func planMemory(_ layer: Int, _ samples: Samples<T>, _ saved: LayerState<T>? = nil) throws -> MemoryPlan {
-    let resident = try saved?.memory.resident ?? world.maximum(Memory.used)
-    let free = Memory.available / 10 * 9 / host.ranksOnNode
-    let budget = try saved?.memory.budget ?? world.minimum(options.memory ?? (Memory.used + free))
-    memory = MemoryBasis(budget: budget, resident: resident)
-    let plan = try MemoryPlan(
-      workload(samples), budget: budget, resident: resident, agop: options.wantedRoute(layer: layer),
-      wantedRank: options.wantedRank(
-        samples: samples.layout.sampleCount, width: samples.rows.width, classes: samples.layout.classCount, layer: layer
-      ))
-    if layer > 1 && (plan.storedShare < 1) != recomputesTiles { progress.message(plan.summary) }
+  /// *Collective.* A layer with its memory plan and its safe points; one that is gone on with keeps its plan. Told to the user wherever
+  /// tiles begin or cease to be recomputed.
+  func makeLayer(
+    _ number: Int, _ samples: Samples<T>, _ checkpoints: LayerCheckpoints<T>? = nil, from saved: LayerState<T>? = nil
+  ) throws -> Layer<T> {
+    let (plan, memory) = try planMemory(number, samples, saved?.memory)
+    if number > 1 && (plan.storedShare < 1) != recomputesTiles { progress.message(plan.summary) }
     recomputesTiles = plan.storedShare < 1
-    return plan
+    let safe = checkpoints.map {
+      LayerSafePoints(checkpoints: $0, layer: number, samples: samples.layout.sampleCount, memory: memory, peak: plan.peak)
+    }
+    return Layer(number: number, plan: plan, safe: safe)
+  }
+
+  /// *Collective.* A layer without safe points: for checks and benches.
+  public func layer(_ number: Int, _ samples: Samples<T>) throws -> Layer<T> { try makeLayer(number, samples) }
+
+  /// *Collective.* What the layer may take of the memory, and from what that follows: the same on all ranks, that of the one with least.
+  func planMemory(
+    _ number: Int, _ samples: Samples<T>, _ basis: MemoryBasis? = nil
+  ) throws -> (plan: MemoryPlan, memory: MemoryBasis) {
+    let free = Memory.available / 10 * 9 / host.ranksOnNode
+    let memory =
+      try basis
+      ?? MemoryBasis(
+        budget: world.minimum(options.memory ?? (Memory.used + free)), resident: world.maximum(Memory.used))
+    let layout = samples.layout
+    let plan = try MemoryPlan(
+      workload(samples), budget: memory.budget, resident: memory.resident, agop: options.wantedRoute(layer: number),
+      wantedRank: options.wantedRank(
+        samples: layout.sampleCount, width: samples.rows.width, classes: layout.classCount, layer: number))
+    return (plan, memory)
   }
 
   /// *Collective.*

@@ -82,17 +82,14 @@ extension Training {
 
   /// *Local.* Sums over ranks round differently: means and scales may differ by that.
   private func check(_ samples: Samples<T>, against directory: RunFolder) throws {
-    let file = try SafetensorsFile(directory.data)
-    let (order, mean, scale): ([Int], [Double], [Double]) = try (
-      file.read("order"), file.read("mean"), file.read("scale")
-    )
-    let labels: [Int] = try file.read("labels")
+    let data = try directory.readData()
     let now = samples.layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
     func agree(_ a: [Double], _ b: [Double]) -> Bool {
       a.count == b.count && zip(a, b).allSatisfy { $0 == $1 || abs($0 - $1) <= 1e-9 * (abs($0) + abs($1)) + 1e-12 }
     }
-    let standardisation = samples.standardisation
-    guard order == samples.order, labels == now, agree(mean, standardisation.mean), agree(scale, standardisation.scale)
+    let (then, standardisation) = (data.standardisation, samples.standardisation)
+    guard data.order == samples.order, data.labels == now, agree(then.mean, standardisation.mean),
+      agree(then.scale, standardisation.scale)
     else {
       throw InputError(
         "--resume: the data are not those that the run in \(directory.path) was begun with"
@@ -132,7 +129,7 @@ extension RunRecorder {
     var outputWidth = 0
     try world.together {
       guard world.rank == 0 else { return }
-      let opened = try SafetensorsFile(directory.layer(layer))
+      let opened = try directory.openLayer(layer)
       outputWidth = try opened.tensor("weights").rows
       try opened.expect("projection", [width, width])
       try opened.expect("weights", [outputWidth, width])

@@ -45,14 +45,14 @@ public struct RunRecorder<T: Real & TensorElement> {
       guard world.rank == 0 else { return }
       let n = samples.order.count
       let standardisation = samples.standardisation
-      let classNames = samples.classNames.map { JSON.array($0.map(JSON.string)).line }
       let writer = try SafetensorsWriter(
         directory.data,
         [
           TensorInfo("order", .int64, [n]), TensorInfo("labels", .int64, [n]),
           TensorInfo("mean", .float64, [standardisation.mean.count]),
           TensorInfo("scale", .float64, [standardisation.scale.count]),
-        ], metadata: classNames.map { [RunFolder.classNamesKey: $0] } ?? [:])
+        ], metadata: RunFormat.metadata.merging(
+          RunFolder.metadata(samples.classes, firstIndex: samples.firstIndex)) { $1 })
       try writer.append(samples.order)
       try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
       try writer.append(standardisation.mean)
@@ -102,7 +102,7 @@ public struct RunRecorder<T: Real & TensorElement> {
   ) throws {
     let writer = try world.together {
       guard world.rank == 0 else { return SafetensorsWriter?.none }
-      let writer = try SafetensorsWriter(path, tensors)
+      let writer = try SafetensorsWriter(path, tensors, metadata: RunFormat.metadata)
       try writeFirst(writer)
       return writer
     }
@@ -148,9 +148,15 @@ extension Training {
     return LayerPictures(gram: gram, spectrum: projection.spectrum)
   }
 
+  /// *Local.* Where the run goes: where it was told to, or into a folder of rank 0's making.
+  private func outputFolder() throws -> String {
+    if let output = options.output { return output }
+    return world.rank == 0 ? try DefaultFolder(for: options.dataset.rawValue).path : ""
+  }
+
   /// *Collective.* Makes the run directory, once all input was found good.
   func openRun(_ samples: Samples<T>) throws -> RunRecorder<T> {
-    let path = try world.broadcast(options.output ?? RunFolder.defaultPath(for: options.dataset.rawValue), from: 0)
+    let path = try world.broadcast(try world.together { try outputFolder() }, from: 0)
     var used = options
     used.output = path
     let names = try world.allGather(Array(host.name.utf8)).map { String(decoding: $0, as: UTF8.self) }

@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import KernelMachine
 import LinearAlgebra
 import MPI
@@ -11,20 +12,27 @@ public struct Samples<T: Real> {
   /// Class-sorted position -> position in the file.
   public let order: [Int]
   public let standardisation: Standardisation
-  /// One a class, where the files name them.
-  public let classNames: [String]?
+  public let classes: Classes
+  /// LIBSVM: index of the first feature in the files.
+  let firstIndex: Int
   /// X, own rows as deviations from the class means.
   public var rows: Rows<T>
   var test: GroupedRows<T>?
+  /// A class, or `Classes.unseen`.
   let testLabels: [Int]
   /// Over all ranks.
   let testCount: Int
 
-  public init(layout: Layout, order: [Int], standardisation: Standardisation, classNames: [String]?, rows: Rows<T>, test: GroupedRows<T>?, testLabels: [Int], testCount: Int) {
+  public init(
+    layout: Layout, order: [Int], standardisation: Standardisation, classes: Classes, firstIndex: Int = 1,
+    rows: Rows<T>,
+    test: GroupedRows<T>?, testLabels: [Int], testCount: Int
+  ) {
     self.layout = layout
     self.order = order
     self.standardisation = standardisation
-    self.classNames = classNames
+    self.classes = classes
+    self.firstIndex = firstIndex
     self.rows = rows
     self.test = test
     self.testLabels = testLabels
@@ -47,7 +55,7 @@ extension Training {
       return try copies.reading {
         try Dataset.open(
           options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
-          testSamples: options.testSamples)
+          testSamples: options.testSamples, variant: options.datasetVariant)
       }
     }
     let splits = [dataset.train, dataset.test].compactMap(\.self)
@@ -55,15 +63,21 @@ extension Training {
     try world.together {
       try Memory.checkSamples(splits, ranks: world.size, elementBytes: MemoryLayout<T>.stride, budget: room)
     }
-    try copies.checkSame(splits, classes: dataset.classCount)
-    let (shard, test) = try copies.reading {
-      let shard = try TrainingShard<T>(dataset.train, classCount: dataset.classCount, world: world)
-      return (shard, try dataset.test.map { try TestShard<T>($0, shard.standardisation, world: world) })
+    try copies.checkSame(splits)
+    let (shard, read) = try copies.reading {
+      let shard = try TrainingShard<T>(dataset.train, world: world)
+      let test = try dataset.test.map {
+        try TestShard<T>($0, shard.classes, shard.standardisation, isStrict: options.strict, world: world)
+      }
+      return (shard, test)
     }
+    for note in dataset.notes + shard.notes + (read?.notes ?? []) { progress.message(printable(note)) }
+    // Nothing can be said of test samples whose labels are not known.
+    let test = read?.labels == nil ? nil : read
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
     return Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
-      classNames: dataset.classNames, rows: try centre(shard.rows, near: origin, shard.layout),
+      classes: shard.classes, firstIndex: dataset.firstIndex, rows: try centre(shard.rows, near: origin, shard.layout),
       test: test.map { GroupedRows($0.rows, layout: shard.layout, context: context) },
       testLabels: test?.labels ?? [], testCount: test?.sampleCount ?? 0)
   }
@@ -93,8 +107,7 @@ extension Training {
     metrics.outputWidth = map.outputWidth
   }
 
-  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> Rows<T>
-  {
+  private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> Rows<T> {
     try centredOnClassMeans(deviations, centres, layout: layout, context: context)
   }
 }

@@ -23,7 +23,7 @@ public func train(
   }
 }
 
-/// The algorithm in precision T: `train` is its order, the extensions beside this file its steps.
+/// The algorithm in precision T: `train` goes from layer to layer, `work` is a layer, the extensions beside this file are its steps.
 public final class Training<T: Real & TensorElement> {
   public let options: TrainOptions
   public let context: Context
@@ -32,12 +32,8 @@ public final class Training<T: Real & TensorElement> {
   let monitor: RunMonitor?
   /// Whether the last layer's plan left tiles out.
   var recomputesTiles = false
-  /// K between the layer's solve and its AGOP, where the plan keeps its tiles.
-  var keptMatrix: KernelOperator<T>?
   /// Keeps other jobs out of the run directory.
   var lock: FolderLock?
-  /// What the layer's memory plan was made from.
-  var memory = MemoryBasis(budget: 0, resident: 0)
 
   public init(
     _ options: TrainOptions, _ host: Host, _ world: Communicator, stop: StopSwitch = StopSwitch(),
@@ -56,38 +52,51 @@ public final class Training<T: Real & TensorElement> {
     if done == options.layers { return progress.message("the run in \(options.output ?? "") is finished") }
     var samples = try loadSamples(isNew: earlier == nil)
     // Before anything is written: a budget that is too small is bad input.
-    progress.message(try planMemory(1, samples, nil).summary)
+    progress.message(try planMemory(1, samples).plan.summary)
+    if let warning = try host.threadWarning(world) { progress.message("warning: \(warning)") }
     let run = try earlier.map { try reopenRun($0, samples) } ?? openRun(samples)
-    let checkpoints = LayerCheckpoints(run, self)
+    let checkpoints = LayerCheckpoints<T>(
+      CheckpointFolder(run.directory), context, pace: pace, progress: progress, monitor: monitor)
     try replay(done, &samples, run)
-    for layer in (done + 1)...options.layers {
+    for number in (done + 1)...options.layers {
       try checkpoints.stopHere()
       timer.restart()
-      try phase(layer, .features) { _ in try normalise(&samples) }
-      let saved = layer == done + 1 && earlier != nil ? try load(layer, samples, checkpoints) : nil
-      let plan = try planMemory(layer, samples, saved)
-      let safe = checkpoints.place(layer, memory, plan)
-      let fit = try saved?.fit ?? fit(layer, samples, plan, safe, saved?.solve)
-      let agop =
-        try saved?.result
-        ?? phase(layer, .agop) { try computeAGOP(layer, samples, fit, plan, safe, saved?.agop, advance: $0) }
-      try safe.reached(fit, agop)
-      let projection = try phase(layer, .root) { _ in try project(layer, agop.matrix) }
-      let map = FeatureMap<T>(
-        drawing: options.features, projection: projection.matrix, width: options.width,
-        scale: options.featureScale, seed: options.seed, layer: layer)
-      try safe.reached(fit, agop)
-      var metrics = try phase(layer, .metrics) { _ in try measure(layer, samples, fit) }
-      metrics.agop = LayerMetrics.AGOP(agop)
-      let pictures = try phase(layer, .metrics) { _ in try drawPictures(samples, projection) }
-      try safe.reached(fit, agop)
-      if layer == options.layers { try run.saveModel(samples) }
-      try phase(layer, .features) { _ in try apply(map, to: &samples, &metrics) }
-      try run.save(layer, agop.matrix, map, fit.coefficients, pictures)
-      try run.append(finished(metrics), isLast: layer == options.layers)
-      try checkpoints.layerEnded()
+      try work(on: number, &samples, run, checkpoints, resumes: number == done + 1 && earlier != nil)
     }
     progress.message("run directory: \(run.directory.path)")
+  }
+
+  /// *Collective.* One layer: X becomes the next layer's.
+  private func work(
+    on number: Int, _ samples: inout Samples<T>, _ run: RunRecorder<T>, _ checkpoints: LayerCheckpoints<T>, resumes: Bool
+  ) throws {
+    // Algorithm 1 begins.
+    try phase(number, .features) { _ in try normalise(&samples) }  // x_i <- x_i / |x_i|
+    let saved = resumes ? try load(number, samples, checkpoints) : nil
+    let layer = try makeLayer(number, samples, checkpoints, from: saved)
+    var kernelMatrix: KernelOperator<T>?
+    let fit = try saved?.progress.fit ?? fit(layer, samples, &kernelMatrix, from: saved?.progress.solve)  // A <- (K + mu I)^-1 Y
+    let agop =
+      try saved?.progress.agop
+      ?? computeAGOP(layer, samples, fit, &kernelMatrix, from: saved?.progress.unfinishedAGOP)  // M <- sum of grad f grad f^T
+    let end = LayerProgress<T>.differentiated(fit, agop)
+    try layer.safe?.reached(end)
+    let projection = try phase(number, .root) { _ in try project(number, agop.matrix) }  // R <- M^(1/2)
+    try layer.safe?.reached(end)
+    // What is measured of X, while it is there.
+    var metrics = try phase(number, .metrics) { _ in try measure(number, samples, fit) }
+    metrics.agop = LayerMetrics.AGOP(agop)
+    let pictures = try phase(number, .metrics) { _ in try drawPictures(samples, projection) }
+    try layer.safe?.reached(end)
+    if number == options.layers { try run.saveModel(samples) }
+    let map = FeatureMap<T>(
+      drawing: options.features, projection: projection.matrix, width: options.width, scale: options.featureScale,
+      seed: options.seed, layer: number)
+    try phase(number, .features) { _ in try apply(map, to: &samples, &metrics) }  // X <- phi(X R W^T)
+    // Algorithm 1 ends: the rest is files.
+    try run.save(number, agop.matrix, map, fit.coefficients, pictures)
+    try run.append(finished(metrics), isLast: number == options.layers)
+    try checkpoints.layerEnded()
   }
 
   var host: Host { context.host }
@@ -101,6 +110,10 @@ public final class Training<T: Real & TensorElement> {
   ) rethrows -> R {
     progress.begin("layer \(layer)/\(options.layers)  \(phase.name)")
     defer { progress.endPhase() }
-    return try timer.measure(phase) { try body { self.progress.advance(fraction: $0) } }
+    do {
+      return try timer.measure(phase) { try body { self.progress.advance(fraction: $0) } }
+    } catch let error as FactorizationError {
+      throw SolveError(sentence: "layer \(layer), \(phase.name): \(error)\(error.mend)")
+    }
   }
 }

@@ -13,6 +13,12 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var samples: Int?
   /// The same of the test split; 0: no test.
   public var testSamples: Int?
+  /// cifar100: which of its labels.
+  public var labelSet = LabelSet.fine
+  /// svhn: the extra training samples too.
+  public var extra = false
+  /// Whether a test label that no training sample has ends the run.
+  public var strict = false
   public var layers = 20
   public var kernel = Kernel.Kind.laplace
   public var bandwidth = 2.0
@@ -38,7 +44,7 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var memory: Int?
   /// Per rank; nil: the node's cores over its ranks.
   public var threads: Int?
-  /// The run directory; nil: `RunFolder.defaultPath`.
+  /// The run directory; nil: a new one under runs/.
   public var output: String?
   /// Seconds.
   public var checkpointEvery = 600.0
@@ -48,6 +54,8 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var quiet = false
 
   public init() {}
+
+  public var datasetVariant: DatasetVariant { DatasetVariant(labelSet: labelSet, hasExtra: extra) }
 }
 
 extension TrainOptions {
@@ -61,16 +69,20 @@ extension TrainOptions {
     CommandOption(
       "data", \.data, .path("DIR"),
       "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
-        + "test_y.npy]; libsvm: train [test]"),
+        + "test_y.npy], or an .npz archive; libsvm: train [test], or NAME and NAME.t; idx: files named as MNIST's"),
     CommandOption(
-      "samples", \.samples, .whole("N", in: countable), "the first N of the file's order"),
+      "samples", \.samples, .integer("N", in: countable), "the first N of the file's order"),
     CommandOption(
-      "test-samples", \.testSamples, .whole("N", in: 0...countable.upperBound),
+      "test-samples", \.testSamples, .integer("N", in: 0...countable.upperBound),
       "the same of the test split; 0: no test"),
+    CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
+    CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
+    CommandOption(
+      flag: "strict", \.strict, "a test label that no training sample has ends the run (else: counted as wrong)"),
   ]
 
   private static let methodOptions: [CommandOption<TrainOptions>] = [
-    CommandOption("layers", \.layers, .whole("L", in: 1...100_000), "number of layers"),
+    CommandOption("layers", \.layers, .integer("L", in: 1...100_000), "number of layers"),
     CommandOption("kernel", \.kernel, .choice, "of the Euclidean distance"),
     CommandOption("bandwidth", \.bandwidth, .positive("S"), "s in the kernel"),
     CommandOption(
@@ -78,7 +90,7 @@ extension TrainOptions {
       "added to the kernel's diagonal; 0 is allowed"),
     CommandOption("features", \.features, .choice, "the random map that ends a layer"),
     CommandOption(
-      "width", \.width, .whole("W", in: 1...1_000_000),
+      "width", \.width, .integer("W", in: 1...1_000_000),
       "relu: output width; cosine keeps the input width"),
     CommandOption(
       "feature-scale", \.featureScale, .positive("G"), "cosine: Cauchy scale of the weights"),
@@ -93,7 +105,7 @@ extension TrainOptions {
     CommandOption("solver", \.solver, .choice, "cholesky: one rank, dense, for checking"),
     CommandOption("preconditioner", \.preconditioner, .choice, "of the conjugate gradient"),
     CommandOption(
-      "preconditioner-rank", \.preconditionerRank, .whole("R", in: countable),
+      "preconditioner-rank", \.preconditionerRank, .integer("R", in: countable),
       "columns of K it is made of (default: chosen)"),
     CommandOption(
       "agop", \.agop, .choice, "route of the average gradient outer product; sketch is approximate"),
@@ -101,7 +113,7 @@ extension TrainOptions {
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),
     CommandOption(
-      "max-iterations", \.maxIterations, .whole("I", in: countable), "of the conjugate gradient"),
+      "max-iterations", \.maxIterations, .integer("I", in: countable), "of the conjugate gradient"),
     CommandOption(
       flag: "allow-unconverged", \.allowUnconverged, "go on when the tolerance was not reached"),
   ]
@@ -111,7 +123,7 @@ extension TrainOptions {
       "memory", \.memory, .size,
       "per rank, like 20GiB; what does not fit is recomputed (default: most of what is free)"),
     CommandOption(
-      "threads", \.threads, .whole("T", in: 1...4096),
+      "threads", \.threads, .integer("T", in: 1...4096),
       "per rank (default: cores / ranks on the node)"),
     CommandOption(
       "output", \.output, .path("DIR"), "the run directory (default: runs/<dataset>-<time>)"),
@@ -153,6 +165,7 @@ extension TrainOptions {
       throw InputError("\(file) is not JSON: \(error)")
     }
     if let object = json["options"] {
+      try RunFormat.check(json, source: file)
       try Self.table.apply(object, from: file, leaving: ["output", "resume"], to: &self)
     } else {
       try Self.table.apply(json, from: file, to: &self)
@@ -162,6 +175,8 @@ extension TrainOptions {
   /// Checks what no option can check alone. Throws `InputError`.
   public func validate() throws(InputError) {
     try requireData(dataset, data)
+    if labelSet != .fine && dataset != .cifar100 { throw InputError("--label-set goes with --dataset cifar100") }
+    if extra && dataset != .svhn { throw InputError("--extra goes with --dataset svhn") }
     if resume && output == nil {
       throw InputError("--resume needs --output DIR, the run directory to go on with")
     }

@@ -27,6 +27,18 @@ public enum Folder {
     return String(path)
   }
 
+  /// What tells a file or directory from every other, whatever its path (stat).
+  public struct Identity: Hashable, Sendable {
+    let device, file: UInt64
+  }
+
+  /// *Local.* nil: there is nothing at `path`.
+  public static func identity(_ path: String) -> Identity? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    return Identity(device: UInt64(status.st_dev), file: UInt64(status.st_ino))
+  }
+
   /// *Local.* Makes `path` and what is missing above it (mkdir).
   public static func make(_ path: String) throws(FileError) {
     for end in path.indices where path[end] == "/" && end > path.startIndex {

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A file being written: it has a temporary name until `finish`, so that a reader sees the old file or the new one, never a part. One
 /// that is dropped unfinished is taken away.
@@ -10,8 +11,10 @@ public final class OutputFile {
   /// Opens for writing a new file that will take the place of what is at `path` (open).
   public init(replacing path: String) throws(FileError) {
     self.path = path
-    temporary = path + Self.suffix
-    descriptor = try Self.opened(path + Self.suffix, path, O_TRUNC)
+    let temporary = path + Self.suffix
+    self.temporary = temporary
+    descriptor = try Self.opened(temporary, path, O_TRUNC)
+    Self.unfinished.withLock { _ = $0.insert(temporary) }
   }
 
   /// Opens for adding at the end of what is there (open, O_APPEND).
@@ -33,10 +36,21 @@ public final class OutputFile {
   deinit {
     if descriptor >= 0 { _ = Glibc.close(descriptor) }
     // Finished, it has another name.
-    if let temporary, !isFinished { unlink(temporary) }
+    if let temporary, !isFinished { Self.remove([temporary]) }
   }
 
   private var isFinished = false
+  /// The temporary names that are in use.
+  private static let unfinished = Mutex<Set<String>>([])
+
+  private static func remove(_ temporaries: some Sequence<String>) {
+    unfinished.withLock { names in
+      for name in temporaries where names.remove(name) != nil { unlink(name) }
+    }
+  }
+
+  /// *Local.* Takes away every file that this process has begun and not finished: for a process that is about to end half-way.
+  public static func removeUnfinished() { remove(unfinished.withLock { $0 }) }
 
   /// Writes every byte (write).
   public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
@@ -60,7 +74,10 @@ public final class OutputFile {
     let code = Glibc.close(descriptor)
     descriptor = -1
     guard code == 0 else { throw FileError("written", path, code: errno) }
-    if let temporary { try Self.move(temporary, to: path) }
+    if let temporary {
+      try Self.move(temporary, to: path)
+      Self.unfinished.withLock { _ = $0.remove(temporary) }
+    }
     isFinished = true
   }
 

@@ -71,7 +71,14 @@ extension ThreadPool {
   /// The same values in another precision. *Local.*
   public func converted<A: Scalar, B: Scalar>(_ a: Matrix<A>, to type: B.Type) -> Matrix<B> {
     let other = Matrix<B>(uninitialisedRows: a.rows, columns: a.columns)
-    forEachPart(of: a.count) { range, _ in for i in range { other.pointer[i] = B(a.pointer[i]) } }
+    convert(a.view, into: other.view)
     return other
+  }
+
+  /// The same into memory that is there; of whole rows, one behind the other. *Local.*
+  public func convert<A: Scalar, B: Scalar>(_ a: MatrixView<A>, into b: MatrixView<B>) {
+    precondition(a.rows == b.rows && a.columns == b.columns)
+    precondition(a.stride == a.columns && b.stride == b.columns)
+    forEachPart(of: a.rows * a.columns) { range, _ in for i in range { b.pointer[i] = B(a.pointer[i]) } }
   }
 }

@@ -42,6 +42,13 @@ extension Communicator {
     throw try shareError(nil, from: first)
   }
 
+  /// *Collective, every rank with an error.* Whether this rank tells the user: the lowest of those whose error is their own. An error
+  /// that all ranks throw alike, without having agreed on it, is told once.
+  public func speaks(of error: any Error) throws -> Bool {
+    let first = try minimum(error is RemoteError ? size : rank)
+    return first == rank || (first == size && rank == 0)
+  }
+
   /// *Collective.* The error of rank `root` on every rank.
   @usableFromInline func shareError(_ error: (any Error)?, from root: Int) throws -> RemoteError {
     let known = error as? any RankError

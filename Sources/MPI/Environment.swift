@@ -5,19 +5,25 @@ import Glibc
 ///
 /// MPI calls may come from any thread, one at a time. Every failing call throws (`MPI_ERRORS_RETURN`).
 ///
-/// If `body` throws on every rank (see `together`), MPI ends in order. If it throws on this rank alone, the others will never
-/// arrive at the end: after a short wait the error is thrown with MPI still running, and the caller's exit with a non-zero
-/// status ends them all.
+/// If `body` throws on every rank (see `together`), one of them tells of it, and MPI ends in order. If it throws on this rank alone,
+/// the others will never arrive at the end: after a short wait it tells of the error, which is thrown with MPI still running, and the
+/// caller's exit with a non-zero status ends them all.
+///
+/// - Parameter tell: says to the user what went wrong, while MPI still runs: once a rank has ended with an error, mpirun may end the
+///   others before they have spoken.
 ///
 /// The corresponding C functions are `MPI_Init_thread` and `MPI_Finalize`.
-public func withMPI<R>(_ body: (Communicator) throws -> R) throws -> R {
+public func withMPI<R>(telling tell: (any Error) -> Void = { _ in }, _ body: (Communicator) throws -> R) throws -> R {
   let world = try startMPI()
   do {
     let result = try body(world)
     try endMPI()
     return result
   } catch {
-    if !(error is MPIError), (try? world.allArrive(withinSeconds: 1)) == true { try? endMPI() }
+    let isCommon = !(error is MPIError) && (try? world.allArrive(withinSeconds: 2)) == true
+    let speaks = isCommon ? (try? world.speaks(of: error)) ?? true : !(error is RemoteError)
+    if speaks { tell(error) }
+    if isCommon { try? endMPI() }
     throw error
   }
 }

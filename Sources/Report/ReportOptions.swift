@@ -19,6 +19,18 @@ public struct ReportOptions: Sendable, Equatable {
 }
 
 extension ReportOptions {
+  /// *Local.* Leaves each run in once, under the first of its names; returns the others.
+  public mutating func dropRepeated() -> [String] {
+    var seen: Set<Folder.Identity> = []
+    var repeated: [String] = []
+    directories.removeAll { path in
+      guard let identity = Folder.identity(path), !seen.insert(identity).inserted else { return false }
+      repeated.append(path)
+      return true
+    }
+    return repeated
+  }
+
   public static let table = OptionTable<ReportOptions>(
     "report",
     [

@@ -14,6 +14,7 @@ import Runtime
   static let start = monotonicSeconds()
 
   static func main() {
+    Startup.openStandardStreams()
     _ = start
     Startup.useBestKernels()
     Allocator.returnFreedMemory()
@@ -24,6 +25,8 @@ import Runtime
     }
     // Not `get()` yet: under mpirun the ranks must first agree on who tells the user.
     let command = Result { try parse(arguments) }
+    Launch.look()
+    if case .success(let command) = command { Startup.catchSignals(of: command) }
     if case .failure(let error) = command, Launch.size == 1 { exit(announce(error)) }
     exit(run(command))
   }
@@ -40,35 +43,33 @@ import Runtime
     return try subcommand.init(arguments: Array(arguments.dropFirst()))
   }
 
-  /// *Collective.* Returns the exit status. One rank prints an error, while MPI still runs: once a rank has ended
-  /// with an error, mpirun may end the others before they have spoken.
+  /// *Collective.* Returns the exit status. One rank prints an error.
   private static func run(_ command: Result<any Subcommand, any Error>) -> Int32 {
-    var announced: Int32?
+    var hasBegun = false
     do {
-      return try withMPI { world in
-        do {
-          let command = try world.together {
-            let command = try command.get()
-            try command.check(ranks: world.size)
-            return command
-          }
-          return try command.run(world).rawValue
-        } catch {
-          announced = announce(error)
-          throw error
+      return try withMPI(telling: { _ = announce($0) }) { world in
+        hasBegun = true
+        defer { EndOnSignal.end() }
+        Launch.warnIfAlone(world)
+        let command = try world.together {
+          let command = try command.get()
+          try command.check(ranks: world.size)
+          return command
         }
+        return try command.run(world).rawValue
       }
     } catch {
-      return announced ?? announce(error)
+      return hasBegun ? status(of: error) : announce(error)
     }
   }
 
-  /// Prints the error, unless another rank does, and returns its exit status.
+  /// Prints the error and returns its exit status.
   private static func announce(_ error: any Error) -> Int32 {
-    let known = error as? any RankError
-    if !(error is RemoteError) {
-      standardError("deeprfm: \(known?.sentence ?? "\(error)")\n")
-    }
-    return known?.exitStatus ?? ExitStatus.failed.rawValue
+    standardError("deeprfm: \((error as? any RankError)?.sentence ?? "\(error)")\n")
+    return status(of: error)
+  }
+
+  private static func status(of error: any Error) -> Int32 {
+    (error as? any RankError)?.exitStatus ?? ExitStatus.failed.rawValue
   }
 }

@@ -30,10 +30,12 @@ struct ReportRuns: Subcommand {
 
   /// *Local.* Reads the runs and writes what was asked for.
   private func write() throws {
+    var options = options
+    for path in options.dropRepeated() { standardOutput("\(path): named more than once, shown once\n") }
     let runs = try options.directories.map { path throws(InputError) in try RunRecord(reading: path) }
     if let path = options.picture {
       guard let picture = Picture.svg(of: runs[0]) else {
-        throw InputError("the run in \(runs[0].name) has no pictures, which --picture is made of")
+        throw InputError("--picture: the run in \(runs[0].name) has no pictures to make it of")
       }
       try OutputFile.replace(path, with: picture)
       standardOutput("picture: \(path)\n")

@@ -1,8 +1,30 @@
 import Glibc
 import LinearAlgebra
+import Runtime
 
 /// What has to happen before MPI starts.
 enum Startup {
+  /// Standard input, output and error that the caller has closed, as cron may, become /dev/null: the next file that anybody opens
+  /// would take their place, and be read and written for them.
+  ///
+  /// The corresponding C functions are `fcntl` and `open`.
+  static func openStandardStreams() {
+    for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest number that is free: this one.
+      _ = open("/dev/null", O_RDWR)
+    }
+  }
+
+  /// Before MPI starts, which takes a while: a signal is to find its handler.
+  static func catchSignals(of command: any Subcommand) {
+    let kind = type(of: command)
+    if kind.keepsCheckpoints {
+      StopSwitch.catchSignals()
+    } else {
+      EndOnSignal.begin(kind.name, rank: Launch.rank)
+    }
+  }
+
   private static let guardVariable = "DEEPRFM_RESTARTED"
 
   /// Whether the user's own environment chose OpenBLAS's kernels, rather than this program's restart.

@@ -11,6 +11,9 @@ protocol Subcommand {
   /// The options, a line or more each.
   static var optionHelp: String { get }
 
+  /// Whether a signal finds it with something to go on from.
+  static var keepsCheckpoints: Bool { get }
+
   /// Throws `InputError`.
   init(arguments: [String]) throws
   /// *Local.* Throws `InputError` if the options do not suit the number of ranks.
@@ -20,5 +23,7 @@ protocol Subcommand {
 }
 
 extension Subcommand {
+  static var keepsCheckpoints: Bool { false }
+
   func check(ranks: Int) throws {}
 }

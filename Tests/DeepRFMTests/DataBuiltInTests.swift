@@ -6,12 +6,13 @@ import Testing
 @Suite struct DataBuiltInTests {
   @Test func digits() throws {
     let data = try Dataset.open(.digits, directory: nil, seed: 0)
-    #expect((data.train.sampleCount, data.train.featureCount, data.classCount) == (1797, 64, 10))
+    #expect((data.train.sampleCount, data.train.featureCount) == (1797, 64))
+    #expect(try data.classes().names == (0..<10).map(String.init))
     #expect(data.test == nil)
     let labels = try data.train.labels(first: 1797)
     // Facts of the published file: its first labels, the size of each class, the sum of all pixels.
     #expect(labels[..<10] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-    let sizes = (0..<10).map { label in labels.count { $0 == label } }
+    let sizes = (0..<10).map { label in labels.count { $0 == Label(label) } }
     #expect(sizes == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
     let rows = try allRows(data.train)
     #expect(rows.reduce(0) { $0 + $1.reduce(0, +) } == 561_718)
@@ -34,8 +35,7 @@ import Testing
     expectComplaint(
       complaint { _ = try Dataset.open(.digits, directory: nil, seed: 0, testSamples: 1) },
       "--test-samples 1", "digits")
-    let model = Dataset.Trained(
-      featureCount: 64, classCount: 10, classNames: nil, trainSamples: 1500)
+    let model = Dataset.Trained(featureCount: 64, trainSamples: 1500)
     let split = try Dataset.openSplit(.test, of: .digits, directory: nil, seed: 0, model: model)
     #expect(split.sampleCount == 297)
   }
@@ -44,10 +44,8 @@ import Testing
     let data = try Dataset.open(.synthetic, directory: nil, seed: 3)
     let train = try #require(data.train as? Synthetic)
     let test = try #require(data.test as? Synthetic)
-    #expect(
-      (train.sampleCount, test.sampleCount, train.featureCount, data.classCount) == (
-        2000, 500, 32, 4
-      ))
+    #expect((train.sampleCount, test.sampleCount, train.featureCount) == (2000, 500, 32))
+    #expect(try data.classes().count == 4)
     let basis = train.informativeDirections
     #expect((basis.rows, basis.columns) == (3, 32))
     for i in 0..<3 {
@@ -58,7 +56,7 @@ import Testing
       }
     }
     let labels = try train.labels(first: 2000)
-    for label in 0..<4 { #expect(labels.count { $0 == label } > 200) }
+    for label in 0..<4 { #expect(labels.count { $0 == Label(label) } > 200) }
     #expect(try allRows(train) != allRows(test))
   }
 
@@ -70,7 +68,7 @@ import Testing
     for (row, label) in zip(try rows(train, Array(0..<300)), labels) {
       let z = (0..<3).map { i in (0..<32).reduce(0.0) { $0 + basis[i, $1] * row[$1] } }
       let cells = z + z.map { -$0 }
-      #expect(cells[label] == cells.max())
+      #expect(Label(cells.firstIndex(of: cells.max() ?? 0) ?? -1) == label)
     }
   }
 

@@ -34,7 +34,7 @@ import Testing
     let folder = compressed ? try mnist(".gz", gzip) : try mnist()
     let data = try open(.mnist, folder)
     #expect(data.name == "mnist")
-    #expect(data.classCount == 10)
+    #expect(try data.classes().names == (0..<7).map(String.init))
     #expect((data.train.sampleCount, data.train.featureCount) == (7, 6))
     #expect(try data.train.labels(first: 5) == [0, 1, 2, 3, 4])
     #expect(try data.train.labels(first: 0) == [])
@@ -83,11 +83,11 @@ import Testing
   @Test func mnistSplitAlone() throws {
     let folder = try mnist()
     try folder.remove("train-images-idx3-ubyte")
-    let model = Dataset.Trained(featureCount: 6, classCount: 10, classNames: nil, trainSamples: 7)
+    let model = Dataset.Trained(featureCount: 6, trainSamples: 7)
     let test = try Dataset.openSplit(
       .test, of: .mnist, directory: folder.path, seed: 0, model: model)
     #expect(try test.labels(first: 4) == [0, 1, 2, 3])
-    let other = Dataset.Trained(featureCount: 5, classCount: 10, classNames: nil, trainSamples: 7)
+    let other = Dataset.Trained(featureCount: 5, trainSamples: 7)
     expectComplaint(
       complaint {
         _ = try Dataset.openSplit(.test, of: .mnist, directory: folder.path, seed: 0, model: other)
@@ -114,14 +114,11 @@ import Testing
       try with(name, idx([0xffff_ffff, 0xffff_ffff, 0xffff_ffff], [1])), name, "impossible")
     expectComplaint(try with(name, idx([7, 0xffff_ffff, 2], [1])), name, "truncated")
     expectComplaint(try with(name, idx([7, 0, 2], [])), name, "no features")
-    expectComplaint(
-      try with(labelName, idx([7], [0, 1, 2, 3, 10, 5, 6])), labelName, "label 10", "sample 4")
     expectComplaint(try with(labelName, idx([0], [])), name, labelName, "0")
     let packed = gzip(good)
     expectComplaint(try with("\(name).gz", Array(packed.dropLast(12))), "\(name).gz", "truncated")
     expectComplaint(try with("\(name).gz", Array(packed.dropLast(3))), "\(name).gz", "truncated")
     expectComplaint(try with("\(name).gz", packed + [7]), "\(name).gz", "trailing")
-    expectComplaint(try with("\(name).gz", good), "\(name).gz", "not a gzip")
     expectComplaint(try with("\(name).gz", gzip(good + [1])), "\(name).gz", "trailing")
     expectComplaint(try with("\(name).gz", gzip(Array(good.dropLast()))), "\(name).gz", "truncated")
     expectComplaint(
@@ -157,10 +154,10 @@ import Testing
   func noPermission() throws {
     let folder = try mnist()
     chmod("\(folder.path)/train-images-idx3-ubyte", 0)
-    expectComplaint(complaint(.mnist, folder), "train-images-idx3-ubyte", "Permission denied")
+    expectComplaint(complaint(.mnist, folder), "train-images-idx3-ubyte", "permission denied")
     chmod(folder.path, 0)
     defer { chmod(folder.path, 0o700) }
-    expectComplaint(complaint(.mnist, folder), folder.path, "Permission denied")
+    expectComplaint(complaint(.mnist, folder), folder.path, "permission denied")
   }
 
   @Test func mnistMutations() throws {
@@ -206,9 +203,10 @@ import Testing
     try folder.write(
       "\(prefix)batches.meta.txt", Array((names.joined(separator: "\n") + "\n\n").utf8))
     let data = try open(.cifar10, folder)
-    #expect(data.classNames == names)
+    #expect(try data.classes().names == names)
+    #expect(try data.classes().labels == (0..<10).map(String.init))
     #expect((data.train.sampleCount, data.train.featureCount) == (10, 3072))
-    #expect(try data.train.labels(first: 10) == Array((0..<10).reversed()))
+    #expect(try data.train.labels(first: 10) == (0..<10).reversed().map { Label($0) })
     #expect(try data.train.labels(first: 3) == [9, 8, 7])
     let asked = [9, 0, 4, 5, 4, 2]
     #expect(try rows(data.train, asked) == asked.map(image))
@@ -221,7 +219,6 @@ import Testing
       if let contents { try folder.write(file, contents) } else { try folder.remove(file) }
       return complaint(.cifar10, folder)
     }
-    expectComplaint(try with("data_batch_3.bin", nil), "data_batch_3.bin")
     expectComplaint(try with("data_batch_2.bin", record(0) + [1]), "data_batch_2.bin", "trailing")
     expectComplaint(
       try with("data_batch_2.bin", Array(record(0).dropLast())), "data_batch_2.bin", "truncated")

@@ -42,7 +42,7 @@ struct FuzzReader: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
-  static let all: [FuzzReader] = mnist + cifar10 + svhn + npy + libsvm + run + report + checkpoint
+  static let all: [FuzzReader] = variants + mnist + cifar10 + svhn + npy + libsvm + run + report + checkpoint
 }
 
 /// What was read is not what a reader promises.
@@ -58,7 +58,8 @@ func readFaithfully(_ name: DatasetName, _ folder: String) throws {
   for reader in [data.train, data.test].compactMap({ $0 }) {
     let count = reader.sampleCount
     let labels = try reader.labels(first: count)
-    guard labels.count == count, labels.allSatisfy({ 0..<data.classCount ~= $0 }) else {
+    let classes = try Classes(of: labels, reader)
+    guard labels.count == count, classes.numbers(of: labels).allSatisfy({ 0..<classes.count ~= $0 }) else {
       throw FuzzFinding("\(labels.count) labels of \(count) samples, or one that is no class")
     }
     var seen = [Bool](repeating: false, count: count)
@@ -192,7 +193,7 @@ extension FuzzReader {
   }
 
   fileprivate static var libsvm: [FuzzReader] {
-    let text = ["+1 1:0.5 3:-2e-1 # first\n\n-1   2:7\t\n2.5\n-1 1:1e300 4:.25\r\n1 4:1", "0 1:1 2:2\n1 1:2\n0 2:3\n"]
+    let text = ["+1 1:0.5 3:-2e-1 # first\n\n-1   2:7\t\n2\n-1 1:1e300 4:.25\r\n1 4:1", "0 1:1 2:2\n1 1:2\n0 2:3\n"]
     let seeds = text.map { Array($0.utf8) }
     return [
       FuzzReader("LIBSVM", "train", seeds) { try readFaithfully(.libsvm, $0) },
@@ -321,7 +322,7 @@ enum FuzzRun {
       [
         TensorInfo("order", .int64, [4]), TensorInfo("labels", .int64, [4]), TensorInfo("mean", .float64, [3]),
         TensorInfo("scale", .float64, [3]),
-      ], metadata: ["classNames": "[\"a\", \"b\"]"])
+      ], metadata: ["classNames": "[\"a\", \"b\"]", "format": "1"])
     try data.append([2, 0, 3, 1])
     try data.append([0, 0, 1, 1])
     try data.append([0.0, 1, 2])

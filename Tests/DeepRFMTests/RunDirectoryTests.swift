@@ -107,10 +107,63 @@ import Testing
     #expect(directory.layer(100) == "r/layers/100.safetensors")
   }
 
-  @Test func defaultPathHasSetAndTime() throws {
-    #expect(
-      RunFolder.defaultPath(for: "digits").wholeMatch(of: /runs\/digits-\d{8}-\d{6}/) != nil)
+  @Test func jobsOfOneSecondTakeFoldersOfTheirOwn() throws {
+    let runs = scratch.file("runs")
+    let first = try DefaultFolder(for: "digits", in: runs, at: 1_738_367_999)
+    let second = try DefaultFolder(for: "digits", in: runs, at: 1_738_367_999)
+    let third = try DefaultFolder(for: "digits", in: runs, at: 1_738_367_999)
+    #expect(first.path.dropFirst(runs.count).wholeMatch(of: /\/digits-\d{8}-\d{6}/) != nil)
+    #expect(second.path == first.path + "-2" && third.path == first.path + "-3")
+    // A run has begun in the second only: the others leave nothing.
+    try RunFolder.check(second.path)
+    _ = try RunFolder.create(second.path, configuration)
+    for folder in [third, second, first] { folder.removeIfEmpty() }
+    let left = try FileManager.default.contentsOfDirectory(atPath: runs)
+    #expect(left == [String(second.path.dropFirst(runs.count + 1))])
+    let file = try scratch.write("x", to: "file")
+    #expect(throws: InputError.self) { try DefaultFolder(for: "digits", in: file) }
+    #expect(throws: InputError.self) { try DefaultFolder(for: "digits", in: scratch.file("no/runs")) }
+    #expect(try scratch.names().sorted() == ["file", "runs"])
     #expect(Timestamp.iso8601(1_738_367_999) == "2025-01-31T23:59:59Z")
+  }
+
+  @Test(arguments: ["config.json", "data.safetensors", "layers/01.safetensors", "model.safetensors"])
+  func filesOfANewerFormatAreRefusedAndOlderOnesRead(_ name: String) throws {
+    let directory = try RunFolder.create(scratch.file("run"), configuration)
+    let path = directory.path + "/" + name
+    func read(_ format: String?) throws {
+      if name == "config.json" {
+        let written = try JSON(parsing: try InputFile.contents(path, limit: 1 << 20))
+        guard case .object(let members) = written else { return }
+        let format = format.map { [JSON.Member("format", .number($0))] } ?? []
+        try OutputFile.replace(path, with: JSON.object(format + members.filter { $0.key != "format" }).page)
+        #expect(try directory.readConfiguration() == configuration)
+        var options = TrainOptions()
+        try options.read(configuration: path)
+      } else {
+        let writer = try SafetensorsWriter(
+          path, [TensorInfo("x", .int64, [1])], metadata: format.map { ["format": $0] } ?? [:])
+        try writer.append([1])
+        try writer.finish()
+        _ = try directory.openTensors(path)
+      }
+    }
+    for known in [nil, "0", "1"] { try read(known) }
+    for newer in ["2", "1000000"] {
+      let error = try #require(throws: InputError.self) { try read(newer) }
+      #expect(error.description.hasPrefix(path) && error.description.contains("is of format \(newer)"))
+    }
+    for wrong in ["-1", "1.5", "99999999999999999999"] {
+      let error = try #require(throws: InputError.self) { try read(wrong) }
+      #expect(error.description.contains("an integer from 0 is needed"))
+    }
+  }
+
+  @Test func whatIsWrittenHasItsFormat() throws {
+    let directory = try RunFolder.create(scratch.file("run"), configuration)
+    let json = try JSON(parsing: try InputFile.contents(directory.configuration, limit: 1 << 20))
+    #expect(json["format"] == JSON(RunFormat.current))
+    #expect(RunFormat.metadata == ["format": "\(RunFormat.current)"])
   }
 
   @Test func damagedFilesAreNamedWithTheirLine() throws {

@@ -15,7 +15,13 @@ import Testing
     func progress(_ style: Progress.Style) -> Progress {
       Progress(
         style: style, write: { text in self.page.withLock { $0 += text } },
-        clock: { self.seconds.withLock { $0 } })
+        clock: { self.seconds.withLock { $0 } }, columns: { nil })
+    }
+
+    func progress(columns: Int) -> Progress {
+      Progress(
+        style: .live, write: { text in self.page.withLock { $0 += text } },
+        clock: { self.seconds.withLock { $0 } }, columns: { columns })
     }
 
     func wait(_ time: Double) { seconds.withLock { $0 += time } }
@@ -42,6 +48,31 @@ import Testing
     #expect(stage.text == "\r\u{1B}[Klayer 3/20  solve\r\u{1B}[Klayer 3/20  solve  62%  0:12 left")
     progress.endPhase()
     #expect(stage.text.hasSuffix("left\r\u{1B}[K"))
+  }
+
+  @Test(arguments: [1, 5, 18, 20, 23, 24, 32, 33, 34, 80]) func liveLineFitsTheTerminal(columns: Int) {
+    let stage = Stage()
+    let progress = stage.progress(columns: columns)
+    progress.begin("layer 3/20  solve")
+    stage.wait(20)
+    progress.advance(fraction: 0.625)
+    let line = stage.text.lastIndex(of: "K").map { String(stage.text[$0...].dropFirst()) } ?? "none"
+    #expect(line.count < columns && "layer 3/20  solve  62%  0:12 left".hasPrefix(line))
+    // Parts go whole, as long as one is left.
+    switch columns {
+    case 34...: #expect(line.hasSuffix("left"))
+    case 23...: #expect(line.hasSuffix("solve  62%"))
+    case 18...: #expect(line.hasSuffix("solve"))
+    default: #expect(line.count == columns - 1)
+    }
+  }
+
+  @Test func whatIsNotANumberIsUndefined() {
+    for value in [Double.nan, -Double.nan] {
+      #expect(Format.scientific(value, digits: 3) == "undefined" && Format.percent(value) == "undefined")
+      #expect(Format.fixed(value, digits: 1) == "undefined")
+    }
+    #expect(Format.clock(.nan) == "very long")
   }
 
   @Test func liveLineIsDrawnTenTimesASecondAtMost() {
@@ -83,7 +114,7 @@ import Testing
       progress.row(MetricsTable.row(metrics), header: MetricsTable.header)
     }
     progress.message("done")
-    let row = "     3    512  1.234e-04        nan   98.77%        -     0   8.1e-05    12.34"
+    let row = "     3    512  1.234e-04  undefined   98.77%        -     0   8.1e-05    12.34"
     let lines = stage.text.split(separator: "\n")
     #expect(lines.count == 4 && lines[1] == row && lines[2] == row && lines[3] == "done")
     #expect(

@@ -39,7 +39,7 @@ integers() { # small ones, or -1
   done
 }
 
-mkdir truncated magic counts range nan infinity negative empty wide libsvm used
+mkdir truncated magic counts range nan infinity real equal one empty wide libsvm far unseen used
 images=(0 0 8 3 0 0 0 3 0 0 0 2 0 0 0 2)
 labels=(0 0 8 1 0 0 0 3)
 idx truncated/train-images-idx3-ubyte "${images[@]}" 1 2 3 4 5 6 7 8 9 10
@@ -48,18 +48,26 @@ idx magic/train-images-idx3-ubyte 1 2 3 4 0 0 0 3 0 0 0 2 0 0 0 2 1 2 3 4 5 6 7 
 idx magic/train-labels-idx1-ubyte "${labels[@]}" 0 1 2
 idx counts/train-images-idx3-ubyte "${images[@]}" 1 2 3 4 5 6 7 8 9 10 11 12
 idx counts/train-labels-idx1-ubyte 0 0 8 1 0 0 0 2 0 1
-idx range/train-images-idx3-ubyte "${images[@]}" 1 2 3 4 5 6 7 8 9 10 11 12
-idx range/train-labels-idx1-ubyte "${labels[@]}" 0 1 10
+for record in 10 1; do # a label, and as many pixels as a record has
+  printf "$(printf '\\%03o' "$record")"
+  head -c 3072 /dev/zero
+done >range/data_batch_1.bin
 doubles 0 1 1 nan 1 1 | npy nan/train_x.npy '<f8' '(3, 2)'
 doubles 0 1 1 0 1 inf | npy infinity/train_x.npy '<f8' '(3, 2)'
-doubles 0 1 1 0 1 1 | npy negative/train_x.npy '<f8' '(3, 2)'
+doubles 0 1 1 0 1 1 | npy real/train_x.npy '<f8' '(3, 2)'
+printf '\0\0\0\0\0\0\340\077\0\0\0\0\0\0\360\077\0\0\0\0\0\0\340\077' | npy real/train_y.npy '<f8' '(3,)' # 0.5 1 0.5
+doubles 1 1 1 1 1 1 | npy equal/train_x.npy '<f8' '(3, 2)'
+doubles 0 1 1 0 1 1 | npy one/train_x.npy '<f8' '(3, 2)'
 doubles 0 1 1 0 1 1 | npy wide/train_x.npy '<f8' '(3, 2)'
-integers 0 1 1 | tee nan.y infinity.y >wide.y
-integers 0 -1 1 >negative.y
-for case in nan infinity negative wide; do npy "$case/train_y.npy" '<i8' '(3,)' <"$case.y"; done
+integers 0 1 1 | tee nan.y infinity.y equal.y >wide.y
+integers 1 1 1 >one.y
+for case in nan infinity wide equal one; do npy "$case/train_y.npy" '<i8' '(3,)' <"$case.y"; done
 doubles 0 1 1 | npy wide/test_x.npy '<f8' '(1, 3)'
 integers 1 | npy wide/test_y.npy '<i8' '(1,)'
 printf '1 1:0.5 2:1\n2 1:x\n' >libsvm/train
+printf '1 1:0.5 2:1\n2 1:1 2:1e300\n1 1:3\n' >far/train
+printf '1 1:0.5 2:1\n2 1:1\n1 1:3\n' >unseen/train
+printf '1 1:0.5\n3 1:1\n' >unseen/test
 echo mine >used/notes
 echo text >plain-file
 echo '{"ridge": -1}' >ridge.json
@@ -116,10 +124,14 @@ say 1 "empty folder" empty train --dataset mnist --data empty "${out[@]}"
 both "truncated MNIST" train-images train --dataset mnist --data truncated "${out[@]}"
 say 1 "wrong magic number" train-images train --dataset mnist --data magic "${out[@]}"
 both "counts that disagree" counts train --dataset mnist --data counts "${out[@]}"
-both "label out of range" train-labels train --dataset mnist --data range "${out[@]}"
+both "label out of range" data_batch_1.bin train --dataset cifar10 --data range "${out[@]}"
 both "NaN in a feature" train_x.npy train --dataset npy --data nan "${out[@]}"
 say 1 "infinity in a feature" train_x.npy train --dataset npy --data infinity "${out[@]}"
-say 1 "negative label" train_y.npy train --dataset npy --data negative "${out[@]}"
+both "labels that are values" train_y.npy train --dataset npy --data real "${out[@]}"
+both "one class" one/train_y.npy train --dataset npy --data one "${out[@]}"
+both "equal samples" equal/train_x.npy train --dataset npy --data equal "${out[@]}"
+both "variance that overflows" "feature 2" train --dataset libsvm --data far "${out[@]}"
+both "unseen label" --strict train --dataset libsvm --data unseen --strict "${out[@]}"
 say 1 "test features that disagree" wide train --dataset npy --data wide "${out[@]}"
 say 1 "LIBSVM line" libsvm/train train --dataset libsvm --data libsvm "${out[@]}"
 # Amounts and the output.

@@ -38,7 +38,7 @@ look "bound to one core" 0 '^warn +threads .*2 threads on 1 core' '--bind-to non
   mpirun --quiet --bind-to core -n 1 "$program" doctor --threads 2
 look "data everywhere" 0 '^ok +data +libsvm: 2 training' '' "$program" doctor --dataset libsvm --data data
 look "no data" 1 '^fail +data .*nowhere' 'fetch-data' "$program" doctor --dataset libsvm --data nowhere
-look "output in use" 1 '^fail +output .*in use' '--output' "$program" doctor --output data
+look "output in use" 1 '^fail +output .*holds other files' '--output' "$program" doctor --output data
 look "too much memory" 1 '^fail +memory' '--memory' "$program" doctor --memory 900000GiB
 # Two ranks that do not see the same, as two hosts may not.
 look "data of one rank" 1 '^fail +data +rank 1: .*nowhere' 'every host' \

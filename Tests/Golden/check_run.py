@@ -105,6 +105,7 @@ def prepare(folder, options, data, bounds, checks):
     order = tensor(saved, "order").astype(np.int64).ravel()
     N = len(order)
     train_x, train_y = train_x[:N], train_y[:N]
+    _, train_y, test_y = datasets.classes(train_y, test_y)
     checks.add("order: stable sort by class", float(not np.array_equal(order, np.argsort(train_y, kind="stable"))), 0, "data")
     labels = tensor(saved, "labels").astype(np.int64).ravel()
     if not np.array_equal(labels, train_y[order]) and np.array_equal(labels, train_y):

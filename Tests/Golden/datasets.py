@@ -69,6 +69,13 @@ def digits(path=None):
     return table[:, :-1], table[:, -1].astype(np.int64)
 
 
+def classes(train_y, test_y):
+    """The distinct training labels in order, and both parts' places in them; -1 for a test label that training has not."""
+    names, numbers = np.unique(train_y, return_inverse=True)
+    places = np.searchsorted(names, test_y).clip(max=len(names) - 1)
+    return names, numbers, np.where(names[places] == test_y, places, -1)
+
+
 def load(name, folder=None, digits_file=None, digits_train=None):
     """(train_x, train_y, test_x, test_y), features float64, labels int64. digits_train: how many of the digits'
     images, from the first, are training samples; the rest are test samples."""

@@ -296,9 +296,10 @@ def main():
     o = parser.parse_args()
 
     train_x, train_y, test_x, test_y = datasets.load(o.dataset, o.data, o.digits_file, o.digits_train)
-    classes = int(train_y.max()) + 1
     train_x, train_y = train_x[:o.samples], train_y[:o.samples]
     test_x, test_y = test_x[:o.test_samples], test_y[:o.test_samples]
+    names, train_y, test_y = datasets.classes(train_y, test_y)
+    classes = len(names)
     order = np.argsort(train_y, kind="stable")
     rounded = ("data", "weights", "projection", "coefficients") if o.rounded == "all" else o.rounded.split(",")
     dtype = np.float32 if o.rounded else np.float64

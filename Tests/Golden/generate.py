@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the golden values beside this file: random.json, tiny-*.json, digits-*.json (README.md gives their keys).
+"""Writes the golden values beside this file: random.json, tiny-*.json, present-*.json, digits-*.json (README.md gives their keys).
 
     generate.py             write them
     generate.py --check     recompute, compare with what is written, exit 1 where a number differs
@@ -90,9 +90,21 @@ def measures(layer):
 
 
 def tiny(kernel, features):
+    return tiny_run(kernel, features, *tiny_data(), 4)
+
+
+def present(kernel, features):
+    """The same with an output for each class that has samples, as a run has them: classes are the distinct labels."""
     x, y, test_x, test_y = tiny_data()
-    o = options(kernel, features, width=7, classes=4)
-    order, layers = run(x, y, test_x, test_y, 4, o)
+    names, numbers = np.unique(y, return_inverse=True)
+    golden = tiny_run(kernel, features, x, numbers, test_x, np.searchsorted(names, test_y), len(names))
+    golden["input"].update(trainY=y, testY=test_y)
+    return golden
+
+
+def tiny_run(kernel, features, x, y, test_x, test_y, classes):
+    o = options(kernel, features, width=7, classes=classes)
+    order, layers = run(x, y, test_x, test_y, classes, o)
     names = {"x": "X", "testX": "T", "kernel": "k", "coefficients": "A", "predictions": "f", "testPredictions": "f_test",
              "agopUnscaled": "raw_agop", "agop": "agop", "root": "root", "weights": "W", "phases": "u",
              "projected": "projected", "mapped": "mapped"}
@@ -146,6 +158,7 @@ def main():
     for kernel in KERNELS:
         for features in FEATURES:
             files[f"tiny-{kernel}-{features}.json"] = tiny(kernel, features)
+            files[f"present-{kernel}-{features}.json"] = present(kernel, features)
             files[f"digits-{kernel}-{features}.json"] = digits(kernel, features)
     worst = 0
     for name, content in files.items():

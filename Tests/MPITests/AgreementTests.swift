@@ -38,6 +38,18 @@ private struct Unnamed: Error, CustomStringConvertible {
     #expect((error is BadInput) == (world.rank == 0))
   }
 
+  /// An error of all ranks is told by rank 0; one that some have as their own by the lowest of these; no error by none.
+  @Test func oneRankSpeaks() throws {
+    let world = try TestWorld.all
+    let own = BadInput(sentence: "all alike")
+    let remote = RemoteError(rank: 0, exitStatus: 2, sentence: "elsewhere")
+    #expect(try world.speaks(of: own) == (world.rank == 0))
+    #expect(try world.speaks(of: remote) == (world.rank == 0))
+    for first in 0..<world.size {
+      #expect(try world.speaks(of: world.rank >= first ? own : remote) == (world.rank == first))
+    }
+  }
+
   @Test func anyOtherErrorHasStatusOne() throws {
     let world = try TestWorld.all
     let last = world.size - 1

@@ -123,7 +123,7 @@ import Testing
   // MARK: - Twelve samples from NPY files
 
   @Test(arguments: Golden.combinations) func tiny(name: String) throws {
-    let golden = try Golden.read("tiny-" + name, as: Golden.Tiny.self)
+    let golden = try Golden.read("present-" + name, as: Golden.Tiny.self)
     var options = try options(golden.options)
     let world = try TestWorld.all
     try withFolder(world) { folder in
@@ -164,8 +164,8 @@ import Testing
 
   // MARK: - Fewer samples than ranks
 
-  /// One to five samples, on all ranks and on one: the same layers.
-  @Test(arguments: 1...5, Golden.combinations) func fewSamples(count: Int, name: String) throws {
+  /// Two to five samples, on all ranks and on one: the same layers.
+  @Test(arguments: 2...5, Golden.combinations) func fewSamples(count: Int, name: String) throws {
     let golden = try Golden.read("tiny-" + name, as: Golden.Tiny.self)
     var options = try options(golden.options)
     options.dataset = .npy

@@ -61,7 +61,7 @@ final class SharedFolder {
 
   private func accuracy(_ outputs: [[Double]]) throws -> Double {
     let labels = try Digits().labels(first: Self.trainSamples + 90).suffix(90)
-    let right = zip(outputs, labels).count { row, label in row.firstIndex(of: row.max() ?? .nan) == label }
+    let right = zip(outputs, labels).count { row, label in Label(row.firstIndex(of: row.max() ?? .nan) ?? -1) == label }
     return Double(right) / 90
   }
 
@@ -76,8 +76,9 @@ final class SharedFolder {
       let outputs = try outputs(options, world)
       #expect(try accuracy(outputs) == metrics.accuracy.test)
       let labels = try Digits().labels(first: Self.trainSamples + 90).suffix(90)
-      let error = zip(outputs, labels).reduce(0.0) { sum, pair in
-        sum + pair.0.enumerated().reduce(0) { $0 + pow($1.element - ($1.offset == pair.1 ? 1 : -1), 2) } / 900
+      var error = 0.0
+      for (row, label) in zip(outputs, labels) {
+        for (c, output) in row.enumerated() { error += pow(output - (Label(c) == label ? 1 : -1), 2) / 900 }
       }
       let bound = precision == .float64 ? 1e-9 : 1e-3
       #expect(abs(error / (metrics.meanSquaredError.test ?? .nan) - 1) < bound)

@@ -89,7 +89,7 @@ import Testing
         + "least with ridge 0 (÷ 100).")
   }
 
-  @Test(arguments: [(1.0, Finding.Verdict.none), (10, .partial), (100, .collapse), (.nan, .unknown)])
+  @Test(arguments: [(1.0, Finding.Verdict.none), (10, .partial), (100, .collapse), (.nan, .undefined)])
   func verdictByFall(fall: Double, verdict: Finding.Verdict) {
     #expect(Finding(RunGroup.grouped([Made.run(fall: fall)])[0]).verdict == verdict)
     #expect(Parsed(Page.html(of: [Made.run(fall: fall)])).fault == nil)
@@ -97,6 +97,25 @@ import Testing
 
   @Test func aSingleLayerTellsNothing() {
     #expect(Finding(RunGroup.grouped([Made.run(layers: 1)])[0]).verdict == .unknown)
+  }
+
+  /// One class: no NC at any layer.
+  @Test func undefinedIsSaidToBeUndefined() {
+    var run = Made.run(layers: 12)
+    for index in run.layers.indices {
+      run.layers[index].metrics.nc1 = .init(input: .nan, projected: .nan, mapped: .nan)
+      run.layers[index].metrics.nc2 = run.layers[index].metrics.nc1
+    }
+    let sentence = Page.finding(of: [run])
+    #expect(sentence.contains("NC1 of the layer's input is undefined at layer 1 and at layer 12"))
+    #expect(!sentence.contains("too few layers") && !sentence.contains("nan"))
+    let page = Page.html(of: [run])
+    #expect(Parsed(page).fault == nil && !page.contains("nan<") && !page.contains("-nan"))
+    var other = Made.run(layers: 12) { $0.ridge = 1 }
+    other.layers[11].metrics.nc1.input = 0
+    let both = Page.finding(of: [run, other])
+    #expect(both.contains("undefined") && both.contains("collapse"))
+    #expect(Page.finding(of: [other]).contains("to 0 at layer 12: the classes collapse"))
     #expect(Page.html(of: [Made.run(layers: 1)]).contains("too few layers to tell"))
   }
 

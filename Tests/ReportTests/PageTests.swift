@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 import Foundation
 import KernelMachine
 import Report
@@ -134,7 +135,7 @@ import Testing
     #expect(indices == gram.input.map { UInt8(((Double($0) + 1) * 127.5).rounded()) })
   }
 
-  /// The indices in a PNG whose zlib stream has stored blocks only, checksums proven.
+  /// The indices in a PNG, its checksums proven: the chunks' here, that of the compressed data by zlib as it inflates.
   private func pixels(of url: String) throws -> [UInt8] {
     let encoded = try #require(url.split(separator: ",").last)
     let bytes = [UInt8](try #require(Data(base64Encoded: String(encoded))))
@@ -149,22 +150,26 @@ import Testing
       if type == "IDAT" { data += body }
       position += 12 + length
     }
-    var raw: [UInt8] = []
-    var block = 2
-    while block < data.count - 4 {
-      let length = Int(data[block + 1]) | Int(data[block + 2]) << 8
-      raw += data[(block + 5)..<(block + 5 + length)]
-      block += 5 + length
-    }
-    var (a, b) = (1, 0)
-    for byte in raw { (a, b) = ((a + Int(byte)) % 65521, (b + (a + Int(byte)) % 65521) % 65521) }
-    #expect(big(data, data.count - 4) == b << 16 | a)
+    let raw = try inflated(data)
     return stride(from: 0, to: raw.count, by: width + 1).flatMap { raw[($0 + 1)..<($0 + 1 + width)] }
+  }
+
+  private func inflated(_ data: [UInt8]) throws -> [UInt8] {
+    let scratch = try ScratchDirectory()
+    try scratch.write(data, to: "data")
+    let inflater = try Inflater(try InputFile(scratch.path + "/data"), 0..<data.count, format: .zlib)
+    var block = [UInt8](repeating: 0, count: 4096)
+    var raw: [UInt8] = []
+    while true {
+      let count = try block.withUnsafeMutableBytes { try inflater.produce(into: $0) }
+      guard count > 0 else { return raw }
+      raw += block[..<count]
+    }
   }
 
   private func big(_ bytes: [UInt8], _ at: Int) -> Int { bytes[at..<(at + 4)].reduce(0) { $0 << 8 | Int($1) } }
 
-  /// Bit by bit, where the writer has a table.
+  /// Bit by bit, as the standard defines it.
   private func crc(_ bytes: [UInt8]) -> UInt32 {
     var value = UInt32.max
     for byte in bytes {

@@ -20,8 +20,16 @@ import Testing
   }
 
   private func finish(_ layers: Int = 3) throws {
-    let data = try SafetensorsWriter(directory.data, [TensorInfo("labels", .int64, [4])])
+    let data = try SafetensorsWriter(
+      directory.data,
+      [
+        TensorInfo("order", .int64, [4]), TensorInfo("labels", .int64, [4]), TensorInfo("mean", .float64, [2]),
+        TensorInfo("scale", .float64, [2]),
+      ], metadata: RunFormat.metadata)
+    try data.append([2, 0, 1, 3])
     try data.append([0, 0, 1, 1])
+    try data.append([0.0, 1])
+    try data.append([1.0, 2])
     try data.finish()
     for layer in 1...layers {
       try directory.append(Made.metrics(layer, nc1: 1 / Double(layer)))
@@ -86,6 +94,27 @@ import Testing
     #expect(run.layers.count == 3 && run.layers.map { $0.gram == nil } == [false, true, false])
     #expect(run.notes.count == 1 && run.notes[0].contains("02.safetensors"))
     #expect(Parsed(Page.html(of: [run])).fault == nil)
+  }
+
+  @Test func withoutItsDataARunIsShownWithoutClasses() throws {
+    try finish()
+    try scratch.write(Array("not safetensors".utf8), to: "run/data.safetensors")
+    let run = try RunRecord(reading: directory.path)
+    #expect(run.layers.count == 3 && run.layers.allSatisfy { $0.gram?.labels.isEmpty == true })
+    #expect(run.notes.count == 1 && run.notes[0].contains("data.safetensors"))
+    #expect(Parsed(Page.html(of: [run])).fault == nil)
+  }
+
+  @Test func aRunNamedTwiceIsTakenOnce() throws {
+    try finish()
+    var options = try ReportOptions.parse([directory.path, scratch.path, directory.path + "/../run/."])
+    #expect(options.dropRepeated() == [directory.path + "/../run/."])
+    #expect(options.directories == [directory.path, scratch.path])
+    var twice = try ReportOptions.parse([directory.path, directory.path])
+    #expect(twice.page == "report.html")
+    #expect(twice.dropRepeated().count == 1 && twice.page == directory.report)
+    var missing = try ReportOptions.parse(["nowhere-1", "nowhere-1"])
+    #expect(missing.dropRepeated().isEmpty)
   }
 
   @Test func shapesThatDisagreeAreNotBelieved() throws {

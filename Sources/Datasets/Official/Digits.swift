@@ -4,7 +4,6 @@ import Files
 /// The 1,797 handwritten digits that are part of the program (see CDigits.h). Row: 8 x 8 pixels 0...16, row by
 /// row.
 public struct Digits: SampleReader {
-  public static let classCount = 10
   private static let recordBytes = 1 + Int(DIGITS_PIXELS)
 
   public init() {}
@@ -17,9 +16,11 @@ public struct Digits: SampleReader {
       start: digits_records() + index * Digits.recordBytes, count: Digits.recordBytes)
   }
 
-  public func labels(first count: Int) throws -> [Int] {
-    try checkAsked(count, of: "the digits data set")
-    return (0..<count).map { Int(record($0)[0]) }
+  public var place: String { "the digits data set" }
+
+  public func labels(first count: Int) throws -> [Label] {
+    try checkAsked(count, of: place)
+    return (0..<count).map { Label(Int(record($0)[0])) }
   }
 
   public func readRows(
@@ -30,7 +31,7 @@ public struct Digits: SampleReader {
     defer { row.deallocate() }
     row.initialize(repeating: 0)
     for request in try RowRequest.inFileOrder(
-      indices, count: sampleCount, of: "the digits data set")
+      indices, count: sampleCount, of: place)
     {
       NumberFormat.byte.decode(
         UnsafeRawBufferPointer(rebasing: record(request.index)[1...]), into: row)

@@ -1,34 +1,50 @@
 import Files
 
-/// An IDX file of unsigned bytes, the format of MNIST (http://yann.lecun.com/exdb/mnist): big-endian magic
-/// 0x000008DD, D the number of dimensions, D sizes of 32 bits, then the bytes, last dimension fastest.
+/// An IDX file, the format of MNIST (http://yann.lecun.com/exdb/mnist): two zeros, the type of the elements, the number of
+/// dimensions, their sizes of 32 bits, then the elements, last dimension fastest; numbers are big-endian.
 public struct IDXFile: Sendable {
   /// The first size is the number of records.
   public let sizes: [Int]
+  public let format: NumberFormat
   public let table: RecordTable
   /// Size of the file, if it is compressed.
   public let packedBytes: Int?
   public var path: String { table.path }
+  /// Elements of a record.
+  public var recordCount: Int { table.recordBytes / format.size }
 
-  /// Throws `InputError` for another magic number, or a size that the file cannot have.
-  public init(_ path: String, dimensions: Int) throws {
+  private static let formats: [UInt8: NumberFormat] = [
+    0x08: .byte, 0x09: NumberFormat(.signed, size: 1), 0x0b: NumberFormat(.signed, size: 2, bigEndian: true),
+    0x0c: NumberFormat(.signed, size: 4, bigEndian: true), 0x0d: NumberFormat(.real, size: 4, bigEndian: true),
+    0x0e: NumberFormat(.real, size: 8, bigEndian: true),
+  ]
+
+  /// Throws `InputError` for another magic number, other dimensions, or a size that the file cannot have.
+  public init(_ path: String, dimensions: ClosedRange<Int>) throws {
     let streamed = try StreamedFile(path)
     let stream = try streamed.stream()
-    let magic = try IDXFile.bigEndian(stream)
-    guard magic == 0x0800 + dimensions else {
+    let magic = Array(try stream.take(4))
+    guard magic[0] == 0, magic[1] == 0, let format = Self.formats[magic[2]] else {
+      let number = magic.reduce(0) { $0 << 8 | Int($1) }
       throw InputError(
-        "\(path) is not an IDX file of bytes with \(dimensions) dimensions: its magic number is \(magic),"
-          + " not \(0x0800 + dimensions)")
+        "\(path) is not an IDX file: its magic number is \(number), where two zeros, an element type and the dimensions are"
+          + " needed (\(0x0800 + dimensions.lowerBound) for bytes)")
     }
-    let sizes = try (0..<dimensions).map { _ in try IDXFile.bigEndian(stream) }
-    let header = 4 * (1 + dimensions)
-    guard let recordBytes = checkedProduct(Array(sizes.dropFirst())),
+    guard dimensions ~= Int(magic[3]) else {
+      let wanted = Set([dimensions.lowerBound, dimensions.upperBound]).sorted().map(String.init).joined(
+        separator: " to ")
+      throw InputError("\(path) is an IDX file of \(magic[3]) dimensions; \(wanted) are needed here")
+    }
+    let sizes = try (0..<Int(magic[3])).map { _ in try IDXFile.bigEndian(stream) }
+    let header = 4 * (1 + sizes.count)
+    guard let recordBytes = checkedProduct(Array(sizes.dropFirst()) + [format.size]),
       let bytes = checkedProduct([sizes[0], recordBytes]), bytes < Int.max - header
     else {
       throw InputError("\(path) is damaged: its header gives impossible sizes \(sizes)")
     }
     try streamed.expectSize(header + bytes, because: "its header gives the sizes \(sizes)")
     self.sizes = sizes
+    self.format = format
     packedBytes = streamed.packedBytes
     table = streamed.records(of: recordBytes, count: sizes[0], after: header)
   }

@@ -1,13 +1,13 @@
 import Files
-import Runtime
 
 /// Numeric arrays of a MATLAB Level 5 MAT-file ("MAT-File Format", The MathWorks, chapter 1): a 128-byte
-/// header, then data elements, each a tag (type, bytes) and its data; compressed elements are zlib streams.
+/// header, then data elements, each a tag (type, bytes) and its data; compressed elements are zlib streams. The whole may be
+/// gzip-compressed.
 ///
 /// Only the elements' headers are read at opening. Arrays are column-major: the first index runs fastest.
 public struct MATFile {
   public let path: String
-  let file: InputFile
+  let file: StreamedFile
   let bigEndian: Bool
 
   /// Top-level elements: far more than such files have.
@@ -17,8 +17,16 @@ public struct MATFile {
   /// Throws `InputError` unless the header is that of a Level 5 MAT-file.
   public init(_ path: String) throws {
     self.path = path
-    file = try InputFile(path)
-    let header = try file.beginning(MATFile.headerBytes)
+    file = try StreamedFile(path)
+    let stream = try file.stream()
+    var header: [UInt8] = []
+    while header.count < MATFile.headerBytes, let byte = try stream.next() { header.append(byte) }
+    // Version 7.3 has MATLAB's header of 512 bytes and HDF5's behind it; other programs write HDF5 alone.
+    if header.starts(with: "MATLAB 7.3".utf8) || header.starts(with: [0x89] + Array("HDF".utf8)) {
+      throw InputError(
+        "\(path) is a MATLAB 7.3 file (HDF5), which is not read here: save it again with -v7 in MATLAB, or in Python with h5py"
+          + " and scipy: f = h5py.File(NAME); scipy.io.savemat(NEW, {'X': f['X'][()].T, 'y': f['y'][()].T})")
+    }
     guard header.count == MATFile.headerBytes else {
       throw InputError(
         "\(path) is truncated: a MAT-file has a header of 128 bytes, it has \(header.count)")
@@ -41,16 +49,16 @@ public struct MATFile {
   /// The variables of these names. Throws `InputError` where one is missing or not a real numeric array.
   public func variables(_ names: [String]) throws -> [MATArray] {
     var found: [String: MATArray] = [:]
-    var offset = MATFile.headerBytes
     var elements = 0
-    while offset < file.size {
-      let element = try topElement(at: offset)
+    let stream = try file.stream()
+    try stream.skip(MATFile.headerBytes)
+    while let element = try topElement(stream) {
       if found.count < names.count,
         let array = try MATElementParser(element, in: self).array(wanted: names)
       {
         found[array.name] = array
       }
-      offset = element.range.upperBound
+      try stream.skip(element.range.count)
       elements += 1
       guard elements <= MATFile.largestElementCount else {
         throw InputError(
@@ -63,18 +71,22 @@ public struct MATFile {
     }
   }
 
-  /// Reads a top-level tag and checks that the file holds what it promises.
-  private func topElement(at offset: Int) throws -> MATElement {
-    guard file.size - offset >= 8 else {
+  /// Reads a top-level tag; nil at the end of the file, and where nothing but zeros follows.
+  private func topElement(_ stream: ByteStream) throws -> MATElement? {
+    let offset = stream.position
+    var tag: [UInt8] = []
+    while tag.count < 8, let byte = try stream.next() { tag.append(byte) }
+    if tag.isEmpty { return nil }
+    if tag.allSatisfy({ $0 == 0 }), try isZero(stream) { return nil }
+    guard tag.count == 8 else {
       throw InputError("\(path) has trailing bytes: its last element ends at byte \(offset)")
     }
-    var tag = [UInt8](repeating: 0, count: 8)
-    try tag.withUnsafeMutableBytes { try file.readExactly(at: offset, into: $0) }
     let (type, bytes) = tag.withUnsafeBytes { (word($0, 0), Int(word($0, 4))) }
     let end = offset + 8 + bytes  // 32 bits, so no overflow
-    guard end <= file.size else {
+    let size = file.file.size
+    guard file.isCompressed ? Inflater.canHold(end, in: size) : end <= size else {
       throw InputError(
-        "\(path) is truncated: its element at byte \(offset) ends at byte \(end), the file at \(file.size)"
+        "\(path) is truncated: its element at byte \(offset) ends at byte \(end), the file at \(size)"
       )
     }
     let isCompressed = type == MATType.compressed
@@ -83,6 +95,12 @@ public struct MATFile {
     }
     return MATElement(
       tagOffset: offset, range: offset + 8..<end, isCompressed: isCompressed)
+  }
+
+  /// Whether the rest is zeros, with which disks and downloads fill up a file.
+  private func isZero(_ stream: ByteStream) throws -> Bool {
+    while let byte = try stream.next() { if byte != 0 { return false } }
+    return true
   }
 
   func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {
@@ -121,11 +139,17 @@ struct MATElement: Sendable {
   let isCompressed: Bool
 
   /// A stream that stands at the matrix's own tag.
-  func stream(_ file: InputFile) throws -> ByteStream {
-    let producer: any ByteProducer =
-      isCompressed
-      ? try Inflater(file, range, format: .zlib) : FileBytes(file, tagOffset..<range.upperBound)
-    return ByteStream(path: file.path, producer: producer)
+  func stream(_ file: StreamedFile) throws -> ByteStream {
+    let start = isCompressed ? range.lowerBound : tagOffset
+    var bytes: any ByteProducer = FileBytes(file.file, start..<range.upperBound)
+    if file.isCompressed {
+      let outer = try file.stream()
+      try outer.skip(start)
+      bytes = StreamBytes(outer, count: range.upperBound - start)
+    }
+    guard isCompressed else { return ByteStream(path: file.path, producer: bytes) }
+    let unpacked = try Inflater(path: file.path, source: bytes, compressedBytes: range.count, format: .zlib)
+    return ByteStream(path: file.path, producer: unpacked)
   }
 }
 
@@ -136,7 +160,7 @@ public struct MATArray: Sendable {
   public let dimensions: [Int]
   public let count: Int
   public let format: NumberFormat
-  let file: InputFile
+  let file: StreamedFile
   let element: MATElement
   /// Of the first number, in the element's stream.
   let dataOffset: Int

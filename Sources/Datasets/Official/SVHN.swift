@@ -1,10 +1,9 @@
 import Files
 
 /// SVHN, format 2 (http://ufldl.stanford.edu/housenumbers): X(row, column, channel, sample) and y, 10 for the
-/// digit 0, in a MATLAB file. Row: the pixels in channel, row, column order, the labels 0 to 9.
+/// digit 0 (others write 0), in a MATLAB file, which may be gzip-compressed. Row: the pixels in channel, row, column order, the labels
+/// 0 to 9.
 public struct SVHN: SampleReader {
-  public static let classCount = 10
-
   let images: RecordTable
   let labels: RecordTable
   let imageFormat: NumberFormat
@@ -14,13 +13,15 @@ public struct SVHN: SampleReader {
 
   public var sampleCount: Int { images.count }
   public var featureCount: Int { order.count }
+  public var place: String { path }
   private var path: String { images.path }
 
-  /// Opens one split; nil where the folder has no test file.
-  public static func open(_ split: Split, in folder: DataFolder) throws -> SVHN? {
-    let name = "\(split.rawValue)_32x32.mat"
-    if split == .test, folder.find([name]) == nil { return nil }
-    return try SVHN(folder.require([name]))
+  /// Opens one split; nil where the folder has no file of it. `hasExtra`: the extra samples behind the training samples.
+  public static func open(_ split: Split, hasExtra: Bool, in folder: DataFolder) throws -> (any SampleReader)? {
+    guard let path = folder.find(["\(split.rawValue)_32x32.mat"]) else { return nil }
+    let own = try SVHN(path)
+    guard split == .train, hasExtra else { return own }
+    return try SampleSequence([own, SVHN(folder.require(["extra_32x32.mat"]))])
   }
 
   init(_ path: String) throws {
@@ -35,7 +36,7 @@ public struct SVHN: SampleReader {
     try Limits.checkFeatures(features, of: path)
     images = x.records(of: features)
     try Limits.checkSamples(
-      images.count, of: path, packed: x.element.isCompressed ? x.element.range.count : nil)
+      images.count, of: path, packed: x.element.isCompressed ? x.element.range.count : x.file.packedBytes)
     guard y.dimensions.contains(y.count) else {
       throw InputError("\(path) has y of size \(y.dimensions): one label a sample is needed")
     }
@@ -55,15 +56,15 @@ public struct SVHN: SampleReader {
     }
   }
 
-  public func labels(first count: Int) throws -> [Int] {
+  public func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: path)
-    var values: [Int] = []
+    var values: [Label] = []
     let requests = (0..<count).map { RowRequest(index: $0, position: $0) }
     try labels.readRows(requests[...], features: 1, format: labelFormat) { index, value in
-      guard let label = Int(exactly: value[0]), 1...10 ~= label else {
-        throw InputError("\(path) has label \(value[0]) at sample \(index): it must be 1 to 10")
+      guard let label = Int(exactly: value[0]), 0...10 ~= label else {
+        throw InputError("\(path) has label \(value[0]) at sample \(index): it must be 0 to 10")
       }
-      values.append(label % 10)
+      values.append(Label(label % 10))
     }
     return values
   }

@@ -1,15 +1,16 @@
 import Files
 
 /// Samples in LIBSVM's text format (https://www.csie.ntu.edu.tw/~cjlin/libsvm), where features that a line does
-/// not name are 0.
+/// not name are 0. Features are counted from 1, or from 0 where an index 0 occurs (scikit-learn writes so).
 ///
 /// Opening reads and checks the whole file once, and keeps each sample's label and place.
 public struct LIBSVM: SampleReader {
   let file: StreamedFile
-  /// Sorted; a label's place here is its class.
-  let classLabels: [Double]
   public let featureCount: Int
-  private let classes: [Int]
+  /// Index of the first feature in the file.
+  public let firstIndex: Int
+  public let notes: [String]
+  private let numbers: [Double]
   private let places: [Place]
 
   private struct Place {
@@ -18,67 +19,95 @@ public struct LIBSVM: SampleReader {
   }
 
   public var sampleCount: Int { places.count }
-  public var classCount: Int { classLabels.count }
-  public var classNames: [String] {
-    classLabels.map { label in Int(exactly: label).map(String.init) ?? "\(label)" }
-  }
+  public var place: String { file.path }
+  public func featureName(_ feature: Int) -> String { "feature \(feature + firstIndex)" }
 
   /// What the training file fixes for the test file.
-  public struct Known {
-    public let classLabels: [Double]
+  public struct Known: Sendable {
     public let featureCount: Int
+    public let firstIndex: Int
+
+    public init(featureCount: Int, firstIndex: Int) {
+      self.featureCount = featureCount
+      self.firstIndex = firstIndex
+    }
   }
 
-  public var known: Known { Known(classLabels: classLabels, featureCount: featureCount) }
-
-  /// The training file in a folder.
-  public static func train(in folder: DataFolder) throws -> LIBSVM {
-    try LIBSVM(folder.require(["train"]), known: nil)
+  /// Training and test samples of a folder, nil where there are none; `wantsTest`: whether the test file is read at all.
+  static func open(_ folder: DataFolder, wantsTest: Bool) throws -> (train: LIBSVM, test: LIBSVM?)? {
+    let files = try LIBSVMFolder(folder)
+    guard let path = files.train else { return nil }
+    let first = try Scan(path)
+    let second = wantsTest ? try files.test.map { try Scan($0) } : nil
+    // The files of a pair count alike: an index 0 in one tells of both.
+    let firstIndex = min(first.smallestIndex, second?.smallestIndex ?? 1) == 0 ? 0 : 1
+    let train = try LIBSVM(first, known: nil, firstIndex: firstIndex)
+    let known = Known(featureCount: train.featureCount, firstIndex: firstIndex)
+    return (train, try second.map { try LIBSVM($0, known: known, firstIndex: firstIndex) })
   }
 
-  /// The test file in a folder, nil where there is none.
-  public static func test(in folder: DataFolder, known: Known) throws -> LIBSVM? {
-    try folder.find(["test"]).map { try LIBSVM($0, known: known) }
-  }
-
-  /// `known`: labels and features beyond these throw `InputError`; nil: they are this file's own.
+  /// *Local.* A file alone, which the model of `known` is to predict, or to be trained on.
+  /// Throws `InputError`, also where it has an index 0 and the model was trained on features from 1 on.
   public init(_ path: String, known: Known?) throws {
-    file = try StreamedFile(path)
-    var lines = LIBSVMLines(try file.stream())
+    let scan = try Scan(path)
+    let own = scan.smallestIndex == 0 ? 0 : 1
+    if own == 0, known?.firstIndex == 1 {
+      throw InputError("\(path) counts its features from 0, but the model was trained on features from 1 on")
+    }
+    try self.init(scan, known: known, firstIndex: known?.firstIndex ?? own)
+  }
+
+  private init(_ scan: Scan, known: Known?, firstIndex: Int) throws {
+    let path = scan.file.path
+    file = scan.file
+    numbers = scan.labels
+    places = scan.places
+    self.firstIndex = firstIndex
+    let own = scan.largestIndex + 1 - firstIndex
+    featureCount = known?.featureCount ?? own
+    if known == nil {
+      try Limits.checkSamples(places.count, of: path)
+      try Limits.checkFeatures(featureCount, of: path)
+    }
+    var notes: [String] = []
+    if firstIndex == 0, known == nil { notes.append("\(path) counts its features from 0 (an index 0 occurs)") }
+    if scan.hasQueries { notes.append("\(path) has query numbers (qid), which are passed over") }
+    if own > featureCount {
+      notes.append(
+        "\(path) has features up to \(scan.largestIndex), training only up to \(featureCount - 1 + firstIndex): those beyond are"
+          + " ignored")
+    }
+    self.notes = notes
+  }
+
+  /// What one pass through the file finds.
+  private struct Scan {
+    let file: StreamedFile
     var labels: [Double] = []
     var places: [Place] = []
-    var features = 0
-    let knownLabels = known.map { Set($0.classLabels) }
-    while let label = try lines.next({ index, _ in features = max(features, index + 1) }) {
-      if let knownLabels, !knownLabels.contains(label) {
-        throw lines.bad(
-          "label \(label) is not among the training file's \(knownLabels.count) labels")
+    var smallestIndex = 1
+    var largestIndex = -1
+    var hasQueries = false
+
+    init(_ path: String) throws {
+      file = try StreamedFile(path, isText: true)
+      var lines = LIBSVMLines(try file.stream())
+      var (smallest, largest) = (1, -1)
+      while let label = try lines.next({ index, _ in
+        smallest = min(smallest, index)
+        largest = max(largest, index)
+      }) {
+        labels.append(label)
+        try Limits.checkSamples(labels.count, of: path, packed: file.packedBytes)
+        places.append(Place(offset: lines.lineOffset, line: lines.line))
       }
-      if let known, features > known.featureCount {
-        throw lines.bad(
-          "index \(features) is more than the training file's \(known.featureCount) features")
-      }
-      labels.append(label)
-      try Limits.checkSamples(labels.count, of: path, packed: file.packedBytes)
-      places.append(Place(offset: lines.lineOffset, line: lines.line))
+      (smallestIndex, largestIndex, hasQueries) = (smallest, largest, lines.hasQueries)
     }
-    self.places = places
-    featureCount = known?.featureCount ?? features
-    classLabels = known?.classLabels ?? Set(labels).sorted()
-    try Limits.checkSamples(labels.count, of: path)
-    try Limits.checkFeatures(featureCount, of: path)
-    guard classLabels.count <= Limits.classes else {
-      throw InputError(
-        "\(path) has \(classLabels.count) different labels; at most \(Limits.classes) are supported"
-      )
-    }
-    let numbers = Dictionary(zip(classLabels, 0...)) { first, _ in first }
-    classes = labels.compactMap { numbers[$0] }
   }
 
-  public func labels(first count: Int) throws -> [Int] {
+  public func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: file.path)
-    return Array(classes.prefix(count))
+    return numbers.prefix(count).map { .number($0) }
   }
 
   public func readRows(
@@ -109,11 +138,13 @@ public struct LIBSVM: SampleReader {
     var filled: [Int] = []
     try lines.jump(to: places[sample].offset, line: places[sample].line)
     let label = try lines.next { index, value in
-      guard index < row.count else { throw changed }
-      row[index] = value
-      filled.append(index)
+      let place = index - firstIndex
+      guard place >= 0 else { throw changed }
+      if place >= row.count { return }
+      row[place] = value
+      filled.append(place)
     }
-    guard label == classLabels[classes[sample]] else { throw changed }
+    guard label == numbers[sample] else { throw changed }
     return filled
   }
 

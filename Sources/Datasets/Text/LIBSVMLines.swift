@@ -1,14 +1,20 @@
 import Files
 
-/// The next sample of a LIBSVM text file: `label index:value …`, indices from 1 on, ascending; blank lines and
-/// what follows a # are passed over.
+/// The next sample of a LIBSVM text file: `label index:value …`, each index once; blank lines, what follows a #, query numbers
+/// (qid:7) and a byte order mark are passed over.
 struct LIBSVMLines {
   let stream: ByteStream
   /// Lines begun so far.
   private(set) var line = 0
   /// Of the line read last, in the stream.
   private(set) var lineOffset = 0
+  /// Whether a line had a query number.
+  private(set) var hasQueries = false
   private var token: [UInt8] = []
+  /// Of the line, so far.
+  private var indices: [Int] = []
+
+  private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
   private static let longestToken = 256
 
@@ -24,35 +30,47 @@ struct LIBSVMLines {
     self.line = line - 1
   }
 
-  /// Reads on to the next sample. Calls `entry` for each of its numbers, index from 0 on. Returns its label, nil
+  /// Reads on to the next sample. Calls `entry` for each of its numbers, index as it is written. Returns its label, nil
   /// at the end of the file. Throws `InputError` naming the line.
   mutating func next(_ entry: (_ index: Int, _ value: Double) throws -> Void) throws -> Double? {
     while true {
       line += 1
       lineOffset = stream.position
       var label: Double?
-      var lastIndex = -1
+      indices.removeAll(keepingCapacity: true)
+      var isSorted = true
       var end = try nextToken()
+      if line == 1, token.starts(with: Self.byteOrderMark) { token.removeFirst(3) }
       if end == .file, token.isEmpty { return nil }
       while true {
         if !token.isEmpty {
           if label == nil {
             label = try parseLabel()
+          } else if token.starts(with: "qid:".utf8), LIBSVMLines.index(token[4...]) != nil {
+            hasQueries = true
           } else {
             let (index, value) = try parseEntry()
-            guard index > lastIndex else {
-              throw bad("its indices are not ascending at \(index + 1)")
+            if let last = indices.last, last >= index { isSorted = false }
+            indices.append(index)
+            guard indices.count <= Limits.features else {
+              throw bad("it has more than the \(Limits.features) features that are supported")
             }
-            lastIndex = index
             try entry(index, value)
           }
         }
         if end != .token { break }
         end = try nextToken()
       }
+      if !isSorted, let index = LIBSVMLines.repeated(indices) { throw bad("index \(index) occurs twice") }
       if let label { return label }
       if end == .file { return nil }
     }
+  }
+
+  /// An index that occurs more than once.
+  private static func repeated(_ indices: [Int]) -> Int? {
+    let sorted = indices.sorted()
+    return zip(sorted, sorted.dropFirst()).first { $0 == $1 }?.0
   }
 
   private enum End { case token, line, file }
@@ -94,8 +112,8 @@ struct LIBSVMLines {
     guard let colon = token.firstIndex(of: UInt8(ascii: ":")) else {
       throw bad("\(shown(token)) is not of the form index:value")
     }
-    guard let index = LIBSVMLines.index(token[..<colon]), index >= 1 else {
-      throw bad("\(shown(token)) has no index from 1 on")
+    guard let index = LIBSVMLines.index(token[..<colon]) else {
+      throw bad("\(shown(token)) has no index, a whole number from 0 or 1 on")
     }
     guard index <= Limits.features else {
       throw bad("index \(index) is more than the \(Limits.features) features that are supported")
@@ -103,7 +121,7 @@ struct LIBSVMLines {
     guard let value = DecimalNumber.value(token[(colon + 1)...]) else {
       throw bad("\(shown(token)) has no finite number as value")
     }
-    return (index - 1, value)
+    return (index, value)
   }
 
   private static func index(_ digits: ArraySlice<UInt8>) -> Int? {

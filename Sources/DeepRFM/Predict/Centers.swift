@@ -36,14 +36,12 @@ extension Prediction {
       let reader = try Dataset.openSplit(
         .train, of: model.options.dataset, directory: options.trainingData(of: model.options), seed: model.options.seed,
         model: model.trained)
-      let labels = try reader.labels(first: model.order.count)
+      let labels = model.classes.numbers(of: try reader.labels(first: model.order.count))
       let sorted = model.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
       guard zip(model.order, sorted).allSatisfy({ labels[$0] == $1 }) else {
         throw InputError("its labels are not those that the run was trained on")
       }
-      let rows: Matrix<Double> = try loadRows(Array(model.order[shard]), reader)
-      model.standardisation.apply(to: rows)
-      return rows
+      return try model.standardisation.loadRows(Array(model.order[shard]), reader)
     } catch let error as InputError {
       throw InputError(
         "--layer \(model.layers.count): \(model.directory.path) stores the centers of its last layer"

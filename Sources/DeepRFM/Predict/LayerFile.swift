@@ -18,10 +18,10 @@ public struct LayerFile {
   private let file: SafetensorsFile
 
   /// *Local.* Throws `InputError`.
-  init(_ path: String, features: FeatureKind) throws {
-    self.path = path
+  init(_ file: SafetensorsFile, features: FeatureKind) throws {
+    path = file.path
     self.features = features
-    file = try SafetensorsFile(path)
+    self.file = file
     (outputWidth, inputWidth) = try file.matrixShape("weights")
     (samples, classCount) = try file.matrixShape("coefficients")
     try file.expect("projection", [inputWidth, inputWidth])

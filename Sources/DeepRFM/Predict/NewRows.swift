@@ -9,15 +9,12 @@ import Runtime
 struct NewRows {
   /// Over all ranks.
   let count: Int
-  /// Of the own rows; nil where the input has none.
+  /// Of the own rows, a class or `Classes.unseen`; nil where the input has none, or none that the model knows.
   let labels: [Int]?
+  /// What is to be told; rank 0's.
+  let notes: [String]
   /// Standardised at first, then layer after layer that layer's input.
   var points: GroupedRows<Double>
-
-  /// A rank's share of so many rows.
-  static func share(_ count: Int, of rank: Int, in world: Communicator) -> Range<Int> {
-    (count * rank / world.size)..<(count * (rank + 1) / world.size)
-  }
 
   /// *Collective.* Throws `InputError`, the same on all ranks.
   init(
@@ -27,8 +24,8 @@ struct NewRows {
     let copies = try SampleCopies(of: options.input ?? options.data, hostName: host.name, world: world)
     let reader = try world.together { try copies.reading { try Self.open(options, model) } }
     try copies.checkSame([reader], labelled: options.input == nil)
-    let (count, labels, rows) = try world.together {
-      let count = options.samples ?? reader.sampleCount
+    let count = options.samples ?? reader.sampleCount
+    try world.together {
       guard count <= reader.sampleCount else {
         throw InputError(
           "--samples \(count) is more than the \(reader.sampleCount) rows that are there")
@@ -36,19 +33,14 @@ struct NewRows {
       try Memory.checkSamples(
         [reader], ranks: world.size, elementBytes: MemoryLayout<Double>.stride,
         budget: Memory.available / 10 * 9 / host.ranksOnNode)
-      let share = Self.share(count, of: world.rank, in: world)
-      let labels = options.input == nil ? Array(try reader.labels(first: count)[share]) : nil
-      guard labels?.allSatisfy({ model.classCounts.indices.contains($0) }) ?? true else {
-        throw InputError(
-          "the samples have classes that the \(model.classCounts.count) of the model do not contain"
-        )
-      }
-      return (count, labels, try loadRows(Array(share), reader) as Matrix<Double>)
     }
+    let shard = try TestShard<Double>(
+      reader, first: count, model.classes, model.standardisation, isLabelled: options.input == nil,
+      isStrict: options.strict, world: world)
     self.count = count
-    self.labels = labels
-    model.standardisation.apply(to: rows)
-    points = GroupedRows(rows, layout: layout, context: context)
+    labels = shard.labels
+    notes = reader.notes + shard.notes
+    points = GroupedRows(shard.rows, layout: layout, context: context)
   }
 
   private static func open(_ options: PredictOptions, _ model: TrainedRun) throws

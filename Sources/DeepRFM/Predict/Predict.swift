@@ -1,3 +1,4 @@
+import Datasets
 import Files
 import KernelMachine
 import LinearAlgebra
@@ -89,7 +90,7 @@ extension Prediction {
 
   /// *Collective.* The ranks' outputs come to rank 0 one after the other.
   private func write(_ outputs: Matrix<Double>, of count: Int, to writer: NPYWriter<Double>?) throws {
-    let rows = { NewRows.share(count, of: $0, in: self.world).count }
+    let rows = { TestShard<Double>.share(count, of: $0, in: self.world).count }
     try world.gather(UnsafeBufferPointer(outputs.buffer), count: { rows($0) * outputs.columns }) {
       try writer?.append($0)
     }
@@ -98,7 +99,7 @@ extension Prediction {
 
   /// *Collective.* Rank 0 tells the number of rows, and their quality where labels are known.
   private func report(_ outputs: Matrix<Double>, _ new: NewRows) throws {
-    var lines = ["rows: \(new.count)"]
+    var lines = new.notes.map { printable($0) } + ["rows: \(new.count)"]
     if let labels = new.labels {
       let found = try quality(of: outputs, labels, over: new.count, world, timer)
       lines += ["accuracy: \(found.accuracy)", "mean squared error: \(found.meanSquaredError)"]

@@ -15,6 +15,8 @@ public struct PredictOptions: Sendable, Equatable {
   public var samples: Int?
   /// Rows to predict, as .npy, instead of a data set.
   public var input: String?
+  /// Whether a label that no training sample has is refused.
+  public var strict = false
   /// The .npy file to write.
   public var output = ""
 
@@ -30,17 +32,18 @@ extension PredictOptions {
     [
       CommandOption("model", \.model, .path("DIR"), "the run directory to predict with"),
       CommandOption(
-        "layer", \.layer, .whole("L", in: 1...100_000), "whose predictor (default: the last)"),
+        "layer", \.layer, .integer("L", in: 1...100_000), "whose predictor (default: the last)"),
       CommandOption("dataset", \.dataset, .choice, "what to predict; or give --input"),
       CommandOption(
         "data", \.data, .path("DIR"),
         "folder with the set's official files; with --input, of those that the run was trained on, if they have moved"),
       CommandOption("split", \.split, .choice, "of the data set"),
       CommandOption(
-        "samples", \.samples, .whole("N", in: 1...Int(Int32.max)), "the first N of the file's order"
+        "samples", \.samples, .integer("N", in: 1...Int(Int32.max)), "the first N of the file's order"
       ),
       CommandOption(
         "input", \.input, .path("X.npy"), "rows to predict, features as in the training files"),
+      CommandOption(flag: "strict", \.strict, "refuse a label that no training sample has (else: counted as wrong)"),
       CommandOption("output", \.output, .path("P.npy"), "the K outputs of each row"),
     ])
 
@@ -54,10 +57,10 @@ extension PredictOptions {
   }
 
   private func validate(splitGiven: Bool) throws(InputError) {
-    if model.isEmpty { throw InputError("predict needs --model DIR, a run directory") }
-    if output.isEmpty { throw InputError("predict needs --output P.npy, the file to write") }
+    if model.isEmpty { throw InputError("--model DIR is needed, the run directory to predict with") }
+    if output.isEmpty { throw InputError("--output P.npy is needed, the file to write") }
     switch (dataset, input) {
-    case (nil, nil): throw InputError("predict needs --dataset NAME or --input X.npy")
+    case (nil, nil): throw InputError("--dataset NAME or --input X.npy is needed, the rows to predict")
     case (.some, .some): throw InputError("--dataset and --input exclude each other")
     case (let dataset?, nil): try requireData(dataset, data)
     case (nil, .some):

@@ -15,7 +15,9 @@ public struct TrainedRun {
   public let order: [Int]
   /// Samples of each class; K of them.
   public let classCounts: [Int]
-  let classNames: [String]?
+  public let classes: Classes
+  /// LIBSVM: index of the files' first feature.
+  let firstIndex: Int
   public let standardisation: Standardisation
   /// Layers 1, 2, ... up to the one whose predictor is wanted.
   let layers: [LayerFile]
@@ -36,11 +38,11 @@ public struct TrainedRun {
     guard 1...options.layers ~= layer else {
       throw InputError("--layer \(layer): the run in \(path) has \(options.layers) layers")
     }
-    let data = try RunData(directory)
-    (order, standardisation, classNames) = (data.order, data.standardisation, data.classNames)
+    let data = try directory.readData()
+    (order, standardisation, firstIndex) = (data.order, data.standardisation, data.firstIndex)
     var layers: [LayerFile] = []
     for number in 1...layer {
-      let file = try LayerFile(directory.own(directory.layer(number)), features: options.features)
+      let file = try LayerFile(directory.openLayer(number), features: options.features)
       let width = layers.last?.outputWidth ?? data.standardisation.mean.count
       let classes = layers.first?.classCount ?? file.classCount
       guard (file.inputWidth, file.samples, file.classCount) == (width, data.order.count, classes)
@@ -54,11 +56,12 @@ public struct TrainedRun {
     }
     self.layers = layers
     classCounts = try data.classCounts(classes: layers[0].classCount)
+    classes = try data.classes(count: layers[0].classCount, options.dataset)
   }
 
   /// *Local.* Rows of the last layer's X, class-sorted, of unit norm. Throws `InputError`.
   public func centers(_ rows: Range<Int>) throws -> Matrix<Double> {
-    let file = try SafetensorsFile(directory.own(directory.model))
+    let file = try directory.openTensors(directory.model)
     try file.expect("centers", [order.count, last.inputWidth])
     return try file.matrix("centers", rows: rows)
   }
@@ -66,62 +69,6 @@ public struct TrainedRun {
   /// What a data set must agree with.
   var trained: Dataset.Trained {
     Dataset.Trained(
-      featureCount: featureCount, classCount: classCounts.count, classNames: classNames,
-      trainSamples: order.count)
-  }
-}
-
-/// data.safetensors: what turns a file's samples into X.
-private struct RunData {
-  let order: [Int]
-  let standardisation: Standardisation
-  let classNames: [String]?
-  private let labels: [Int]
-  private let path: String
-
-  init(_ directory: RunFolder) throws {
-    let file = try SafetensorsFile(directory.own(directory.data))
-    path = file.path
-    order = try file.vector("order")
-    labels = try file.vector("labels", count: order.count)
-    let mean = try file.vector("mean", as: Double.self)
-    let scale = try file.vector("scale", count: mean.count, as: Double.self)
-    // An infinite scale belongs to a constant feature.
-    guard !order.isEmpty, !mean.isEmpty, mean.allSatisfy(\.isFinite), scale.allSatisfy({ $0 > 0 })
-    else {
-      throw InputError("\(path) holds no samples, or a mean or scale that is none")
-    }
-    standardisation = Standardisation(mean: mean, scale: scale)
-    classNames = file.metadata[RunFolder.classNamesKey].flatMap(Self.names)
-    try checkOrder()
-  }
-
-  /// Throws unless the order names every sample once and the labels ascend.
-  private func checkOrder() throws {
-    var seen = [Bool](repeating: false, count: order.count)
-    for position in order {
-      guard seen.indices.contains(position), !seen[position] else {
-        throw InputError("\(path): \"order\" is no order of \(order.count) samples")
-      }
-      seen[position] = true
-    }
-    guard zip(labels, labels.dropFirst()).allSatisfy({ $0 <= $1 }) else {
-      throw InputError("\(path): \"labels\" is not sorted")
-    }
-  }
-
-  func classCounts(classes: Int) throws -> [Int] {
-    guard labels[0] >= 0, labels[labels.count - 1] < classes, classes <= Limits.classes else {
-      throw InputError(
-        "\(path): \"labels\" does not lie in 0 to \(classes - 1), the classes of the layers")
-    }
-    var counts = [Int](repeating: 0, count: classes)
-    for label in labels { counts[label] += 1 }
-    return counts
-  }
-
-  private static func names(_ text: String) -> [String]? {
-    guard case .array(let names)? = try? JSON(parsing: text.utf8) else { return nil }
-    return names.compactMap { if case .string(let name) = $0 { name } else { nil } }
+      featureCount: featureCount, trainSamples: order.count, variant: options.datasetVariant, firstIndex: firstIndex)
   }
 }

@@ -26,7 +26,7 @@ public struct EarlierRun: Sendable {
     }
     configuration = try directory.readConfiguration()
     let manifest = Manifest(CheckpointFolder(directory))
-    let written = try wholeLines()
+    let written = try hasMetrics ? directory.readLines() : []
     while finishedLayers < min(written.count, configuration.options.layers) {
       let layer = finishedLayers + 1
       let name = RunFolder.layerName(layer)
@@ -48,23 +48,14 @@ public struct EarlierRun: Sendable {
     }
   }
 
-  /// The lines of metrics.jsonl that have an end, with it.
-  private func wholeLines() throws -> [[UInt8]] {
-    guard access(directory.metrics, F_OK) == 0 else { return [] }
-    var lines: [[UInt8]] = [[]]
-    for byte in try InputFile.contents(directory.metrics, limit: 1 << 28) {
-      lines[lines.count - 1].append(byte)
-      if byte == UInt8(ascii: "\n") { lines.append([]) }
-    }
-    return lines.dropLast()
-  }
+  private var hasMetrics: Bool { access(directory.metrics, F_OK) == 0 }
 
   /// *Local.* Whether data.safetensors is as it was written.
   var hasData: Bool { Manifest(CheckpointFolder(directory)).holds(RunFolder.dataName, in: directory) }
 
   /// *Local.* Leaves only the finished layers' lines in metrics.jsonl: a line that was cut off, or that will be written again, goes.
   public func keepFinishedLines() throws {
-    guard access(directory.metrics, F_OK) == 0 else { return }
+    guard hasMetrics else { return }
     let good = lines.flatMap { $0 }
     guard try InputFile.contents(directory.metrics, limit: 1 << 28) != good else { return }
     try OutputFile.replace(directory.metrics, with: good)

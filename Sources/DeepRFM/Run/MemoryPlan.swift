@@ -159,10 +159,30 @@ public struct MemoryPlan: Sendable, Equatable {
   func refusal(_ load: Workload) -> String? {
     guard !fits else { return nil }
     let need = "--memory \(Format.bytes(budget)) is too little: this layer needs \(Format.bytes(peak)) a rank"
-    guard load.isDense else { return need + " even with every tile recomputed (more ranks need less each)" }
+    guard load.isDense else { return need + " even with every tile recomputed" + remedy(load) }
     return need
       + ", \(Format.bytes(8 * load.samples * load.samples)) of it the kernel matrix that --solver cholesky factors"
       + " whole (--solver cg needs no such matrix)"
+  }
+
+  /// What helps. Matrices of the features, and the coefficients, are whole on every rank, however many there are.
+  private func remedy(_ load: Workload) -> String {
+    let matrices = max(Self.rootBytes(load), Self.mapBytes(load))
+    let coefficients = load.samples * load.classes * load.scalarBytes
+    func whole(_ what: String, _ bytes: Int, _ fewer: String) -> String {
+      ", \(Format.bytes(bytes)) of it \(what), which every rank holds whole (fewer \(fewer) help, more ranks do not)"
+    }
+    if Self.slack(load) + matrices > budget {
+      let isWide = load.width >= load.outputWidth
+      return whole(
+        "matrices of \(load.width) features by \(isWide ? load.width : load.outputWidth)", matrices,
+        isWide ? "features" : "output features (--width)")
+    }
+    if Self.slack(load) + coefficients > budget {
+      return whole(
+        "coefficients of \(load.samples) samples by \(load.classes) classes", coefficients, "classes or --samples")
+    }
+    return " (more ranks need less each)"
   }
 
   /// Blocks of X on their way round the ring: one worked on and one arriving, of two ranks the one that arrives.
@@ -211,10 +231,14 @@ public struct MemoryPlan: Sendable, Equatable {
     max(load.rowBytes(load.rows, width: load.width), 2 * load.rowBytes(load.testRows, width: load.width))
   }
 
-  /// The AGOP, R and W in both precisions, and the next X beside this one.
+  /// The AGOP, R and W in both precisions.
+  private static func mapBytes(_ load: Workload) -> Int {
+    (load.width + load.outputWidth) * load.width * (8 + load.scalarBytes) + load.width * load.width * 8
+  }
+
+  /// These, and the next X beside this one.
   private static func mappingBytes(_ load: Workload) -> Int {
-    let matrices = (load.width + load.outputWidth) * load.width * (8 + load.scalarBytes) + load.width * load.width * 8
-    return matrices + load.rowBytes(load.rows + load.testRows, width: load.outputWidth)
+    mapBytes(load) + load.rowBytes(load.rows + load.testRows, width: load.outputWidth)
   }
 
   /// One line for the user.

@@ -35,6 +35,7 @@ public struct RunConfiguration: Sendable, Equatable {
 extension RunConfiguration {
   var json: JSON {
     .object([
+      RunFormat.member,
       JSON.Member("options", TrainOptions.table.json(options)),
       JSON.Member("version", .string(version)),
       JSON.Member("ranks", JSON(ranks)),
@@ -63,6 +64,7 @@ extension RunConfiguration {
       let texts = values.compactMap(text)
       return texts.count == values.count ? texts : nil
     }
+    try RunFormat.check(json, source: source)
     options = TrainOptions()
     try TrainOptions.table.apply(try member("options") { $0 }, from: source, to: &options)
     version = try member("version", text)

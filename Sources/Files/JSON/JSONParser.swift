@@ -23,6 +23,8 @@ private struct JSONParser {
   init(bytes: [UInt8]) { self.bytes = bytes }
 
   mutating func document() throws(JSON.SyntaxError) -> JSON {
+    // A byte order mark, which some editors leave, may be passed over (RFC 8259, section 8.1).
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     let value = try value(depth: 0)
     skipSpace()
     guard position == bytes.count else { throw fault("something follows the value") }

@@ -47,7 +47,7 @@ struct FortranRows {
         let values = UnsafeBufferPointer(rebasing: block[row * columns..<(row + 1) * columns])
         if let column = firstNotFinite(values) {
           throw InputError.notFinite(
-            array.file.path, row: request.index, column: column, value: values[column])
+            array.path, row: request.index, column: column, value: values[column])
         }
         try body(request.position, values)
       }
@@ -58,8 +58,8 @@ struct FortranRows {
   private func gather(
     _ part: ArraySlice<RowRequest>, column: Int, _ body: (_ row: Int, _ value: Double) -> Void
   ) throws {
-    let size = array.header.format.size
-    let columnOffset = array.header.dataOffset + column * array.rows * size
+    let size = array.format.size
+    let columnOffset = array.source.range.lowerBound + array.header.dataOffset + column * array.rows * size
     var next = part.startIndex
     while next < part.endIndex {
       // A piece of the column from the next wanted row on, no longer than the memory for it.
@@ -77,12 +77,12 @@ struct FortranRows {
 
   private func values(at offset: Int, count: Int) throws -> [Double] {
     let bytes = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: count * array.header.format.size, alignment: 8)
+      byteCount: count * array.format.size, alignment: 8)
     defer { bytes.deallocate() }
-    try array.file.readExactly(at: offset, into: bytes)
+    try array.source.file.readExactly(at: offset, into: bytes)
     return [Double](unsafeUninitializedCapacity: count) { values, filled in
       values.initialize(repeating: 0)
-      array.header.format.decode(UnsafeRawBufferPointer(bytes), into: values)
+      array.format.decode(UnsafeRawBufferPointer(bytes), into: values)
       filled = count
     }
   }

@@ -1,7 +1,22 @@
+/// What an NPY array's elements are.
+public enum NPYElementType: Sendable, Equatable {
+  case number(NumberFormat)
+  /// Characters of 4 bytes (<U) or of one (S), filled up with zeros.
+  case text(bytes: Int, isWide: Bool, bigEndian: Bool)
+
+  /// Bytes of an element.
+  public var size: Int {
+    switch self {
+    case .number(let format): format.size
+    case .text(let bytes, _, _): bytes
+    }
+  }
+}
+
 /// The header of an NPY file, versions 1 to 3 (NEP 1; numpy.lib.format): magic, version, length, then a Python
 /// dictionary with the keys descr, fortran_order and shape.
 public struct NPYHeader: Sendable {
-  public let format: NumberFormat
+  public let type: NPYElementType
   public let isFortranOrder: Bool
   public let shape: [Int]
   /// Of the first number in the file.
@@ -12,11 +27,11 @@ public struct NPYHeader: Sendable {
   /// Longer headers belong to structured arrays, which are not read here.
   private static let longest = 1 << 16
 
-  /// Throws `InputError` for another magic number, an element type that is no real number, or a shape that
-  /// does not agree with the file's size.
-  public init(_ file: InputFile) throws {
-    let path = file.path
-    let start = try file.beginning(12)
+  /// Throws `InputError` for another magic number, an element type that is neither a real number nor a text, or a shape
+  /// that does not agree with the size.
+  public init(_ source: NPYSource) throws {
+    let path = source.name
+    let start = try source.beginning(12)
     guard start.count >= 10, start.starts(with: [0x93] + "NUMPY".utf8) else {
       throw InputError("\(path) is not an NPY file: it does not begin with \\x93NUMPY")
     }
@@ -26,55 +41,69 @@ public struct NPYHeader: Sendable {
     let lengthBytes = start[6] == 1 ? 2 : 4
     let length = start[8..<8 + lengthBytes].reversed().reduce(0) { $0 << 8 | Int($1) }
     dataOffset = 8 + lengthBytes + length
-    guard dataOffset <= file.size else {
-      throw InputError(
-        "\(path) is truncated: its header ends at byte \(dataOffset), the file at \(file.size)")
+    if let size = source.size, dataOffset > size {
+      throw InputError("\(path) is truncated: its header ends at byte \(dataOffset), the file at \(size)")
     }
     guard length <= NPYHeader.longest else {
-      throw InputError(
-        "\(path) has a header of \(length) bytes: structured arrays are not supported")
+      throw InputError("\(path) has a header of \(length) bytes: \(NPYHeader.structured)")
     }
-    let text = try file.beginning(dataOffset).dropFirst(8 + lengthBytes)
+    let text = try source.beginning(dataOffset).dropFirst(8 + lengthBytes)
     var fields = NPYHeaderFields(text: Array(text), path: path)
     try fields.parse()
-    format = try NPYHeader.format(fields.descr, path)
+    type = try NPYHeader.type(fields.descr, path)
     isFortranOrder = fields.isFortranOrder
     shape = fields.shape
-    guard let count = checkedProduct(shape), let bytes = checkedProduct([count, format.size]) else {
+    guard let count = checkedProduct(shape), let bytes = checkedProduct([count, type.size]),
+      bytes < Int.max - dataOffset
+    else {
       throw InputError("\(path) is damaged: its header gives the impossible shape \(shape)")
     }
     self.count = count
-    try NPYHeader.check(file, expected: bytes, after: dataOffset, shape)
+    try NPYHeader.check(source, expected: bytes, after: dataOffset, shape)
   }
 
+  static let structured =
+    "it is a structured array (records of named fields); save its numbers as a plain array of one type"
+
   private static func check(
-    _ file: InputFile, expected bytes: Int, after offset: Int, _ shape: [Int]
+    _ source: NPYSource, expected: Int, after offset: Int, _ shape: [Int]
   ) throws {
-    let there = file.size - offset
-    if there != bytes {
+    guard let size = source.size else {
+      guard Inflater.canHold(expected, in: source.range.count) else {
+        throw InputError(
+          "\(source.name) is damaged: its shape \(shape) takes \(expected) bytes, more than its \(source.range.count) can"
+            + " unpack to")
+      }
+      return
+    }
+    let there = size - offset
+    if there != expected {
       throw InputError(
-        "\(file.path) \(there < bytes ? "is truncated" : "has trailing bytes"): its shape \(shape) takes"
-          + " \(bytes) bytes of data, and it has \(there)")
+        "\(source.name) \(there < expected ? "is truncated" : "has trailing bytes"): its shape \(shape) takes"
+          + " \(expected) bytes of data, and it has \(there)")
     }
   }
 
   /// The element type of a `descr` such as <f4.
-  private static func format(_ descr: String, _ path: String) throws -> NumberFormat {
+  private static func type(_ descr: String, _ path: String) throws -> NPYElementType {
     let marks = Array(descr)
-    let known: [Character: NumberFormat.Kind] = [
-      "i": .signed, "u": .unsigned, "f": .real, "b": .unsigned,
+    let known: [Character: (kind: NumberFormat.Kind, sizes: [Int])] = [
+      "i": (.signed, [1, 2, 4, 8]), "u": (.unsigned, [1, 2, 4, 8]), "f": (.real, [2, 4, 8]), "b": (.unsigned, [1]),
     ]
-    let sizes: [Character: [String]] = [
-      "i": ["1", "2", "4", "8"], "u": ["1", "2", "4", "8"], "f": ["4", "8"], "b": ["1"],
-    ]
-    guard marks.count == 3, "<>|=".contains(marks[0]), let kind = known[marks[1]],
-      sizes[marks[1]]?.contains(String(marks[2])) == true, let size = Int(String(marks[2]))
-    else {
-      throw InputError(
-        "\(path) has elements of type \(descr): only f4, f8, i1 to i8, u1 to u8 and bool are supported"
-      )
+    if marks.count >= 3, "<>|=".contains(marks[0]), let size = Int(String(marks[2...])), size >= 0 {
+      let isBig = marks[0] == ">"
+      if let number = known[marks[1]], number.sizes.contains(size) {
+        return .number(NumberFormat(number.kind, size: size, bigEndian: isBig))
+      }
+      if "US".contains(marks[1]), size <= 1 << 16 {
+        let isWide = marks[1] == "U"
+        return .text(bytes: isWide ? 4 * size : size, isWide: isWide, bigEndian: isBig)
+      }
     }
-    return NumberFormat(kind, size: size, bigEndian: marks[0] == ">")
+    throw InputError(
+      "\(path) has elements of type \(descr): only f2, f4, f8, i1 to i8, u1 to u8 and bool are supported, and text (U, S) for"
+        + " labels" + (descr.contains("O") ? "; these are Python objects (use .astype)" : "")
+    )
   }
 }
 
@@ -99,7 +128,9 @@ private struct NPYHeaderFields {
       let key = try string()
       try expect(":")
       switch key {
-      case "descr": descr = try string()
+      case "descr":
+        if accept("[") { throw InputError("\(path) cannot be read: \(NPYHeader.structured)") }
+        descr = try string()
       case "fortran_order": isFortranOrder = try boolean()
       case "shape": shape = try tuple()
       default: throw damaged("has the unknown key \(key)")
@@ -132,7 +163,7 @@ private struct NPYHeaderFields {
 
   private mutating func string() throws -> String {
     guard let quote: UInt8 = accept("'") ? 0x27 : accept("\"") ? 0x22 : nil else {
-      throw damaged("has no string at character \(place) (structured arrays are not supported)")
+      throw damaged("has no string at character \(place)")
     }
     guard let end = text[place...].firstIndex(of: quote) else {
       throw damaged("has a string without end")

@@ -140,3 +140,52 @@ public final class FileBytes: ByteProducer {
     return passed
   }
 }
+
+/// A range of another stream's bytes, from where it stands.
+public final class StreamBytes: ByteProducer {
+  private let stream: ByteStream
+  private var left: Int
+
+  public init(_ stream: ByteStream, count: Int) {
+    self.stream = stream
+    left = count
+  }
+
+  public func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    // Not more than the stream's own buffer holds: `take` would grow it.
+    let count = min(buffer.count, left, 1 << 17)
+    guard count > 0 else { return 0 }
+    buffer.copyMemory(from: try stream.take(count))
+    left -= count
+    return count
+  }
+
+  public func passOver(_ count: Int) -> Int { 0 }
+}
+
+/// Bytes that must have a given number and checksum: seen when they are read to their end.
+public final class CheckedBytes: ByteProducer {
+  private let path: String
+  private let producer: any ByteProducer
+  private let expected: Fingerprint
+  private var checksum = Checksum()
+  private var count = 0
+
+  public init(_ producer: any ByteProducer, expected: Fingerprint, path: String) {
+    self.producer = producer
+    self.expected = expected
+    self.path = path
+  }
+
+  public func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let got = try producer.produce(into: buffer)
+    checksum.add(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+    count += got
+    guard count <= expected.bytes, got > 0 || (count == expected.bytes && checksum.value == expected.crc32) else {
+      throw InputError("\(path) is damaged: its data have another size or checksum than its directory says")
+    }
+    return got
+  }
+
+  public func passOver(_ count: Int) -> Int { 0 }
+}

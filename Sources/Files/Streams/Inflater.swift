@@ -1,42 +1,61 @@
 import CZlib
 
-/// Decompressed bytes of a gzip file (RFC 1952, members one after another included) or of one zlib stream
-/// (RFC 1950). Checksums are zlib's to check; they are seen when the stream is read to its end.
+/// Decompressed bytes of a gzip file (RFC 1952, members one after another included), of one zlib stream (RFC 1950), or of one bare
+/// deflate stream (RFC 1951). Checksums are zlib's to check; they are seen when the stream is read to its end. A bare stream has none.
 public final class Inflater: ByteProducer {
-  public enum Format { case gzip, zlib }
+  public enum Format { case gzip, zlib, bare }
 
-  /// A stream may be longer by this factor than its compressed bytes. Deflate could do 1032, for a file that is nearly all one byte
-  /// again and again: no data set is, and 20 KB that unpack to 20 MB of samples are a trap.
-  public static let largestRatio = 200
+  /// Deflate's own limit: 258 bytes in two bits. What a header declares is tested by it before it is believed.
+  private static let deflateRatio = 1032
+  /// Lines of text have no header that says how many they are: more than this, and it is a trap.
+  public static let textRatio = 200
   /// Too little to be a trap, whatever it was packed to.
   public static let harmless = 1 << 20
 
-  /// Whether `compressed` bytes may unpack to `bytes`: what a header declares is tested by it before it is believed.
-  public static func canHold(_ bytes: Int, in compressed: Int) -> Bool {
-    bytes <= harmless || bytes / largestRatio <= compressed
+  /// Whether `compressed` bytes may unpack to `bytes`.
+  public static func canHold(_ bytes: Int, in compressed: Int, ratio: Int? = nil) -> Bool {
+    bytes <= harmless || bytes / (ratio ?? deflateRatio) <= compressed
   }
 
   private let path: String
   private let compressedBytes: Int
+  private let largestRatio: Int?
   private var producedBytes = 0
   private let format: Format
-  private let source: FileBytes
+  private let source: any ByteProducer
   private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
   private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
   private var ended = false
 
-  public init(_ file: InputFile, _ range: Range<Int>, format: Format) throws {
-    path = file.path
+  /// - Parameters:
+  ///   - compressedBytes: that `source` will give.
+  ///   - largestRatio: of unpacked to compressed bytes, where no header tells how many are to come.
+  public init(
+    path: String, source: any ByteProducer, compressedBytes: Int, format: Format, largestRatio: Int? = nil
+  ) throws {
+    self.path = path
+    self.source = source
+    self.compressedBytes = compressedBytes
     self.format = format
-    compressedBytes = range.count
-    source = FileBytes(file, range)
+    self.largestRatio = largestRatio
     stream.initialize(to: z_stream())
-    let windowBits: Int32 = format == .gzip ? 31 : 15
+    let windowBits: Int32 =
+      switch format {
+      case .gzip: 31
+      case .zlib: 15
+      case .bare: -15
+      }
     let status = inflateInit2_(
       stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard status == Z_OK else {
       throw InputError("\(path) cannot be decompressed: zlib says \(status)")
     }
+  }
+
+  public convenience init(_ file: InputFile, _ range: Range<Int>, format: Format, largestRatio: Int? = nil) throws {
+    try self.init(
+      path: file.path, source: FileBytes(file, range), compressedBytes: range.count, format: format,
+      largestRatio: largestRatio)
   }
 
   deinit {
@@ -63,10 +82,10 @@ public final class Inflater: ByteProducer {
     }
     let produced = room - Int(stream.pointee.avail_out)
     producedBytes += produced
-    guard Inflater.canHold(producedBytes, in: compressedBytes) else {
+    if let largestRatio, !Inflater.canHold(producedBytes, in: compressedBytes, ratio: largestRatio) {
       throw InputError(
-        "\(path) unpacks to more than \(Inflater.largestRatio) times its size, which data do not do; if they are yours, unpack"
-          + " them first")
+        "\(path) unpacks to more than \(largestRatio) times its size, which text does not do; if it is yours, unpack it first"
+      )
     }
     return produced
   }
@@ -82,23 +101,33 @@ public final class Inflater: ByteProducer {
     stream.pointee.avail_in = UInt32(got)
   }
 
-  /// After a gzip member either the file ends or another member begins.
+  /// After a gzip member another begins, or the file ends; zeros that fill a block of a disk or a tape are no data (gzip's manual).
   private func endMember() throws {
     guard format == .gzip else {
       ended = true
       return
     }
-    if stream.pointee.avail_in == 0 {
-      let got = try source.produce(into: input)
-      stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
-      stream.pointee.avail_in = UInt32(got)
-    }
-    if stream.pointee.avail_in == 0 {
-      ended = true
-    } else if stream.pointee.next_in[0] == 0x1f {
-      inflateReset(stream)
-    } else {
-      throw InputError("\(path) has trailing bytes after its gzip data")
+    var isPadded = false
+    while true {
+      if stream.pointee.avail_in == 0 {
+        let got = try source.produce(into: input)
+        stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        stream.pointee.avail_in = UInt32(got)
+      }
+      if stream.pointee.avail_in == 0 {
+        ended = true
+        return
+      }
+      switch stream.pointee.next_in[0] {
+      case 0x1f where !isPadded:
+        inflateReset(stream)
+        return
+      case 0:
+        isPadded = true
+        stream.pointee.next_in += 1
+        stream.pointee.avail_in -= 1
+      default: throw InputError("\(path) has trailing bytes after its gzip data")
+      }
     }
   }
 

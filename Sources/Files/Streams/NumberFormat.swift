@@ -2,7 +2,7 @@
 public struct NumberFormat: Sendable, Equatable {
   public enum Kind: Sendable { case signed, unsigned, real }
   public let kind: Kind
-  /// Bytes: 1, 2, 4 or 8; 4 or 8 for real numbers.
+  /// Bytes: 1, 2, 4 or 8; 2, 4 or 8 for real numbers.
   public let size: Int
   public let bigEndian: Bool
 
@@ -27,6 +27,7 @@ public struct NumberFormat: Sendable, Equatable {
     case (.signed, 4): convert(bytes, values) { (raw: UInt32) in Double(Int32(bitPattern: raw)) }
     case (.unsigned, _): convert(bytes, values) { (raw: UInt64) in Double(raw) }
     case (.signed, _): convert(bytes, values) { (raw: UInt64) in Double(Int64(bitPattern: raw)) }
+    case (.real, 2): convert(bytes, values) { (raw: UInt16) in Double(Float16(bitPattern: raw)) }
     case (.real, 4): convert(bytes, values) { (raw: UInt32) in Double(Float(bitPattern: raw)) }
     case (.real, _): convert(bytes, values) { (raw: UInt64) in Double(bitPattern: raw) }
     }

@@ -1,24 +1,26 @@
-/// A file that is read forward and may be gzip-compressed, which its first bytes tell.
+/// A file that is read forward and may be gzip-compressed, which its first bytes tell, not its name.
 public struct StreamedFile: Sendable {
   public let file: InputFile
   public let isCompressed: Bool
+  private let largestRatio: Int?
   public var path: String { file.path }
   /// Its size, if it is compressed.
   public var packedBytes: Int? { isCompressed ? file.size : nil }
 
-  public init(_ path: String) throws {
+  /// - Parameter isText: it has no header that says how much is to come.
+  public init(_ path: String, isText: Bool = false) throws {
     file = try InputFile(path)
-    isCompressed = try file.beginning(2) == [0x1f, 0x8b]
-    if path.hasSuffix(".gz"), !isCompressed {
-      throw InputError("\(path) is not a gzip file: it does not begin with the bytes 1f 8b")
-    }
+    let start = try file.beginning(6)
+    if let error = OtherPacking.error(start, path) { throw error }
+    isCompressed = start.starts(with: [0x1f, 0x8b])
+    largestRatio = isText ? Inflater.textRatio : nil
   }
 
   /// A stream of the (decompressed) bytes from the start.
   public func stream() throws -> ByteStream {
     let all = 0..<file.size
     let producer: any ByteProducer =
-      isCompressed ? try Inflater(file, all, format: .gzip) : FileBytes(file, all)
+      isCompressed ? try Inflater(file, all, format: .gzip, largestRatio: largestRatio) : FileBytes(file, all)
     return ByteStream(path: path, producer: producer)
   }
 
@@ -52,4 +54,22 @@ public struct StreamedFile: Sendable {
       )
     }
   }
+}
+
+/// Packings that are not unpacked here: the sentence names the tool that does.
+public enum OtherPacking {
+  private static let known: [(start: [UInt8], name: String, tool: String)] = [
+    (Array("BZh".utf8), "bzip2", "bunzip2"), ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], "xz", "xz -d"),
+    ([0x28, 0xb5, 0x2f, 0xfd], "zstd", "zstd -d"), ([0x50, 0x4b, 3, 4], "zip", "unzip"),
+  ]
+
+  /// `start`: the file's first bytes.
+  public static func error(_ start: [UInt8], _ path: String, but allowed: String = "") -> InputError? {
+    guard let found = known.first(where: { start.starts(with: $0.start) }), found.name != allowed else { return nil }
+    return InputError(
+      "\(path) is packed with \(found.name), which is not read here: unpack it first (\(found.tool) \(path))")
+  }
+
+  /// Endings of such files' names, and of gzip's: what `find` looks for.
+  public static let endings = [".gz", ".bz2", ".xz", ".zst"]
 }

@@ -52,12 +52,12 @@ extension BenchOptions {
   private static let countable = 1...Int(Int32.max)
 
   private static let problemOptions: [CommandOption<BenchOptions>] = [
-    CommandOption("samples", \.samples, .whole("N", in: countable), "rows (default: \(defaultSamples))"),
+    CommandOption("samples", \.samples, .integer("N", in: countable), "rows (default: \(defaultSamples))"),
     CommandOption(
-      "dimension", \.dimension, .whole("D", in: 1...1_000_000),
+      "dimension", \.dimension, .integer("D", in: 1...1_000_000),
       "of random rows of unit norm (default: \(defaultDimension))"),
     CommandOption(
-      "classes", \.classes, .whole("K", in: 1...100_000), "of random rows (default: \(defaultClasses))"),
+      "classes", \.classes, .integer("K", in: 1...100_000), "of random rows (default: \(defaultClasses))"),
     CommandOption(
       "dataset", \.dataset, .choice, "its first --samples rows as layer 1 sees them, rather than random ones"),
     CommandOption("data", \.data, .path("DIR"), "folder with the set's official files"),
@@ -71,9 +71,9 @@ extension BenchOptions {
     CommandOption(
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),
-    CommandOption("max-iterations", \.maxIterations, .whole("I", in: countable), "of the conjugate gradient"),
+    CommandOption("max-iterations", \.maxIterations, .integer("I", in: countable), "of the conjugate gradient"),
     CommandOption(
-      "preconditioner-rank", \.preconditionerRank, .whole("R", in: 0...countable.upperBound),
+      "preconditioner-rank", \.preconditionerRank, .integer("R", in: 0...countable.upperBound),
       "columns of K it is made of, 0 for none (default: chosen)"),
     CommandOption("agop", \.agop, .choice, "route of the average gradient outer product"),
     CommandOption("precision", \.precision, .choice, "of the data and the kernel"),
@@ -81,10 +81,10 @@ extension BenchOptions {
 
   private static let runOptions: [CommandOption<BenchOptions>] = [
     CommandOption(
-      "threads", \.threads, .whole("T", in: 1...4096), "per rank (default: cores / ranks on the node)"),
+      "threads", \.threads, .integer("T", in: 1...4096), "per rank (default: cores / ranks on the node)"),
     CommandOption("seed", \.seed, .seed, "of all randomness"),
     CommandOption(
-      "repeat", \.repetitions, .whole("R", in: 1...1000), "measurements of each figure, which is their median"),
+      "repeat", \.repetitions, .integer("R", in: 1...1000), "measurements of each figure, which is their median"),
     CommandOption(
       flag: "peers", \.peers,
       "solve: LAPACK's Cholesky and plain conjugate gradient beside ours, one rank"),

@@ -145,7 +145,7 @@ private final class TileProductProbe<T: Real, V: Real>: @unchecked Sendable {
     otherSums = Matrix(rows: vectors, columns: columns)
   }
 
-  func multiply() { product.add(tile, deviation, own, other, ownSums.view, otherSums.view) }
+  func multiply() { product.add(tile, deviation, own.view, other.view, ownSums.view, otherSums.view) }
 }
 
 /// Entries between -1 and 1; the same every time. *Local.*

@@ -7,9 +7,10 @@ extension DebugProblem {
   public func checkData(twin: (Matrix<Double>, [Int]) -> Matrix<Double> = plainUnitRows) throws -> [Check] {
     let options = training.options
     let data = try Dataset.open(
-      options.dataset, directory: options.data, seed: options.seed, trainSamples: n, testSamples: 0)
+      options.dataset, directory: options.data, seed: options.seed, trainSamples: n, testSamples: 0,
+      variant: options.datasetVariant)
     let file: Matrix<Double> = try loadRows(Array(0..<n), data.train)
-    let plain = twin(file, try data.train.labels(first: n))
+    let plain = twin(file, try data.classes().numbers(of: data.train.labels(first: n)))
     let (mean, scale) = plainStandardisation(file)
     let found = samples.standardisation
     return [

@@ -23,7 +23,7 @@ extension DebugOptions {
       CommandOption("data", \.data, .path("DIR"), "folder with the set's official files"),
       // Its plain double loops are of order samples^2 and its finite differences worse.
       CommandOption(
-        "samples", \.samples, .whole("N", in: 1...20_000), "the first N of the file's order"),
+        "samples", \.samples, .integer("N", in: 1...20_000), "the first N of the file's order"),
       CommandOption("seed", \.seed, .seed, "of all randomness"),
       CommandOption("dump", \.dump, .path("DIR"), "write every intermediate there as .npy"),
     ])

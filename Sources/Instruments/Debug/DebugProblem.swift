@@ -64,7 +64,7 @@ public struct DebugProblem {
       x.copy(), Matrix(rows: y.columns, columns: x.columns), layout: layout, context: training.context)
     samples = Samples(
       layout: layout, order: loaded.order, standardisation: loaded.standardisation,
-      classNames: loaded.classNames,
+      classes: loaded.classes,
       rows: rows, test: nil, testLabels: [], testCount: 0)
   }
 

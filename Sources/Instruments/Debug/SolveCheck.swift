@@ -48,12 +48,14 @@ extension DebugProblem {
       $0.maxIterations = 10_000
       $0.allowUnconverged = true
     }
-    return try training.fit(1, samples, training.planMemory(1, samples))
+    var kept: KernelOperator<Double>?
+    return try training.fit(training.layer(1, samples), samples, &kept)
   }
 
   /// *Collective.* The program's own AGOP of a solution, divided by its largest entry.
   func agop(_ fit: Fit) throws -> Matrix<Double> {
-    try training.computeAGOP(1, samples, fit, training.planMemory(1, samples), advance: { _ in }).matrix
+    var kept: KernelOperator<Double>?
+    return try training.computeAGOP(training.layer(1, samples), samples, fit, &kept).matrix
   }
 }
 

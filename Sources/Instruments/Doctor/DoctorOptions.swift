@@ -27,7 +27,7 @@ extension DoctorOptions {
       CommandOption("dataset", \.dataset, .choice, "open it on every host"),
       CommandOption("data", \.data, .path("DIR"), "folder with the set's official files, the same on every host"),
       CommandOption("memory", \.memory, .size, "per rank, as it would be given to train"),
-      CommandOption("threads", \.threads, .whole("T", in: 1...4096), "per rank, as they would be given to train"),
+      CommandOption("threads", \.threads, .integer("T", in: 1...4096), "per rank, as they would be given to train"),
       CommandOption("output", \.output, .path("DIR"), "the run directory to be (default: below runs/)"),
       CommandOption(flag: "json", \.json, "one JSON object on standard output"),
     ])

@@ -32,22 +32,22 @@ extension PlanOptions {
     "plan", planOptions + TrainOptions.table.options.map { $0.within(\PlanOptions.train) })
 
   private static let planOptions: [CommandOption<PlanOptions>] = [
-    CommandOption("ranks", \.ranks, .whole("P", in: 1...1_000_000), "of the run (default: those of plan itself)"),
+    CommandOption("ranks", \.ranks, .integer("P", in: 1...1_000_000), "of the run (default: those of plan itself)"),
     CommandOption(
-      "nodes", \.nodes, .whole("M", in: 1...1_000_000), "the hosts they are on (default: those of plan itself)"),
+      "nodes", \.nodes, .integer("M", in: 1...1_000_000), "the hosts they are on (default: those of plan itself)"),
     CommandOption(
       "latency", \.latency, .positive("US"), "microseconds between nodes (default: measured between hosts, or 30)"),
     CommandOption(
       "bandwidth", \.bandwidth, .positive("GBS"), "GB/s between nodes (default: measured between hosts, or 1.25)"),
     CommandOption(
-      "iterations", \.iterations, .whole("I", in: 1...1_000_000),
+      "iterations", \.iterations, .integer("I", in: 1...1_000_000),
       "of the solver in each layer (default: counts that are typical of the data set and the depth)"),
     CommandOption(
       "scaling", \.scaling, .choice,
       "extend --calibrate's last layer to --ranks (default: 1024): the same problem, or N^2 / P constant"),
     CommandOption("calibrate", \.calibration, .path("RUN"), "directory of a finished run; its options are taken too"),
     CommandOption(
-      "ranks-per-node", \.ranksPerNode, .whole("R", in: 1...4096),
+      "ranks-per-node", \.ranksPerNode, .integer("R", in: 1...4096),
       "scaling: ranks that share a node (default: its cores / threads)"
     ),
     CommandOption(flag: "json", \.json, "one JSON object on standard output"),

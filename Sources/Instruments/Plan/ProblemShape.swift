@@ -16,12 +16,15 @@ public struct ProblemShape: Sendable, Equatable {
   }
 
   /// The official files' sizes, which need not be there for a plan; nil: what the user's own files hold.
-  private static func official(_ dataset: DatasetName) -> ProblemShape? {
+  private static func official(_ dataset: DatasetName, _ variant: DatasetVariant = DatasetVariant()) -> ProblemShape? {
     switch dataset {
     case .mnist: ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, classes: 10)
     case .cifar10: ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, classes: 10)
-    case .svhn: ProblemShape(samples: 73_257, testSamples: 26_032, width: 3072, classes: 10)
-    case .digits, .npy, .libsvm, .synthetic: nil
+    case .cifar100:
+      ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, classes: variant.labelSet == .fine ? 100 : 20)
+    case .svhn:
+      ProblemShape(samples: 73_257 + (variant.hasExtra ? 531_131 : 0), testSamples: 26_032, width: 3072, classes: 10)
+    case .digits, .idx, .npy, .libsvm, .synthetic: nil
     }
   }
 
@@ -30,20 +33,20 @@ public struct ProblemShape: Sendable, Equatable {
 
   /// *Local.* The sizes that train would find. Throws `InputError`: more samples than there are, files that cannot be read.
   public init(of options: TrainOptions) throws {
-    guard let whole = Self.official(options.dataset) else {
+    guard let whole = Self.official(options.dataset, options.datasetVariant) else {
       let dataset = try Dataset.open(
         options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
-        testSamples: options.testSamples)
+        testSamples: options.testSamples, variant: options.datasetVariant)
       self.init(
         samples: dataset.train.sampleCount, testSamples: dataset.test?.sampleCount ?? 0,
-        width: dataset.train.featureCount, classes: dataset.classCount)
+        width: dataset.train.featureCount, classes: try dataset.classes().count)
       return
     }
     self = whole
     for (name, wanted, there) in [
       ("--samples", options.samples, whole.samples), ("--test-samples", options.testSamples, whole.testSamples),
     ] where wanted ?? 0 > there {
-      throw InputError("\(name) \(wanted ?? 0) is more than the \(there) samples of \(options.dataset.rawValue).")
+      throw InputError("\(name) \(wanted ?? 0) is more than the \(there) samples of \(options.dataset.rawValue)")
     }
     samples = options.samples ?? samples
     testSamples = options.testSamples ?? testSamples

@@ -10,13 +10,18 @@ extension KernelOperator {
   {
     precondition(v.rows == rows.rowCount && y.rows == v.rows && y.columns == v.columns)
     let exchange = try VectorExchange<V>(v, operator: self)
+    var step = 0
     do {
       try applyConstants(v, into: y)
       var pairs = blocks[...]
       try rows.forEachBlock(steps: circulating) { _, block in
-        if let pair = pairs.popFirst() { try add(pair, block, exchange, to: y, stop) }
+        if let pair = pairs.popFirst() { try add(pair, step, block, exchange, to: y, stop) }
+        step += 1
       }
-      for pair in pairs { try add(pair, nil, exchange, to: y, stop) }
+      for pair in pairs {
+        try add(pair, step, nil, exchange, to: y, stop)
+        step += 1
+      }
       for part in try communicating({ try exchange.finish() }) { add(part, to: y) }
     } catch {
       exchange.cancel()
@@ -41,38 +46,44 @@ extension KernelOperator {
     }
   }
 
-  /// Adds what one pair of blocks gives to the own rows, and sends what it gives to the other's.
+  /// Adds what one pair of blocks gives to the own rows, and sends what it gives to the other's. - Parameter step: the pair's place.
   private func add<V: Real>(
-    _ pair: PairBlock<T>, _ block: Rows<T>?, _ exchange: VectorExchange<V>, to y: Matrix<Double>,
+    _ pair: PairBlock<T>, _ step: Int, _ block: Rows<T>?, _ exchange: VectorExchange<V>, to y: Matrix<Double>,
     _ stop: StopSwitch?
   ) throws {
     let vector = try communicating { try exchange.vector(of: pair.other) }
-    let sums = multiply(pair, block, exchange.own, transposed(vector), stop)
+    let transposed = workspace.vectors(V.self).transposed.matrix(rows: vector.columns, columns: vector.rows)
+    transpose(vector, into: transposed)
+    let sums = multiply(pair, step, block, exchange.own, transposed, stop)
     addRows(of: sums, to: y)
-    let other = pair.other == world.rank ? y : Matrix<Double>(rows: pair.otherRows, columns: y.columns)
+    guard pair.other != world.rank else { return addColumns(of: sums, to: y.view) }
+    let other = workspace.outgoing[step].matrix(rows: pair.otherRows, columns: y.columns)
+    other.fill(0)
     addColumns(of: sums, to: other)
-    if pair.other != world.rank { try exchange.send(other, to: pair.other) }
+    try exchange.send(other, to: pair.other)
   }
 
   /// E v, and transposed E^T v, of one pair of blocks, as the sums of each run of its tiles.
   /// - Parameter other: the other block's vectors transposed, (columns x other rows).
   private func multiply<V: Real>(
-    _ pair: PairBlock<T>, _ block: Rows<T>?, _ own: Matrix<V>, _ other: Matrix<V>, _ stop: StopSwitch?
+    _ pair: PairBlock<T>, _ step: Int, _ block: Rows<T>?, _ own: MatrixView<V>, _ other: MatrixView<V>,
+    _ stop: StopSwitch?
   ) -> [RunSums] {
     let (tiles, tileRows, columns) = (pair.tiles, layout.tileRows, own.columns)
     let (rows, builder, pool) = (self.rows, self.builder, self.pool)
-    let runs = pair.runs(workers: pool.count)
-    let sums = runs.map { RunSums(of: tiles[$0], columns: columns) }
+    let runs = workspace.runs[step]
+    let sums = runs.map { $0.sums(vectors: columns) }
     pool.forEachWhenFree(0..<runs.count) { run, worker in
       let (sums, product) = (sums[run], TileProduct<T, V>(tileRows: tileRows, vectors: columns))
       sums.clear()
       var scratch: Matrix<T>?
-      for tile in tiles[runs[run]] {
+      for tile in tiles[runs[run].tiles] {
         if stop?.isRequested == true { break }
         let (ownSums, otherSums) = sums.parts(for: tile)
-        if let deviation = tile.stored {
-          product.add(tile, deviation, own, other, ownSums, otherSums)
-        } else if let block {
+        switch tile.storage {
+        case .dense(let deviation): product.add(tile, deviation, own, other, ownSums, otherSums)
+        case .recomputed:
+          guard let block else { continue }
           let memory = scratch ?? Matrix(uninitialisedRows: tileRows, columns: paddedForProduct(tileRows))
           scratch = memory
           tile.build(in: tile.view(of: memory), builder, rows, block, worker: worker)
@@ -84,15 +95,13 @@ extension KernelOperator {
     return sums
   }
 
-  private func transposed<V: Real>(_ v: Matrix<V>) -> Matrix<V> {
-    let result = Matrix<V>(uninitialisedRows: v.columns, columns: v.rows)
+  private func transpose<V: Real>(_ v: MatrixView<V>, into result: MatrixView<V>) {
     pool.forEachPart(of: v.rows) { part, _ in
       for c in 0..<v.columns { for i in part { result[c, i] = v[i, c] } }
     }
-    return result
   }
 
-  private func add(_ part: Matrix<Double>, to y: Matrix<Double>) {
+  private func add(_ part: MatrixView<Double>, to y: Matrix<Double>) {
     pool.forEachPart(of: y.count) { range, _ in for k in range { y.pointer[k] += part.pointer[k] } }
   }
 
@@ -106,7 +115,7 @@ extension KernelOperator {
     }
   }
 
-  private func addColumns(of sums: [RunSums], to y: Matrix<Double>) {
+  private func addColumns(of sums: [RunSums], to y: MatrixView<Double>) {
     pool.forEachPart(of: y.rows) { range, _ in
       // Few rows at a time: they stay in the L1 cache.
       for batch in range.pieces(ofAtMost: 128) {
@@ -119,31 +128,5 @@ extension KernelOperator {
         }
       }
     }
-  }
-}
-
-/// What a run of tiles gives to its own rows and, transposed, to the other block's that its columns are.
-private struct RunSums: Sendable {
-  let rows, columns: Range<Int>
-  /// (rows x vectors) and (vectors x columns), not cleared.
-  let own, other: Matrix<Double>
-
-  init<T: Real>(of tiles: ArraySlice<KernelTile<T>>, columns vectors: Int) {
-    rows = tiles.map(\.rows.rows).hull
-    columns = tiles.map(\.columns.rows).hull
-    own = Matrix(uninitialisedRows: rows.count, columns: vectors)
-    other = Matrix(uninitialisedRows: vectors, columns: columns.count)
-  }
-
-  func clear() {
-    own.view.fill(0)
-    other.view.fill(0)
-  }
-
-  func parts<T: Real>(for tile: KernelTile<T>) -> (own: MatrixView<Double>, other: MatrixView<Double>) {
-    (
-      own.rows(tile.rows.rows.shifted(by: -rows.lowerBound)),
-      other.view.columns(tile.columns.rows.shifted(by: -columns.lowerBound))
-    )
   }
 }

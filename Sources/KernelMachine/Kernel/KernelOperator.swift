@@ -13,6 +13,7 @@ public final class KernelOperator<T: Real>: RowsWork {
   let schedule: PairSchedule
   /// In the order in which the blocks come round the ring, this rank's own first.
   private(set) var blocks: [PairBlock<T>] = []
+  private(set) var workspace: ProductWorkspace
   /// Stored tiles by their place.
   private var stored: [TilePlace: MatrixView<T>] = [:]
   /// Those that other ranks hold, while the AGOP is made.
@@ -34,9 +35,11 @@ public final class KernelOperator<T: Real>: RowsWork {
     self.rows = rows
     schedule = PairSchedule(rank: rows.context.world.rank, ranks: rows.context.world.size)
     builder = TileBuilder(kernel: kernel, rows)
+    workspace = ProductWorkspace([PairBlock<T>](), holders: 0, workers: 1)
     blocks = makeBlocks(tileBudget)
+    workspace = ProductWorkspace(blocks, holders: schedule.holders.count, workers: pool.count)
     for block in blocks {
-      for tile in block.tiles { stored[TilePlace(tile.rows, of: block.other, tile.columns)] = tile.stored }
+      for tile in block.tiles { stored[TilePlace(tile.rows, of: block.other, tile.columns)] = tile.dense }
     }
     let incomplete = blocks.lastIndex { !$0.storesAll }
     circulating = try communicating { try world.maximum(incomplete.map { $0 + 1 } ?? 0) }
@@ -80,7 +83,7 @@ public final class KernelOperator<T: Real>: RowsWork {
         products = all
       }
       for tile in square {
-        guard let memory = tile.stored else { continue }
+        guard let memory = tile.dense else { continue }
         let part = products?.rows(tile.rows.rows.shifted(by: -height.lowerBound))
           .columns(tile.columns.rows.shifted(by: -width.lowerBound))
         tile.build(in: memory, builder, rows, block, from: part, worker: worker)
@@ -133,11 +136,11 @@ public final class KernelOperator<T: Real>: RowsWork {
     let scratch = Matrix<T>(uninitialisedRows: layout.tileRows, columns: paddedForProduct(layout.tileRows))
     for block in blocks {
       for tile in block.tiles {
-        if tile.stored == nil && block.other == world.rank {
+        if tile.isRecomputed && block.other == world.rank {
           tile.build(in: tile.view(of: scratch), builder, rows, rows, worker: 0)
           body(block.other, tile, tile.view(of: scratch))
         } else {
-          body(block.other, tile, tile.stored)
+          body(block.other, tile, tile.dense)
         }
       }
     }

@@ -1,15 +1,21 @@
 import LinearAlgebra
 import Runtime
 
-/// A tile of the kernel's deviations: a segment of this rank's rows by a segment of another block's. It is kept in memory, or
-/// recomputed for each product.
+/// What is kept of a tile between two products. A kind that is two thin factors (U, V) has its place here.
+public enum TileStorage<T: Real>: Sendable {
+  /// Nothing: the tile is made from the rows for each product.
+  case recomputed
+  /// (rows x columns), each row padded with zeros as the product wants it.
+  case dense(MatrixView<T>)
+}
+
+/// A tile of the kernel's deviations: a segment of this rank's rows by a segment of another block's.
 public struct KernelTile<T: Real>: Sendable {
   public let rows: Segment
   public let columns: Segment
   /// On the diagonal of K: the transposed direction is the same one.
   public let isDiagonal: Bool
-  /// (rows x columns), each row padded with zeros as the product wants it; nil: recomputed.
-  public internal(set) var stored: MatrixView<T>?
+  public internal(set) var storage = TileStorage<T>.recomputed
 
   public init(_ rows: Segment, _ columns: Segment, isDiagonal: Bool) {
     self.rows = rows
@@ -17,7 +23,12 @@ public struct KernelTile<T: Real>: Sendable {
     self.isDiagonal = isDiagonal
   }
 
-  /// Elements in memory, padding included.
+  public var isRecomputed: Bool { if case .recomputed = storage { true } else { false } }
+
+  /// Its elements, if they are kept.
+  public var dense: MatrixView<T>? { if case .dense(let view) = storage { view } else { nil } }
+
+  /// Elements in memory if they are kept, padding included.
   public var elements: Int { rows.rows.count * paddedForProduct(columns.rows.count) }
 
   /// A view of the tile's shape on memory with room for `elements`. *Local.*

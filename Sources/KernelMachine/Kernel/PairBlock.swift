@@ -49,7 +49,7 @@ struct PairBlock<T: Real>: Sendable {
     storage = Matrix(uninitialisedRows: 1, columns: elements)
     var start = 0
     for index in 0..<count {
-      tiles[index].stored = tiles[index].view(of: storage, at: start)
+      tiles[index].storage = .dense(tiles[index].view(of: storage, at: start))
       start += tiles[index].elements
     }
   }
@@ -68,7 +68,7 @@ struct PairBlock<T: Real>: Sendable {
   /// The stored tiles in squares of at most `limit` rows and columns, so that one product serves all of a square; alone where it would
   /// make what nobody needs.
   func squares(limit: Int) -> [[Int]] {
-    let stored = tiles.indices.filter { tiles[$0].stored != nil }
+    let stored = tiles.indices.filter { !tiles[$0].isRecomputed }
     let rows = Self.groups(of: stored.map { tiles[$0].rows.rows }, limit: limit)
     let columns = Self.groups(of: stored.map { tiles[$0].columns.rows }, limit: limit)
     var squares: [[Int]] = []
@@ -107,5 +107,5 @@ struct PairBlock<T: Real>: Sendable {
   /// Bytes of all tiles, and of the stored ones.
   var bytes: Int { tiles.reduce(0) { $0 + $1.elements } * MemoryLayout<T>.stride }
   var storedBytes: Int { storage.count * MemoryLayout<T>.stride }
-  var storesAll: Bool { tiles.last?.stored != nil || tiles.isEmpty }
+  var storesAll: Bool { !(tiles.last?.isRecomputed ?? false) }
 }

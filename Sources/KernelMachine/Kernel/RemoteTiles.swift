@@ -50,7 +50,7 @@ final class RemoteTiles<T: Real>: RowsWork {
     guard block.storedBytes > 0 else { return }
     for tile in block.tiles {
       // The holder's rows, this rank's columns.
-      tiles[TilePlace(tile.rows, of: holder, tile.columns)] = tile.stored
+      tiles[TilePlace(tile.rows, of: holder, tile.columns)] = tile.dense
     }
     arriving[holder] = messages.add(
       try world.startReceive(block.storage.buffer, from: holder, tag: MessageTag.tiles.rawValue))

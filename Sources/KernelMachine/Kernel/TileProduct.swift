@@ -21,7 +21,7 @@ public final class TileProduct<T: Real, V: Real> {
   ///   - ownSums: (tile's rows x vectors).
   ///   - otherSums: transposed, (vectors x tile's columns).
   public func add(
-    _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: Matrix<V>, _ other: Matrix<V>,
+    _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: MatrixView<V>, _ other: MatrixView<V>,
     _ ownSums: MatrixView<Double>, _ otherSums: MatrixView<Double>
   ) {
     load(other, tile.columns.rows)
@@ -34,8 +34,8 @@ public final class TileProduct<T: Real, V: Real> {
     }
   }
 
-  private func load(_ other: Matrix<V>, _ columns: Range<Int>) {
-    let source = other.view.columns(columns)
+  private func load(_ other: MatrixView<V>, _ columns: Range<Int>) {
+    let source = other.columns(columns)
     let padding = paddedForProduct(columns.count) - columns.count
     for c in 0..<vectors {
       let target = columnVector.pointer + c * length

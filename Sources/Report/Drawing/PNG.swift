@@ -1,4 +1,6 @@
-/// A small picture of indexed colours as PNG (W3C, Portable Network Graphics, third edition), not compressed.
+import Files
+
+/// A small picture of indexed colours as PNG (W3C, Portable Network Graphics, third edition).
 enum PNG {
   /// - Parameters:
   ///   - pixels: indices into the palette, row by row; (height x width).
@@ -9,40 +11,14 @@ enum PNG {
     var lines: [UInt8] = []
     for row in 0..<height { lines += [0] + pixels[(row * width)..<((row + 1) * width)] }
     return [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
-      + chunk("IHDR", header) + chunk("PLTE", palette.flatMap { $0 }) + chunk("IDAT", zlib(lines)) + chunk("IEND", [])
+      + chunk("IHDR", header) + chunk("PLTE", palette.flatMap { $0 }) + chunk("IDAT", Deflate.zlib(lines))
+      + chunk("IEND", [])
   }
 
-  /// RFC 1950 around stored blocks of RFC 1951.
-  private static func zlib(_ bytes: [UInt8]) -> [UInt8] {
-    var result: [UInt8] = [0x78, 0x01]
-    var start = 0
-    repeat {
-      let count = min(65535, bytes.count - start)
-      let isLast = start + count == bytes.count
-      let little = [UInt8(count & 255), UInt8(count >> 8)]
-      result += [isLast ? 1 : 0] + little + little.map(~) + bytes[start..<(start + count)]
-      start += count
-    } while start < bytes.count
-    var (a, b) = (1, 0)
-    for byte in bytes {
-      a = (a + Int(byte)) % 65521
-      b = (b + a) % 65521
-    }
-    return result + big(b << 16 | a)
-  }
-
+  /// Length, type, data and the CRC of the two (ISO 3309), which is zlib's.
   private static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
     let body = Array(type.utf8) + data
-    return big(data.count) + body + big(Int(checksum(body)))
-  }
-
-  /// The CRC of ISO 3309.
-  private static func checksum(_ bytes: [UInt8]) -> UInt32 {
-    ~bytes.reduce(UInt32.max) { $0 >> 8 ^ table[Int(($0 ^ UInt32($1)) & 255)] }
-  }
-
-  private static let table: [UInt32] = (0..<256).map { index in
-    (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
+    return big(data.count) + body + big(Int(Checksum(body).value))
   }
 
   private static func big(_ value: Int) -> [UInt8] {

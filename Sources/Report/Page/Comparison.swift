@@ -122,6 +122,7 @@ struct Comparison {
           case .partial: "partial"
           case .none: "no collapse"
           case .unknown: "too few layers"
+          case .undefined: "undefined"
           }
         return [
           "\(swatch(index))\(name(index))", "\(group.runs.count)",

@@ -106,7 +106,9 @@ extension TrainOptions {
     switch dataset {
     case .digits: "Digits"
     case .mnist: "MNIST"
+    case .idx: "IDX data"
     case .cifar10: "CIFAR-10"
+    case .cifar100: "CIFAR-100"
     case .svhn: "SVHN"
     case .npy: "NPY data"
     case .libsvm: "LIBSVM data"

@@ -5,7 +5,11 @@ import Runtime
 /// What the runs of a setting show, in words that follow from the figures.
 public struct Finding: Sendable, Equatable {
   public enum Verdict: Sendable {
-    case collapse, partial, none, unknown
+    case collapse, partial, none
+    /// There is one layer only.
+    case unknown
+    /// NC1 is not defined: with one class there is nothing that the classes could be apart from.
+    case undefined
   }
 
   /// NC1 of the first layer's input over that of the last one's, means over the runs.
@@ -31,15 +35,21 @@ public struct Finding: Sendable, Equatable {
     }
     nc1 = pair { $0.nc1.input }
     nc2 = pair { $0.nc2.input }
-    nc1Fall = nc1.first / nc1.last
-    nc2Fall = nc2.first / nc2.last
+    nc1Fall = Self.fall(nc1)
+    nc2Fall = Self.fall(nc2)
     runs = group.runs.count
     switch nc1Fall {
-    case _ where !nc1Fall.isFinite || first >= last: verdict = .unknown
+    case _ where nc1Fall.isNaN: verdict = .undefined
+    case _ where first >= last: verdict = .unknown
     case Self.collapseFactor...: verdict = .collapse
     case Self.noFactor...: verdict = .partial
     default: verdict = .none
     }
+  }
+
+  /// 1 where both are 0: nothing has changed.
+  private static func fall(_ ends: (first: Double, last: Double)) -> Double {
+    ends.first == ends.last ? 1 : ends.first / ends.last
   }
 
   public static func == (a: Finding, b: Finding) -> Bool {
@@ -48,13 +58,23 @@ public struct Finding: Sendable, Equatable {
 
   /// "NC1 of the layer's input falls by a factor of 5,940, from 0.447 at layer 1 to 7.53 × 10⁻⁵ at layer 20"
   var nc1Clause: String {
+    if verdict == .undefined { return undefinedClause }
     guard verdict != .unknown else {
       return "NC1 of the layer's input is \(Figure.prose(nc1.first)) at layer \(first)"
+    }
+    if nc1Fall == .infinity {
+      return "NC1 of the layer's input falls from \(Figure.prose(nc1.first)) at layer \(first) to 0 at layer \(last)"
     }
     let ends = "from \(Figure.prose(nc1.first)) at layer \(first) to \(Figure.prose(nc1.last)) at layer \(last)"
     return nc1Fall >= 1
       ? "NC1 of the layer's input falls by a factor of \(Figure.factor(nc1Fall)), \(ends)"
       : "NC1 of the layer's input rises by a factor of \(Figure.factor(1 / nc1Fall)), \(ends)"
+  }
+
+  private var undefinedClause: String {
+    let places = [(first, nc1.first), (last, nc1.last)].filter { !$0.1.isFinite }.map(\.0)
+    let words = first == last ? "layer \(first)" : places.map { "layer \($0)" }.joined(separator: " and at ")
+    return "NC1 of the layer's input is undefined at \(words)"
   }
 
   var nc2Clause: String {
@@ -70,6 +90,7 @@ public struct Finding: Sendable, Equatable {
     case .partial: "the classes draw together, short of collapse"
     case .none: "no collapse"
     case .unknown: "too few layers to tell"
+    case .undefined: "nothing can be said of collapse"
     }
   }
 
@@ -88,6 +109,7 @@ public struct Finding: Sendable, Equatable {
     let verdicts: [(Verdict, String)] = [
       (.collapse, "the classes collapse"), (.partial, "the classes draw together, short of collapse,"),
       (.none, "there is no collapse"), (.unknown, "there are too few layers to tell"),
+      (.undefined, "NC1 is undefined, and nothing can be said,"),
     ]
     var clauses: [String] = []
     for (verdict, words) in verdicts {

@@ -11,7 +11,7 @@ extension RunRecord {
   public init(reading path: String) throws(InputError) {
     let directory = RunFolder(path)
     let configuration = try directory.readConfiguration()
-    let unfinished = InputError("the run in \(path) has not finished a layer yet: there is nothing to report")
+    let unfinished = InputError("\(path) has not finished a layer yet: there is nothing to report")
     guard access(directory.metrics, F_OK) == 0 else { throw unfinished }
     let (lines, fault) = try directory.readMetricsUpToFault()
     var notes = fault.map { ["\($0.description); what follows it is left out."] } ?? []
@@ -22,6 +22,7 @@ extension RunRecord {
     }
     let reader = PictureReader(directory)
     let layers = byLayer.values.sorted { $0.layer < $1.layer }.map { reader.layer($0) }
+    if let fault = reader.dataFault { notes.append("No classes beside the pictures: \(fault)") }
     if let first = reader.faults.first {
       notes.append("No pictures of \(Self.count(reader.faults.count, "layer")): \(first)")
     }
@@ -41,18 +42,22 @@ private final class PictureReader {
   private let directory: RunFolder
   /// Class-sorted; empty if the file cannot be read.
   private let labels: [Int]
+  /// Why it could not be read.
+  let dataFault: String?
   private(set) var faults: [String] = []
   /// Larger ones are not of this program's making, and would not be small pictures.
   private static let largest = 256
 
   init(_ directory: RunFolder) {
     self.directory = directory
-    labels = (try? SafetensorsFile(directory.own(directory.data)).read("labels")) ?? []
+    let data = Result { try directory.readData() }
+    labels = (try? data.get().labels) ?? []
+    if case .failure(let error) = data { dataFault = "\(error)" } else { dataFault = nil }
   }
 
   func layer(_ metrics: LayerMetrics) -> LayerRecord {
     do {
-      let file = try SafetensorsFile(directory.own(directory.layer(metrics.layer)))
+      let file = try directory.openLayer(metrics.layer)
       let names = Set(file.tensors.map(\.name))
       let spectrum: [Double] = names.contains("spectrum") ? try file.read("spectrum") : []
       return LayerRecord(

@@ -45,6 +45,27 @@ public struct Host: Sendable, Equatable {
     self.threads = threads
   }
 
+  /// *Collective.* Why this run's threads would wait for each other, in the words of the first rank that has a reason: they have fewer
+  /// cores than they are; nil: they have not.
+  public func threadWarning(_ world: Communicator) throws -> String? {
+    let all = try world.allGather(Array((ownThreadWarning(world.rank) ?? "").utf8))
+    return all.first { !$0.isEmpty }.map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  private func ownThreadWarning(_ rank: Int) -> String? {
+    let cores = boundCores.count
+    if cores > 0, threads > cores {
+      let found = "\(threads) threads on \(cores) core\(cores == 1 ? "" : "s")"
+      return "rank \(rank) on \(name) has \(found), which take turns: mpirun --bind-to none or "
+        + "--map-by slot:PE=\(threads) where it was bound, --threads \(cores) where there are no more"
+    }
+    if placeOnNode == 0, cores > 0, !ownsItsCores {
+      return "the \(ranksOnNode) ranks on \(name) have more threads together than cores, which take turns: "
+        + "fewer ranks, or fewer --threads"
+    }
+    return nil
+  }
+
   /// *Local.* Nothing is known but the threads: for tests and checks.
   public init(threads: Int) {
     (name, coreName, boundCores) = (Self.ownName(), BLAS.kernelName, [])

@@ -27,16 +27,28 @@ enum Terminal {
   static var isInteractive: Bool {
     let dumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
     guard isatty(STDOUT_FILENO) == 1, !dumb else { return false }
-    guard let launcher = launcher() else { return true }
+    guard let launcher else { return true }
     // On another node the launcher is a daemon, whose output is nobody's.
     let output = linkTarget("/proc/\(launcher)/fd/1") ?? ""
     return output.hasPrefix("/dev/pts/") || output.hasPrefix("/dev/tty")
   }
 
+  /// Characters of its line; nil where that is not known.
+  ///
+  /// The corresponding C function is `ioctl` with TIOCGWINSZ.
+  static var columns: Int? {
+    // The terminals of mpirun's making have no size of their own: the user's has.
+    let user = launcher.map { open("/proc/\($0)/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) } ?? STDOUT_FILENO
+    defer { if user > STDERR_FILENO { _ = Glibc.close(user) } }
+    var size = winsize()
+    guard ioctl(user, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+
   /// The nearest process above this one that starts ranks, if there is one (proc(5)).
   ///
   /// Not told by the environment: MPI sets the same variables when it starts without a launcher.
-  private static func launcher() -> pid_t? {
+  private static let launcher: pid_t? = {
     let names = ["mpirun", "mpiexec", "orterun", "prterun", "prun", "orted", "prted"]
     var process = getppid()
     for _ in 0..<8 where process > 1 {
@@ -45,7 +57,7 @@ enum Terminal {
       process = parent(of: process)
     }
     return nil
-  }
+  }()
 
   private static func parent(of process: pid_t) -> pid_t {
     guard let status = try? InputFile.contents("/proc/\(process)/status", limit: 1 << 20) else {

@@ -12,7 +12,7 @@ public struct ValueKind<Value: Sendable>: Sendable {
 }
 
 extension ValueKind where Value == Int {
-  public static func whole(_ placeholder: String, in range: ClosedRange<Int>) -> Self {
+  public static func integer(_ placeholder: String, in range: ClosedRange<Int>) -> Self {
     Self(
       placeholder: placeholder,
       wanted: "an integer from \(range.lowerBound) to \(range.upperBound)",

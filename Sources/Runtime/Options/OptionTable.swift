@@ -61,10 +61,9 @@ public struct OptionTable<Options: Sendable>: Sendable {
       guard let option = self.options.first(where: { $0.key == member.key && $0.json != nil })
       else {
         let keys = self.options.filter { $0.json != nil }.map(\.key)
-        throw unknown(
-          "option \"\(member.key)\" in \(file)", name: member.key, candidates: keys, dashes: "")
+        throw unknown("option \"\(member.key)\"", name: member.key, candidates: keys, dashes: "", source: "\(file): ")
       }
-      let label = "\"\(member.key)\" in \(file)"
+      let label = "\(file): \"\(member.key)\""
       switch member.value {
       case .null: continue
       case .bool(let value): try option.set(&options, "\(value)", label)
@@ -113,18 +112,18 @@ public struct OptionTable<Options: Sendable>: Sendable {
 
 /// An error for a name that nothing has, with the nearest one that something has.
 ///
-/// `dashes` stand before the suggestion, as before an option on the command line.
+/// `dashes` stand before the suggestion, as before an option on the command line; `source` before it all, as the file's name does.
 public func unknown(
-  _ subject: String, name: String, candidates: [String], dashes: String = ""
+  _ subject: String, name: String, candidates: [String], dashes: String = "", source: String = ""
 ) -> InputError {
   let nearest =
     candidates
     .map { (name: $0, distance: editDistance(name.lowercased(), $0.lowercased())) }
     .min { $0.distance < $1.distance }
   guard let nearest, nearest.distance <= max(2, nearest.name.count / 3) else {
-    return InputError("unknown \(subject) (see --help)")
+    return InputError("\(source)unknown \(subject) (see --help)")
   }
-  return InputError("unknown \(subject): did you mean '\(dashes)\(nearest.name)'?")
+  return InputError("\(source)unknown \(subject): did you mean '\(dashes)\(nearest.name)'?")
 }
 
 /// Insertions, deletions and replacements that make `a` into `b` (Levenshtein; Wagner and Fischer's table by rows).

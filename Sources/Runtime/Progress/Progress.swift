@@ -23,6 +23,8 @@ public final class Progress: Sendable {
   private let style: Style
   private let write: @Sendable (String) -> Void
   private let clock: @Sendable () -> Double
+  /// Characters of the terminal's line, which may change at any time; nil: not known.
+  private let columns: @Sendable () -> Int?
   private let state = Mutex(State())
 
   /// Seconds between two drawings.
@@ -30,11 +32,13 @@ public final class Progress: Sendable {
 
   public init(
     style: Style, write: @escaping @Sendable (String) -> Void = standardOutput,
-    clock: @escaping @Sendable () -> Double = monotonicSeconds
+    clock: @escaping @Sendable () -> Double = monotonicSeconds,
+    columns: (@Sendable () -> Int?)? = nil
   ) {
     self.style = style
     self.write = write
     self.clock = clock
+    self.columns = columns ?? { Terminal.columns }
   }
 
   /// For standard output as it is. `enabled`: this rank speaks for all; `quiet`: nobody does.
@@ -107,13 +111,14 @@ public final class Progress: Sendable {
   }
 
   private func draw(_ state: inout State, _ now: Double) {
-    var line = state.place
-    if state.fraction > 0 { line += "  \(Int(state.fraction * 100))%" }
+    var parts = [state.place]
+    if state.fraction > 0 { parts.append("\(Int(state.fraction * 100))%") }
     let elapsed = now - state.began
     // The first moments say little about the rest.
     if elapsed >= 0.5, state.fraction > 0, state.fraction < 1 {
-      line += "  \(Format.clock(elapsed * (1 - state.fraction) / state.fraction)) left"
+      parts.append("\(Format.clock(elapsed * (1 - state.fraction) / state.fraction)) left")
     }
+    let line = style == .live ? fitting(parts) : parts.joined(separator: "  ")
     switch style {
     case .live:
       write(Self.eraseLine + line)
@@ -122,5 +127,13 @@ public final class Progress: Sendable {
     case .silent: break
     }
     state.drawn = now
+  }
+
+  /// As many of the parts as the terminal's line has room for: of a line that was broken in two, only the second could be erased.
+  private func fitting(_ parts: [String]) -> String {
+    let all = parts.joined(separator: "  ")
+    // The last column is left free: some terminals begin a new line when it is filled.
+    guard let columns = columns(), all.count >= columns else { return all }
+    return parts.count > 1 ? fitting(parts.dropLast()) : String(all.prefix(max(0, columns - 1)))
   }
 }

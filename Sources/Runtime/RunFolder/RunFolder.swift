@@ -23,11 +23,6 @@ public struct RunFolder: Sendable, Equatable {
   /// The folder of an existing run. Touches nothing.
   public init(_ path: String) { self.path = path }
 
-  /// runs/<name>-<yyyyMMdd-HHmmss>, local time.
-  public static func defaultPath(for name: String, at time: Int? = nil) -> String {
-    "runs/\(name)-\(Timestamp.local(time))"
-  }
-
   /// *Local.* Throws `InputError` if a run could not be made at `path`: it is in use, or cannot be written to.
   ///
   /// Writes nothing, so it can be asked before the data is read; `create` asks again.
@@ -41,7 +36,7 @@ public struct RunFolder: Sendable, Equatable {
         if InputFile.exists(RunFolder(path).configuration) {
           throw InputError("--output \(path) holds a run: --resume goes on with it, or give another directory")
         }
-        throw InputError("--output \(path) is in use: give another directory, or an empty one")
+        throw InputError("--output \(path) holds other files and no run: give another directory, or an empty one")
       }
     } else if errno != ENOENT {
       throw InputError("--output \(path) cannot be used: \(FileError.reason(errno))")
@@ -70,7 +65,9 @@ public struct RunFolder: Sendable, Equatable {
     try Folder.make(path)
     // Of two runs that both saw it empty, one alone makes this.
     guard mkdir("\(path)/\(parts)", 0o777) == 0 else {
-      if errno == EEXIST { throw InputError("--output \(path) is in use: give another directory") }
+      if errno == EEXIST {
+        throw InputError("--output \(path): another run is just beginning there: give another directory")
+      }
       throw FileError("made", "\(path)/\(parts)", code: errno)
     }
     try OutputFile.replace(folder.configuration, with: configuration.page)

@@ -99,11 +99,3 @@ final class PieceRing<T: Real> {
       deviations: memory.deviations.rows(0..<count))
   }
 }
-
-extension MatrixView {
-  /// All elements of whole rows, which lie one behind the other.
-  fileprivate var elements: UnsafeMutableBufferPointer<Element> {
-    precondition(stride == columns)
-    return UnsafeMutableBufferPointer(start: pointer, count: rows * columns)
-  }
-}

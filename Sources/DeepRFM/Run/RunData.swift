@@ -1,0 +1,71 @@
+import Datasets
+import Files
+import Runtime
+
+/// data.safetensors: what turns a file's samples into X.
+public struct RunData {
+  /// Class-sorted position -> position in the file; each sample once, at least one.
+  public let order: [Int]
+  /// Class-sorted, so ascending.
+  public let labels: [Int]
+  /// One value a feature; an infinite scale belongs to a constant feature.
+  public let standardisation: Standardisation
+  /// LIBSVM: the file's least index, 0 or 1.
+  public let firstIndex: Int
+  private let metadata: [String: String]
+  private let path: String
+
+  /// *Local.* Throws `InputError` unless the parts fit each other.
+  init(_ file: SafetensorsFile) throws {
+    path = file.path
+    order = try file.vector("order")
+    labels = try file.vector("labels", count: order.count)
+    let mean = try file.vector("mean", as: Double.self)
+    let scale = try file.vector("scale", count: mean.count, as: Double.self)
+    guard !order.isEmpty, !mean.isEmpty, mean.allSatisfy(\.isFinite), scale.allSatisfy({ $0 > 0 }) else {
+      throw InputError("\(path) holds no samples, or a mean or scale that is none")
+    }
+    standardisation = Standardisation(mean: mean, scale: scale)
+    metadata = file.metadata
+    firstIndex = metadata[RunFolder.firstIndexKey] == "0" ? 0 : 1
+    try checkOrder()
+  }
+
+  /// Throws unless the order names every sample once and the labels ascend.
+  private func checkOrder() throws(InputError) {
+    var seen = [Bool](repeating: false, count: order.count)
+    for position in order {
+      guard seen.indices.contains(position), !seen[position] else {
+        throw InputError("\(path): \"order\" is no order of \(order.count) samples")
+      }
+      seen[position] = true
+    }
+    guard zip(labels, labels.dropFirst()).allSatisfy({ $0 <= $1 }) else {
+      throw InputError("\(path): \"labels\" is not sorted")
+    }
+  }
+
+  /// Samples of each of so many classes. Throws `InputError` if a label is none of them.
+  public func classCounts(classes: Int) throws(InputError) -> [Int] {
+    guard labels[0] >= 0, labels[labels.count - 1] < classes, classes <= Limits.classes else {
+      throw InputError("\(path): \"labels\" does not lie in 0 to \(classes - 1), the classes of the layers")
+    }
+    var counts = [Int](repeating: 0, count: classes)
+    for label in labels { counts[label] += 1 }
+    return counts
+  }
+
+  /// A run of an earlier version has names of LIBSVM's labels alone, and of CIFAR-10's classes: whose labels, as all others, are
+  /// numbers from 0 on. Throws `InputError`.
+  public func classes(count: Int, _ dataset: DatasetName) throws(InputError) -> Classes {
+    let names = metadata[RunFolder.classNamesKey].flatMap(Classes.names)
+    let labels = metadata[RunFolder.classLabelsKey].flatMap(Classes.names)
+    let counted = (0..<count).map(String.init)
+    let classes = Classes(
+      labels: labels ?? (dataset == .cifar10 ? counted : names ?? counted), names: names ?? labels ?? counted)
+    guard classes.labels.count == count, classes.names.count == count, Set(classes.labels).count == count else {
+      throw InputError("\(path): its class names or labels are not one each for the \(count) classes of the layers")
+    }
+    return classes
+  }
+}

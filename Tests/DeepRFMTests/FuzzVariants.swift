@@ -1,0 +1,92 @@
+import Datasets
+import Foundation
+
+/// The readers of what other programs write.
+extension FuzzReader {
+  private static func reader(
+    _ name: String, _ set: DatasetName, _ file: String, _ seeds: [[UInt8]], others: [String: [UInt8]] = [:],
+    pack: @escaping @Sendable ([UInt8]) -> [UInt8] = { $0 }
+  ) -> FuzzReader {
+    FuzzReader(name, file, seeds, pack: pack, others: others) { try readFaithfully(set, $0) }
+  }
+
+  static var variants: [FuzzReader] { idxForms + cifar100 + packedMAT + arrays + archives + lines }
+
+  private static var idxForms: [FuzzReader] {
+    let values = (0..<24).map { $0 * 37 - 99 }
+    let images = [
+      Made.idx([4, 6], bytes(values.map { Float($0) }, swapped: true), type: 0x0d),
+      Made.idx([4, 1, 3, 2], bytes(values.map { Int16($0) }, swapped: true), type: 0x0b),
+      Made.idx([4, 2, 3], bytes(values.map { Double($0) }, swapped: true), type: 0x0e),
+    ]
+    let labels = [
+      Made.idx([4], [61, 1, 26, 1]), Made.idx([4, 1], bytes([Int32(-1), 7, 7, 3], swapped: true), type: 0x0c),
+    ]
+    let names = (images: "emnist-x-train-images-idx3-ubyte", labels: "emnist-x-train-labels-idx1-ubyte")
+    let others = [names.images: images[0], names.labels: labels[0]]
+    return [
+      reader("IDX of other types", .idx, names.images, images, others: others),
+      reader("IDX labels of other types", .idx, names.labels, labels, others: others),
+    ]
+  }
+
+  private static var cifar100: [FuzzReader] {
+    let record = { (coarse: UInt8, fine: UInt8) in [coarse, fine] + (0..<3072).map { UInt8($0 & 0xff) } }
+    return [reader("CIFAR-100", .cifar100, "train.bin", [record(3, 99) + record(1, 5), record(0, 0)])]
+  }
+
+  private static var packedMAT: [FuzzReader] {
+    let files = [false, true].map { isPacked in
+      Made.mat([
+        Made.variable("X", [2, 3, 1, 3], (0..<18).map { UInt8($0) }, isPacked: isPacked),
+        Made.variable("y", [3, 1], [10, 0, 3], isPacked: isPacked),
+      ])
+    }
+    return [
+      reader("SVHN inside gzip", .svhn, "train_32x32.mat", files, pack: { gzip($0) }),
+      reader("SVHN, gzip and padded", .svhn, "train_32x32.mat", files.map { gzip($0) + [0, 0, 0] }),
+      reader("SVHN, padded", .svhn, "train_32x32.mat", files.map { $0 + [UInt8](repeating: 0, count: 40) }),
+    ]
+  }
+
+  private static let x = Made.npy((0..<4).map { i in (0..<6).map { Double(i * $0) } })
+  private static let labelForms = [
+    Made.npy(texts: ["cat", "a", "dog∞", "a"]), Made.npy("|S2", "(4,)", Array("a\u{0}bbcca\u{0}".utf8)),
+    Made.npy("|u1", "(4, 3)", [0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1]),
+    Made.npy("<i8", "(1, 4)", bytes([-1, 1, 70_000, 1])),
+  ]
+
+  private static var arrays: [FuzzReader] {
+    let half = Made.npy("<f2", "(4, 6)", bytes((0..<24).map { UInt16($0 * 911) & 0x7bff }))
+    return [
+      reader("NPY float16", .npy, "train_x.npy", [half], others: ["train_y.npy": labelForms[0]]),
+      reader("NPY label forms", .npy, "train_y.npy", labelForms, others: ["train_x.npy": x]),
+      reader(
+        "NPY inside gzip", .npy, "train_x.npy", [x, half], others: ["train_y.npy": labelForms[0]], pack: { gzip($0) }),
+    ]
+  }
+
+  private static var archives: [FuzzReader] {
+    let whole = [
+      ("x_train.npy", x), ("y_train.npy", labelForms[0]), ("x_test.npy", x), ("y_test.npy", labelForms[0]),
+    ]
+    let short = [("x.npy", x), ("y.npy", labelForms[2])]
+    return [
+      reader("NPZ, stored", .npy, "a.npz", [Made.zip(whole), Made.zip(short, isLarge: true)]),
+      reader(
+        "NPZ, deflated", .npy, "a.npz", [Made.zip(whole, deflate: true), Made.zip(short, deflate: true, isLarge: true)]),
+      reader(
+        "NPY inside NPZ", .npy, "a.npz", [x],
+        pack: { Made.zip([("x.npy", $0), ("y.npy", labelForms[3])], deflate: true) }),
+    ]
+  }
+
+  private static var lines: [FuzzReader] {
+    let text = ["1 0:5 2:7\n-1 qid:3 1:1\n", "1 3:1 1:2\n0 2:3\n"].map { Array($0.utf8) }
+    return [
+      reader("LIBSVM forms", .libsvm, "a.libsvm", text + [[0xef, 0xbb, 0xbf] + text[0]]),
+      reader("LIBSVM pair", .libsvm, "a9a.t", text, others: ["a9a": text[1]]),
+      reader("LIBSVM inside gzip, padded", .libsvm, "train", text, pack: { gzip($0) + [0, 0] }),
+    ]
+  }
+}

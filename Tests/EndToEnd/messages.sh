@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# What the program says and how it ends: every kind of error in one line on 1 to 4 ranks, signals to commands that keep no
+# checkpoint, closed standard streams, the launcher's own options, warnings, folders' names and formats' numbers.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
+cd "$work" || exit 1
+run=$root/launch/run program=$root/.build/release/deeprfm
+"$run" doctor >/dev/null 2>&1 </dev/null # builds
+
+# once NAME STATUS WORD COMMAND...: on 1 to 4 ranks one line on standard error, with WORD in it.
+once() {
+  local name=$1 wanted=$2 word=$3 ranks status
+  shift 3
+  for ranks in 1 2 3 4; do
+    rm -rf new
+    timeout -k 5 60 "$run" -n "$ranks" --threads 1 "$@" >out 2>err </dev/null
+    status=$?
+    if [ "$status" != "$wanted" ]; then
+      bad "$name, $ranks ranks" "exit status $status, not $wanted: $(head -n 2 err)"
+    elif [ "$(wc -l <err)" != 1 ] || ! grep -q '^deeprfm: ' err; then
+      bad "$name, $ranks ranks" "not one line: $(cat err)"
+    elif ! grep -qF -e "$word" err; then
+      bad "$name, $ranks ranks" "no '$word' in: $(cat err)"
+    elif grep -qE '\.$' err; then
+      bad "$name, $ranks ranks" "ends in a full stop: $(cat err)"
+    else
+      ok "$name, $ranks ranks"
+    fi
+  done
+}
+
+small=(--dataset digits --samples 200 --layers 1 --width 32 --quiet)
+once "bad option" 2 "--layers" train --layers 0
+once "no data" 2 nowhere train --dataset mnist --data nowhere
+once "memory too small" 2 "--memory 10" train "${small[@]}" --memory 10MiB --output small-memory
+once "not solved" 1 "layer 1" train "${small[@]}" --tolerance 1e-15 --output new
+once "iterations" 1 "--max-iterations" train "${small[@]}" --max-iterations 1 --tolerance 1e-12 --output new
+once "a folder of other files" 2 "holds other files" train "${small[@]}" --output "$root/launch"
+rm -rf new
+once "no model" 2 nowhere predict --model nowhere --dataset digits --output p.npy
+once "no run to report" 2 nowhere report nowhere
+once "plan of too much" 2 "--samples" plan --dataset digits --samples 1798
+once "bench without data" 2 nowhere bench kernel --dataset mnist --data nowhere
+
+if [ -z "$(find . -maxdepth 1 -name 'small-memory' -o -maxdepth 1 -name runs)" ]; then ok "bad input leaves nothing"; else bad "bad input" "left: $(ls)"; fi
+
+# A factorization that does not exist: copies of samples, and nothing on the diagonal.
+mkdir copies
+for copy in 1 2 3; do
+  printf '%s 1:%s 2:1 3:2\n' 0 1 1 2 0 3 1 5
+done >copies/train
+timeout 60 "$program" train --dataset libsvm --data copies --layers 1 --solver cholesky --ridge 0 --kernel gaussian \
+  --output cholesky --quiet >out 2>err </dev/null
+status=$?
+if [ "$status" = 1 ] && [ "$(wc -l <err)" = 1 ] && grep -q '^deeprfm: layer 1' err; then
+  ok "Cholesky's refusal names the layer"
+else
+  bad "Cholesky" "exit $status: $(cat err)"
+fi
+
+# --- runs without --output ---
+(timeout 60 "$run" train "${small[@]}" </dev/null >first 2>&1; echo $? >first.status) &
+(timeout 60 "$run" train "${small[@]}" </dev/null >second 2>&1; echo $? >second.status) &
+wait
+if [ "$(cat first.status second.status | tr -d '\n')" = 00 ] && [ "$(ls runs/*/report.html | wc -l)" = 2 ]; then
+  ok "two jobs of one second have two folders"
+else
+  bad "two jobs" "$(cat first second) $(ls -R runs)"
+fi
+rm -rf runs
+timeout 60 "$run" -n 2 train --samples 1798 --layers 1 >/dev/null 2>&1 </dev/null
+if [ ! -e runs ]; then ok "bad input leaves no folder"; else bad "bad input" "left $(ls -R runs)"; fi
+
+# --- closed streams ---
+train 2 "${small[@]}" --output open || bad "train" "$(cat out)"
+same() { # NAME DIR
+  if cmp -s open/layers/01.safetensors "$2/layers/01.safetensors"; then ok "$1"; else bad "$1" "$(tail -n 2 closed.out 2>/dev/null)"; fi
+}
+timeout 60 "$run" -n 2 --threads 1 train "${small[@]}" --output closed-input >closed.out 2>&1 <&-
+same "standard input closed" closed-input
+timeout 60 "$run" -n 2 --threads 1 train "${small[@]}" --output closed-all <&- >&- 2>&-
+same "all three closed" closed-all
+timeout 60 "$program" train "${small[@]}" --threads 1 --output alone >closed.out 2>&1 </dev/null
+timeout 60 "$program" train "${small[@]}" --threads 1 --output alone-closed <&- >&- 2>&-
+if cmp -s alone/layers/01.safetensors alone-closed/layers/01.safetensors && cmp -s alone/model.safetensors alone-closed/model.safetensors; then
+  ok "the program alone, all three closed"
+else
+  bad "the program alone" "its files differ"
+fi
+
+# --- the launcher ---
+printf '1\n2\n3\n' | while read -r seed; do
+  timeout 60 "$run" train "${small[@]}" --seed "$seed" --output "loop-$seed" >/dev/null 2>&1
+done
+if [ -f loop-1/model.safetensors ] && [ -f loop-2/model.safetensors ] && [ -f loop-3/model.safetensors ]; then
+  ok "a loop's standard input is left alone"
+else
+  bad "a loop" "only $(ls -d loop-*)"
+fi
+echo '{"samples": 200, "layers": 1, "width": 32}' | timeout 60 "$run" train --config /dev/stdin --output piped --quiet >out 2>&1
+if [ -f piped/model.safetensors ]; then ok "a configuration may come through standard input"; else bad "--config /dev/stdin" "$(cat out)"; fi
+printf '\xef\xbb\xbf# mine\r\nlocalhost slots=2\r\n' >hosts
+for form in "-n2" "-np2" "--np=2" "--np 2" "-n 2 --hostfile hosts" "-n2 --hostfile=hosts"; do
+  read -ra words <<<"$form"
+  rm -rf form
+  timeout 60 "$run" "${words[@]}" --threads 1 train "${small[@]}" --output form >out 2>&1 </dev/null
+  if grep -q '"ranks": 2' form/config.json 2>/dev/null && [ ! -s out ]; then ok "launch/run $form"; else bad "launch/run $form" "$(cat out)"; fi
+done
+for form in "-n2x" "-n 0" "--hostfile=nowhere" "--np="; do
+  read -ra words <<<"$form"
+  timeout 60 "$run" "${words[@]}" train "${small[@]}" >out 2>&1 </dev/null
+  status=$?
+  if [ "$status" = 2 ] && [ "$(wc -l <out)" = 1 ]; then ok "launch/run $form: exit 2"; else bad "launch/run $form" "exit $status: $(cat out)"; fi
+done
+
+# --- signals to what keeps no checkpoint ---
+{
+  printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (400000, 64), }"
+  head -c 25600000 /dev/zero
+} >rows.npy
+# ended NAME SIGNAL COMMAND...: the command, on 2 ranks, is told after a while.
+ended() {
+  local name=$1 number=$2 pid status
+  shift 2
+  "$run" -n 2 --threads 1 "$@" >out 2>err </dev/null &
+  pid=$!
+  sleep 2
+  if ! kill -"$number" "$pid"; then bad "$name" "had ended before"; return; fi
+  wait "$pid"
+  status=$?
+  if [ "$status" != 1 ]; then
+    bad "$name" "exit status $status: $(cat err)"
+  elif [ "$(grep -c '^deeprfm: ' err)" != 1 ] || ! grep -q "^deeprfm: $1 was stopped by signal USR1: " err; then
+    bad "$name" "$(cat err)"
+  elif grep -q 'ended by signal' err; then
+    bad "$name" "$(cat err)"
+  else
+    ok "$name"
+  fi
+}
+ended "TERM to bench" TERM bench solve --samples 3000 --repeat 500
+ended "INT to bench" INT bench kernel --samples 3000 --repeat 1000
+ended "TERM to predict" TERM predict --model open --input rows.npy --output rows-out.npy
+if [ -z "$(ls rows-out.npy* 2>/dev/null)" ]; then ok "and no half of its output is left"; else bad "predict" "left $(ls rows-out.npy*)"; fi
+
+# --- warnings ---
+PMI_SIZE=2 PMI_RANK=0 "$program" doctor >out 2>err </dev/null
+if grep -q '^deeprfm: warning: 2 processes were started' err; then ok "runs that do not know of each other are told"; else bad "PMI" "$(cat err)"; fi
+PMI_SIZE=2 PMI_RANK=1 "$program" doctor >out 2>err </dev/null
+if [ ! -s err ]; then ok "by one of them"; else bad "PMI, second" "$(cat err)"; fi
+if command -v taskset >/dev/null; then
+  taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" "$program" train --dataset digits --samples 200 --layers 1 --width 32 --threads 2 \
+    --output bound >out 2>err </dev/null
+  if grep -q '^warning: rank 0 on .* 2 threads on 1 core, ' out && [ ! -s err ]; then ok "train warns of threads that share a core"; else bad "threads" "$(cat out err)"; fi
+fi
+
+# --- a newer format ---
+cp -r open newer
+sed -i 's/"format": 1,/"format": 7,/' newer/config.json
+newer() { # NAME COMMAND...
+  local name=$1 status
+  shift
+  timeout 60 "$run" "$@" >out 2>&1 </dev/null
+  status=$?
+  if [ "$status" = 2 ] && [ "$(wc -l <out)" = 1 ] && grep -q 'newer/config.json is of format 7, and' out; then ok "$name refuses a newer format"; else
+    bad "$name, newer format" "exit $status: $(cat out)"
+  fi
+}
+newer report report newer
+newer predict predict --model newer --dataset digits --output p.npy
+newer "train --resume" train "${small[@]}" --resume --output newer
+newer "train --config" train --config newer/config.json --output other
+newer plan plan --scaling strong --calibrate newer
+sed -i '/"format": 7,/d' newer/config.json
+if timeout 60 "$run" report newer >out 2>&1; then ok "a run from before there were formats is read"; else bad "no format" "$(cat out)"; fi
+timeout 60 "$run" report newer newer/ ./newer >out 2>&1 </dev/null
+if grep -q 'shown once' out && [ ! -e report.html ] && ! grep -q 'Mean of' newer/report.html; then ok "a run named thrice is one"; else bad "named thrice" "$(cat out)"; fi
+
+finish
