@@ -19,6 +19,7 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
     precondition(rows >= 0 && columns >= 0)
     self.rows = rows
     self.columns = columns
+    MatrixMemory.add(rows * columns * MemoryLayout<Element>.stride)
     let bytes = max(1, rows * columns) * MemoryLayout<Element>.stride
     let memory =
       Self.isLarge(bytes)
@@ -36,6 +37,7 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   private static func isLarge(_ bytes: Int) -> Bool { bytes >= 2 * LargeBlocks.page }
 
   deinit {
+    MatrixMemory.add(-count * MemoryLayout<Element>.stride)
     if Self.isLarge(count * MemoryLayout<Element>.stride) {
       LargeBlocks.shared.give(pointer)
     } else {

@@ -116,7 +116,7 @@ public struct MemoryPlan: Sendable, Equatable {
     tileBudget = left >= all + max(solving, travelling) ? all : max(0, min(all, left - solving - travelling))
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
     let repeated = storedShare < 1 ? travelling : 0
-    let agopBytes = planAGOP(load, spare: left, travelling: travelling, agop)
+    let agopBytes = planAGOP(load, spare: left, agop)
     keepsTiles = storedShare == 1 && agopBytes + tileBudget <= left
     remoteBytes = keepsTiles ? min(load.remoteElements * load.scalarBytes, left - agopBytes - tileBudget) : 0
     let root = Self.rootBytes(load)
@@ -142,18 +142,17 @@ public struct MemoryPlan: Sendable, Equatable {
   }
 
   /// Sets the route and what it may take; returns what it takes.
-  private mutating func planAGOP(_ load: Workload, spare: Int, travelling: Int, _ wanted: AGOPRoute) -> Int {
-    let gradients = Self.gradientBytes(load) + travelling
+  private mutating func planAGOP(_ load: Workload, spare: Int, _ wanted: AGOPRoute) -> Int {
     gramBytes = max(0, spare)
     let cost = AGOPCost(
       samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes,
       centres: load.classes, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
       scalarBytes: load.scalarBytes, memoryBytes: gramBytes)
-    let segment = Self.chunkRowBytes(load) * min(load.rows, load.tileRows)
-    chunkBytes = min(
-      Self.largestChunk, max(segment, min(spare - gradients, Self.chunkRowBytes(load) * load.rows)))
     route = cost.route(wanted)
-    return route == .gram ? cost.gramBytes : gradients + chunkBytes
+    let (fixed, row) = (cost.gradientBytes(of: route, chunkRows: 0), cost.chunkRowBytes(of: route))
+    chunkBytes = min(Self.largestChunk, max(row * min(load.rows, load.tileRows), min(spare - fixed, row * load.rows)))
+    let chunkRows = min(load.rows, cost.chunkRows(of: route, within: chunkBytes))
+    return route == .gram ? cost.gramBytes : cost.gradientBytes(of: route, chunkRows: chunkRows)
   }
 
   /// Why the layer cannot run, and what would help; nil: it can.
@@ -223,22 +222,6 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// Of that what the iterations hold: U, in double where it has to be.
   private static func factorBytes(_ load: Workload, _ rank: Int) -> Int { load.rows * rank * 8 }
-
-  /// Of the routes that keep gradients: the AGOP, its part in T, and the scaled rows of a group of classes.
-  private static func gradientBytes(_ load: Workload) -> Int {
-    let square = load.width * load.width
-    let run = max(load.tileRows, min(AGOPCost.runRows, load.rows))
-    let group = AGOPCost.groups(outputs: load.classes, width: load.width).map(\.count).max() ?? 0
-    let scratch = (run * group * load.width + load.threads * load.tileRows * load.tileRows) * load.scalarBytes
-    let coefficients = (load.samples + 2 * load.rows) * load.classes * load.scalarBytes
-    return square * (8 + load.scalarBytes) + scratch + coefficients
-  }
-
-  /// Bytes of one row's gradients: every class's, the class sums of its weights, and its weights against a run of segments.
-  private static func chunkRowBytes(_ load: Workload) -> Int {
-    load.classes * (load.width * load.scalarBytes + load.classes * 8)
-      + max(load.tileRows, min(AGOPCost.runRows, load.rows)) * load.scalarBytes
-  }
 
   /// The AGOP, its eigenvectors, and LAPACK's workspace of two more such matrices (dsyevd).
   private static func rootBytes(_ load: Workload) -> Int { load.width * load.width * (32 + load.scalarBytes) }

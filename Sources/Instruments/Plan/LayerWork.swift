@@ -137,8 +137,7 @@ public struct LayerWork: Sendable, Equatable {
 
   /// Passes of the blocks round the ring that the routes with gradients take.
   private var chunks: Double {
-    let rowBytes = Double(load.classes * load.width * load.scalarBytes + AGOPCost.runRows * load.scalarBytes)
-    return max(1, (r * rowBytes / Double(max(1, plan.chunkBytes))).rounded(.up))
+    max(1, (r / Double(cost.chunkRows(of: plan.route, within: plan.chunkBytes))).rounded(.up))
   }
 
   // MARK: Messages

@@ -97,7 +97,8 @@ public struct AGOP<T: Real>: RowsWork {
   ) throws -> Result {
     switch route {
     case .auto, .class:
-      let pass = GradientPass(route: ClassGradients(source: source), chunkBytes: memory.gradients)
+      let pass = GradientPass(
+        route: ClassGradients(source: source), chunkRows: cost.chunkRows(of: route, within: memory.gradients))
       let sums = try pass.sums(a, safePoints, from: saved, progress: progress)
       return Result(matrix: pass.route.agop(sums), route: .class, error: nil)
     case .gram:
@@ -105,7 +106,9 @@ public struct AGOP<T: Real>: RowsWork {
       let matrix = try pairwise.agop(a, safePoints, from: saved, progress: progress)
       return Result(matrix: matrix, route: .gram, error: nil)
     case .sketch:
-      let pass = GradientPass(route: GradientSketch(source: source, random: random), chunkBytes: memory.gradients)
+      let pass = GradientPass(
+        route: GradientSketch(source: source, random: random),
+        chunkRows: cost.chunkRows(of: route, within: memory.gradients))
       let (matrix, error) = pass.route.agop(try pass.sums(a, safePoints, from: saved, progress: progress))
       return Result(matrix: matrix, route: .sketch, error: error)
     }
@@ -114,7 +117,7 @@ public struct AGOP<T: Real>: RowsWork {
   /// *Collective.* The gradients of which the class route's M consists, of all of this rank's rows at once; (own rows x (outputs * width)).
   /// For checks.
   public func gradients(_ a: Matrix<Double>) throws -> Matrix<T> {
-    let pass = GradientPass(route: ClassGradients(source: source), chunkBytes: memory.gradients)
+    let pass = GradientPass(route: ClassGradients(source: source), chunkRows: rows.rowCount)
     let gradients = try pass.gradients(of: rows.segments, a)
     for k in 0..<gradients.count { gradients.pointer[k] *= T(kernel.gradientFactor) }
     return gradients

@@ -84,20 +84,36 @@ public struct AGOPCost: Sendable, Equatable {
     return (2 - square) * (chunks + max(0, chunks - 1) * max(0, chunks - 2) / 2) / max(1, chunks)
   }
 
-  // MARK: Memory of the Gram route
+  // MARK: Memory, as the types state it beside what they allocate
 
-  /// Bytes for a chunk of so many rows, with one panel in memory or two: weights, T and the moved row of each; then either Q against a
-  /// piece, or what a chunk adds to M.
+  /// Rows of the longest run of a block, here.
+  var longestRun: Int { Self.longestRun(runRows, shard: rows, tileRows: tileRows) }
+
+  /// Bytes of a rank by `class` or `sketch`, with chunks of so many rows.
+  public func gradientBytes(of route: AGOPRoute, chunkRows: Int) -> Int {
+    switch (route, scalarBytes) {
+    case (.sketch, 4): GradientPass<GradientSketch<Float>>.bytes(chunkRows: chunkRows, self)
+    case (.sketch, _): GradientPass<GradientSketch<Double>>.bytes(chunkRows: chunkRows, self)
+    case (_, 4): GradientPass<ClassGradients<Float>>.bytes(chunkRows: chunkRows, self)
+    default: GradientPass<ClassGradients<Double>>.bytes(chunkRows: chunkRows, self)
+    }
+  }
+
+  /// Bytes of each row of a chunk by `class` or `sketch`.
+  public func chunkRowBytes(of route: AGOPRoute) -> Int {
+    gradientBytes(of: route, chunkRows: 1) - gradientBytes(of: route, chunkRows: 0)
+  }
+
+  /// Rows of a chunk by `class` or `sketch` for which so many bytes are enough: a segment's at the least.
+  public func chunkRows(of route: AGOPRoute, within bytes: Int) -> Int {
+    max(tileRows, bytes / max(1, chunkRowBytes(of: route)))
+  }
+
+  /// Bytes for chunks of so many rows, with one panel in memory or two.
   private func gramBytes(chunk rows: Int, panels: Int) -> Int {
-    let square = width * width
-    // Two sets of memory take turns.
-    let travelling = ranks > 1 ? min(2 * Self.runRows, self.rows) * (samples + width) : 0
-    // Q against a piece; or, when the chunk is through, its part of M in double precision, and that flipped.
-    let pairs = max(scalarBytes * rows * min(Self.runRows, self.rows), 16 * square)
-    let elements = rows * (panels * samples + 2 * width) + 7 * samples * (outputs + 1) + travelling
-    // M twice in double: as it is summed, and its part from the means when the panels are gone.
-    let double = 16 * samples * (outputs + 1) + 16 * rows * outputs
-    return max(8 * square + scalarBytes * elements + pairs + double, 16 * square)
+    scalarBytes == 4
+      ? PairwiseAGOP<Float>.bytes(chunkRows: rows, panels: panels, self)
+      : PairwiseAGOP<Double>.bytes(chunkRows: rows, panels: panels, self)
   }
 
   /// Bytes that the Gram route takes of a rank's memory.

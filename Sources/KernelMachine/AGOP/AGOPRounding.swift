@@ -15,7 +15,8 @@ extension AGOP.Result {
     guard let k = matrix.buffer.firstIndex(where: { !$0.isFinite }) else { return }
     let (row, column) = (k / matrix.columns, k % matrix.columns)
     throw UnsoundAGOP(
-      sentence: "layer \(layer): entry (\(row), \(column)) of the AGOP by route \(route.rawValue) is \(matrix.pointer[k])")
+      sentence:
+        "layer \(layer): entry (\(row), \(column)) of the AGOP by route \(route.rawValue) is \(matrix.pointer[k])")
   }
 }
 
@@ -61,7 +62,8 @@ public struct AGOPRounding: Sendable {
     let bound = negativeShare(of: route) * spectrum.reduce(0) { $0 + abs($1) }
     guard least < -bound else { return }
     throw UnsoundAGOP(
-      sentence: how + " is not positive semidefinite: its eigenvalues go from \(Float(least)) to \(Float(largest)) where "
+      sentence: how
+        + " is not positive semidefinite: its eigenvalues go from \(Float(least)) to \(Float(largest)) where "
         + "rounding explains \(Float(-bound))")
   }
 }

@@ -20,3 +20,23 @@ struct AGOPSource<T: Real>: RowsWork {
   /// Rows of the longest run of any block.
   var longestRun: Int { AGOPCost.longestRun(runRows, shard: layout.largestShard, tileRows: layout.tileRows) }
 }
+
+// What others' types take of memory for an AGOP.
+
+extension TileBuilder {
+  /// Bytes of the workers' scratch, and of the distances between centres.
+  static func bytes(_ sizes: AGOPCost) -> Int {
+    sizes.threads * (stripeRows + 4) * sizes.tileRows * MemoryLayout<T>.stride + sizes.centres * sizes.centres * 8
+  }
+}
+
+extension CoefficientBlocks {
+  static func bytes(_ sizes: AGOPCost) -> Int { sizes.samples * sizes.outputs * MemoryLayout<T>.stride }
+}
+
+extension Rows {
+  /// Bytes of blocks of X on their way round the ring: one worked on and one arriving, of two ranks the one that arrives.
+  static func travellingBytes(_ sizes: AGOPCost) -> Int {
+    min(2, sizes.ranks - 1) * sizes.rows * (sizes.width * MemoryLayout<T>.stride + (1 + sizes.centres) * 8)
+  }
+}

@@ -97,7 +97,7 @@ public final class KernelOperator<T: Real>: RowsWork {
   /// - Parameter limit: bytes of what this rank borrows.
   public func beginTileExchange(limit: Int) throws {
     guard builder.kernel.keepsDigits else { return }
-    let wanted = Double(schedule.remoteElements(layout) * MemoryLayout<T>.stride)
+    let wanted = Double(RemoteTiles<T>.bytes(schedule, layout))
     let share = blocks.allSatisfy(\.storesAll) ? min(1, Double(limit) / max(1, wanted)) : 0
     let agreed = try communicating { try world.minimum(share) }
     remote = try RemoteTiles(sending: blocks, share: agreed, schedule, rows)

@@ -37,6 +37,11 @@ final class RemoteTiles<T: Real>: RowsWork {
     }
   }
 
+  /// Bytes of all tiles of this rank's rows that other ranks hold.
+  static func bytes(_ schedule: PairSchedule, _ layout: Layout) -> Int {
+    schedule.remoteElements(layout) * MemoryLayout<T>.stride
+  }
+
   private static func bytes(_ share: Double, of block: PairBlock<T>) -> Int { Int(share * Double(block.bytes)) }
 
   private func receive(_ share: Double, from holder: Int) throws {

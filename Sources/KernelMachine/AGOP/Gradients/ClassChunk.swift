@@ -28,6 +28,14 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
     }
   }
 
+  static func bytes(rows: Int, _ sizes: AGOPCost) -> Int {
+    let (run, outputs, width) = (sizes.longestRun, sizes.outputs, sizes.width)
+    let group = AGOPCost.groups(outputs: outputs, width: width).map(\.count).max() ?? 0
+    let elements = rows * run + run * width * group + sizes.threads * sizes.tileRows * outputs
+    return GradientStack<T>.bytes(rows: rows, outputs: outputs, width: width, centres: sizes.centres)
+      + elements * MemoryLayout<T>.stride
+  }
+
   /// Every gradient a row: their Gram matrix is the AGOP.
   var gradients: [MatrixView<T>] {
     [stack.gradients.reshaped(rows: stack.height * outputs, columns: source.rows.width)]

@@ -13,8 +13,6 @@ struct ClassGradients<T: Real>: GradientRoute {
   static var route: AGOPRoute { .class }
   static var sums: [String] { ["total"] }
 
-  func elementsPerRow(outputs: Int) -> Int { outputs * source.rows.width + source.runRows }
-
   func chunk(_ segments: [Segment], outputs: Int) -> ClassChunk<T> { ClassChunk(source, segments, outputs: outputs) }
 
   /// M of a pass's only sum.

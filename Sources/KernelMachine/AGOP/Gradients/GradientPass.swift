@@ -14,9 +14,6 @@ protocol GradientRoute<T> {
   /// Names of its sums in checkpoints, one AGOP each.
   static var sums: [String] { get }
 
-  /// Elements of a chunk that each of its rows takes, by which chunks are cut.
-  func elementsPerRow(outputs: Int) -> Int
-
   /// *Local.* A chunk of these rows, nothing added yet. - Parameter outputs: columns of the coefficients.
   func chunk(_ segments: [Segment], outputs: Int) -> Chunk
 }
@@ -24,6 +21,9 @@ protocol GradientRoute<T> {
 /// Gradients of some of this rank's rows, while the blocks of X pass by.
 protocol GradientChunk<T> {
   associatedtype T: Real
+
+  /// Bytes of a chunk of so many rows.
+  static func bytes(rows: Int, _ sizes: AGOPCost) -> Int
 
   var stack: GradientStack<T> { get }
 
@@ -47,8 +47,8 @@ struct GradientPass<Route: GradientRoute>: RowsWork {
   typealias T = Route.T
 
   let route: Route
-  /// Bytes for the gradients of a chunk, unless a single segment needs more.
-  let chunkBytes: Int
+  /// Rows of a chunk, unless a single segment has more.
+  let chunkRows: Int
 
   var source: AGOPSource<T> { route.source }
   var rows: Rows<T> { source.rows }
@@ -65,7 +65,7 @@ struct GradientPass<Route: GradientRoute>: RowsWork {
     let sums = Route.sums.map { _ in Matrix<Double>(rows: rows.width, columns: rows.width) }
     for (name, sum) in zip(Route.sums, sums) { try saved?.tensors.restore(name, into: sum) }
     let all = try CoefficientBlocks<T>(a.converted(), rows)
-    let chunks = chunks(outputs: a.columns)
+    let chunks = rows.segments.runs(ofAtMost: chunkRows)
     let passes = try world.maximum(chunks.count)
     let start = try saved?.position(loops: 3) ?? [0, 0, 0]
     for pass in start[0]..<max(start[0], passes) {
@@ -109,10 +109,14 @@ struct GradientPass<Route: GradientRoute>: RowsWork {
     if chunk.stack.height > 0 { chunk.add(block, of: owner, run, all.block(of: owner)) }
   }
 
-  /// Own segments in runs whose gradients fit.
-  private func chunks(outputs: Int) -> [[Segment]] {
-    let rowBytes = route.elementsPerRow(outputs: outputs) * MemoryLayout<T>.stride
-    return rows.segments.runs(ofAtMost: max(layout.tileRows, chunkBytes / max(1, rowBytes)))
+  /// Bytes of a rank while chunks of so many rows are worked on: the chunk, what stays throughout, and the largest of what comes in turn:
+  /// blocks on their way, a chunk's end, its part of M.
+  static func bytes(chunkRows: Int, _ sizes: AGOPCost) -> Int {
+    let square = sizes.width * sizes.width
+    let all = TileBuilder<T>.bytes(sizes) + CoefficientBlocks<T>.bytes(sizes) + Route.sums.count * square * 8
+    let inTurn = max(
+      Rows<T>.travellingBytes(sizes), GradientStack<T>.finishBytes(sizes), square * MemoryLayout<T>.stride)
+    return all + Route.Chunk.bytes(rows: chunkRows, sizes) + inTurn
   }
 
   /// M += G^T G of each sum, in double precision over the chunks.

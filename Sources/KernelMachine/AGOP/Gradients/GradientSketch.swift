@@ -18,8 +18,6 @@ struct GradientSketch<T: Real>: GradientRoute {
   static var route: AGOPRoute { .sketch }
   static var sums: [String] { (0..<probes).map { "probe\($0)" } }
 
-  func elementsPerRow(outputs: Int) -> Int { Self.probes * (source.rows.width + source.runRows) }
-
   func chunk(_ segments: [Segment], outputs: Int) -> SketchChunk<T> {
     SketchChunk(source, segments, SketchSigns(outputs: outputs, random: random))
   }

@@ -3,14 +3,14 @@ import Runtime
 
 /// Gradients of some of this rank's rows for several outputs, while their terms are added up: deviations from the class means in T,
 /// the means through sums by class in double.
-public final class GradientStack<T: Real>: @unchecked Sendable {
+final class GradientStack<T: Real>: @unchecked Sendable {
   let segments: [Segment]
   /// Row at which each segment starts, and after the last the height.
   let starts: [Int]
   let outputs: Int
   var height: Int { starts.last ?? 0 }
   /// G: of each row all outputs' gradients, (height x (outputs * width)).
-  public let gradients: Matrix<T>
+  let gradients: Matrix<T>
   private let width: Int
   /// S_ibc = sum over samples j of class b of their weight in output c; (height x (centres * outputs)).
   let weightSums: Matrix<Double>
@@ -23,6 +23,11 @@ public final class GradientStack<T: Real>: @unchecked Sendable {
     self.width = width
     gradients = Matrix(rows: height, columns: outputs * width)
     weightSums = Matrix(rows: height, columns: centres * outputs)
+  }
+
+  /// Bytes of a stack of so many rows.
+  static func bytes(rows: Int, outputs: Int, width: Int, centres: Int) -> Int {
+    rows * outputs * (width * MemoryLayout<T>.stride + centres * 8)
   }
 
   /// Some rows of one output's gradients.
@@ -44,11 +49,16 @@ public final class GradientStack<T: Real>: @unchecked Sendable {
 
   /// After all terms: with m the class means and a the row's class, G_c += sum over b of S_bc (m_b - m_a) - (sum over b of
   /// S_bc) (x_i - m_a). *Local.*
-  public func finish(_ rows: Rows<T>, _ pool: ThreadPool) {
+  func finish(_ rows: Rows<T>, _ pool: ThreadPool) {
     pool.forEach(0..<(segments.count * outputs)) { task, _ in
       let (index, c) = (task / self.outputs, task % self.outputs)
       self.finish(rows, index, c)
     }
+  }
+
+  /// Bytes that `finish` takes meanwhile: each worker the sums of a segment by centre, and its offsets.
+  static func finishBytes(_ sizes: AGOPCost) -> Int {
+    sizes.threads * sizes.centres * (min(sizes.tileRows, sizes.rows) + sizes.width) * MemoryLayout<T>.stride
   }
 
   private func finish(_ rows: Rows<T>, _ index: Int, _ c: Int) {

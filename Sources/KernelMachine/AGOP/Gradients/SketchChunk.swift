@@ -29,6 +29,13 @@ final class SketchChunk<T: Real>: GradientChunk, @unchecked Sendable {
     rowSums = (0..<workers).map { _ in Matrix(rows: 1, columns: tileRows) }
   }
 
+  static func bytes(rows: Int, _ sizes: AGOPCost) -> Int {
+    let (probes, tileRows) = (GradientSketch<T>.probes, sizes.tileRows)
+    let elements = rows * probes * (sizes.outputs + sizes.longestRun) + sizes.threads * tileRows * tileRows
+    return GradientStack<T>.bytes(rows: rows, outputs: probes, width: sizes.width, centres: sizes.centres)
+      + elements * MemoryLayout<T>.stride + sizes.threads * 2 * tileRows * 8
+  }
+
   var gradients: [MatrixView<T>] { signs.indices.map { stack.gradients($0, 0..<stack.height) } }
 
   /// G += (H o (Sigma A^T)) X

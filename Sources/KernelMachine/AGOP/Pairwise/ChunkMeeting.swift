@@ -17,6 +17,10 @@ final class ChunkSums<T: Real>: @unchecked Sendable {
     classSums = Matrix(rows: centres, columns: range.count)
   }
 
+  static func bytes(rows: Int, _ sizes: AGOPCost) -> Int {
+    rows * (sizes.width * MemoryLayout<T>.stride + sizes.centres * 8)
+  }
+
   var saved: [SavedTensor] { [SavedTensor("product", product), SavedTensor("classSums", classSums)] }
 
   /// Throws `CheckpointError`.
@@ -53,7 +57,8 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
   }
 
   init(
-    _ agop: PairwiseAGOP<T>, _ rows: PairwiseRows<T>, _ panel: WeightPanel<T>, _ terms: SampleTerms<T>, _ target: ChunkSums<T>,
+    _ agop: PairwiseAGOP<T>, _ rows: PairwiseRows<T>, _ panel: WeightPanel<T>, _ terms: SampleTerms<T>,
+    _ target: ChunkSums<T>,
     pieceRows: Int
   ) {
     self.rows = rows
@@ -67,6 +72,11 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
     scratch = (0..<agop.pool.count).map { _ in Scratch(tileRows: tileRows) }
   }
 
+  static func bytes(rows: Int, pieceRows: Int, _ sizes: AGOPCost) -> Int {
+    let scratch = sizes.threads * 2 * Scratch.stripeRows * sizes.tileRows
+    return (rows * pieceRows + scratch) * MemoryLayout<T>.stride + sizes.threads * sizes.centres * pieceRows * 8
+  }
+
   /// *Local.* T_I += Q_IJ D_J and the class sums of Q_IJ's rows and columns; false, and nothing has been added, if `stop` was set
   /// in the long product that comes first.
   /// - Parameters:
@@ -76,6 +86,7 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
     _ piece: PanelPiece<T>, _ own: [Segment], isOwn: Bool, stop: StopSwitch? = nil
   ) -> Bool {
     let centres = target.classSums.rows
+    pieceSums = []  // The last piece's go before these come.
     pieceSums = (0..<context.pool.count).map { _ in Matrix(rows: centres, columns: piece.rowRange.count) }
     let range = own.rowRange
     let q = pairs.reshaped(rows: range.count, columns: piece.rowRange.count)

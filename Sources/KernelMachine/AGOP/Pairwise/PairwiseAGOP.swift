@@ -73,6 +73,26 @@ struct PairwiseAGOP<T: Real>: RowsWork {
     return total.finished(factor: factor, pool)
   }
 
+  /// Bytes of a rank with chunks of so many rows and one panel in memory or two: what stays throughout, and the largest of what comes in
+  /// turn.
+  static func bytes(chunkRows: Int, panels: Int, _ sizes: AGOPCost) -> Int {
+    let pieceRows = min(chunkRows, max(sizes.runRows, sizes.tileRows))
+    let all =
+      TileBuilder<T>.bytes(sizes) + PairwiseRows<T>.bytes(sizes) + SampleTerms<T>.bytes(sizes)
+      + PairwiseTotal<T>.bytes(sizes)
+    let held = panels * WeightPanel<T>.bytes(rows: chunkRows, sizes)
+    let sums = ChunkSums<T>.bytes(rows: chunkRows, sizes) + PieceRing<T>.bytes(pieceRows: pieceRows, sizes)
+    // A second panel is built beside the first one's sums.
+    let building =
+      held + (panels > 1 ? sums : 0)
+      + max(Rows<T>.travellingBytes(sizes), WeightPanel<T>.productBytes(rows: chunkRows, sizes))
+    let meeting =
+      held + sums + ChunkMeeting<T>.bytes(rows: chunkRows, pieceRows: pieceRows, sizes)
+      + PairwiseTotal<T>.wideBytes(sizes)
+    let adding = held + sums + PairwiseTotal<T>.addBytes(rows: chunkRows, sizes)
+    return all + max(building, meeting, adding, PairwiseTotal<T>.endBytes(sizes))
+  }
+
   /// The gradient's weight at the root of a squared distance.
   private func weight(atSquare square: Double) -> T {
     T(plainGradientWeight(square: square, source.builder.kernel.form(distance: square.squareRoot(), near: 0)))

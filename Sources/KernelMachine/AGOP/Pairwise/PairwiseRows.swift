@@ -52,6 +52,9 @@ struct PairwiseRows<T: Real>: @unchecked Sendable {
     (deviations, centres) = (moved.view, mean)
   }
 
+  /// Bytes of the moved rows, where they are moved.
+  static func bytes(_ sizes: AGOPCost) -> Int { sizes.rows * sizes.width * MemoryLayout<T>.stride }
+
   func centre(ofClass index: Int) -> Int { isByClass ? index : 0 }
 
   func centre(of segment: Segment) -> Int { centre(ofClass: segment.centre) }

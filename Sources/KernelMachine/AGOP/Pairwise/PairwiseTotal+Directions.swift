@@ -38,6 +38,13 @@ extension PairwiseTotal {
     addSymmetric(square, pool)
   }
 
+  /// Bytes that `takeOutLargest` takes beside M's two squares; its rows in double precision are two more parts.
+  static func directionBytes(rows: Int, _ sizes: AGOPCost) -> Int {
+    guard T.precision == .float32 else { return 0 }
+    let count = min(largest, rows, sizes.width)
+    return 8 * (count * (2 * sizes.width + rows) + wideRows * sizes.width)
+  }
+
   /// By Gram and Schmidt, twice; a row that depends on those before it becomes 0.
   private func orthonormaliseRows(_ v: Matrix<Double>) {
     for i in 0..<v.rows {

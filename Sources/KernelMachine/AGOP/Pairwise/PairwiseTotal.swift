@@ -23,6 +23,26 @@ final class PairwiseTotal<T: Real> {
     means = Matrix(rows: rows.centres.rows, columns: rows.centres.rows)
   }
 
+  static func bytes(_ sizes: AGOPCost) -> Int {
+    let (width, centres) = (sizes.width, sizes.centres)
+    return 8 * (width * width + centres * width + centres * centres)
+  }
+
+  /// Bytes that one of `forEachWide`'s parts takes.
+  static func wideBytes(_ sizes: AGOPCost) -> Int { 8 * min(wideRows, sizes.rows) * sizes.width }
+
+  /// Bytes that `add` takes for a chunk: in float32 the largest directions come first, then a part of M, and either is flipped.
+  static func addBytes(rows: Int, _ sizes: AGOPCost) -> Int {
+    max(2 * sizes.width * sizes.width * 8 + directionBytes(rows: rows, sizes), wideBytes(sizes))
+  }
+
+  /// Bytes that the part of low rank and the end take, once the panels are gone.
+  static func endBytes(_ sizes: AGOPCost) -> Int {
+    let (k, width) = (sizes.outputs, sizes.width)
+    let lowRank = 8 * (sizes.rows + sizes.centres) * (2 * k + sizes.centres) + wideBytes(sizes)
+    return 8 * 2 * k * width + max(lowRank, 8 * width * width)
+  }
+
   var saved: [SavedTensor] {
     [SavedTensor("deviations", deviations), SavedTensor("cross", cross), SavedTensor("means", means)]
   }

@@ -38,6 +38,10 @@ final class PieceRing<T: Real> {
     self.context = context
   }
 
+  static func bytes(pieceRows: Int, _ sizes: AGOPCost) -> Int {
+    sizes.ranks > 1 ? 2 * pieceRows * (sizes.samples + sizes.width) * MemoryLayout<T>.stride : 0
+  }
+
   /// *Collective.* Calls `body` with the piece of rank p, p + 1, ..., p + steps - 1 around the circle, on rank p.
   func forEachPiece(
     _ index: Int, of panel: WeightPanel<T>, steps: Int,
@@ -52,7 +56,9 @@ final class PieceRing<T: Real> {
       let next = incomingPiece(index, ofChunk: panel.chunk, of: (owner + 1) % world.size)
       let messages = context.makeRequests()
       do {
-        for (incoming, outgoing, tag) in [(next.weights, piece.weights, MessageTag.pieceWeights), (next.deviations, piece.deviations, .pieceRows)] {
+        for (incoming, outgoing, tag) in [
+          (next.weights, piece.weights, MessageTag.pieceWeights), (next.deviations, piece.deviations, .pieceRows),
+        ] {
           messages.add(try world.startReceive(incoming.elements, from: after, tag: tag.rawValue))
           messages.add(try world.startSend(UnsafeBufferPointer(outgoing.elements), to: before, tag: tag.rawValue))
         }

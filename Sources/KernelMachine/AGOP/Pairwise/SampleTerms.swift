@@ -51,6 +51,14 @@ final class SampleTerms<T: Real>: @unchecked Sendable {
     addByCentre(to: constantSums) { Double(shift) * coefficient($0, $1) }
   }
 
+  static func bytes(_ sizes: AGOPCost) -> Int {
+    let (n, k) = (sizes.samples, sizes.outputs)
+    return n * ((k + 1 + 4 * k) * MemoryLayout<T>.stride + (k + 1) * 8) + sizes.centres * k * 8
+  }
+
+  /// Bytes that `learn` takes meanwhile.
+  static func learnBytes(_ sizes: AGOPCost) -> Int { sizes.samples * (sizes.outputs + 1) * 8 }
+
   /// *Collective.* Takes in all ranks' products. - Parameters:
   ///   - own: rows of (B s).
   ///   - place: where they belong among all samples.

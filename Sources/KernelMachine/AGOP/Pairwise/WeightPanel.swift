@@ -21,6 +21,8 @@ final class WeightPanel<T: Real>: @unchecked Sendable {
     weights = Matrix(uninitialisedRows: range.count, columns: columns)
   }
 
+  static func bytes(rows: Int, _ sizes: AGOPCost) -> Int { rows * sizes.samples * MemoryLayout<T>.stride }
+
   /// The weights of these rows of the shard.
   func weights(_ rows: Range<Int>) -> MatrixView<T> {
     weights.rows((rows.lowerBound - range.lowerBound)..<(rows.upperBound - range.lowerBound))
@@ -133,6 +135,13 @@ final class WeightPanel<T: Real>: @unchecked Sendable {
     }
     for square in squares { for k in 0..<square.count { total.means.pointer[k] += square.pointer[k] } }
     return products
+  }
+
+  /// Bytes that `products` and `SampleTerms.learn` take one after the other.
+  static func productBytes(rows: Int, _ sizes: AGOPCost) -> Int {
+    let (wide, centres) = (sizes.outputs + 1, sizes.centres)
+    let segment = min(sizes.tileRows, rows) * wide * (centres * 8 + MemoryLayout<T>.stride)
+    return rows * wide * 8 + max(sizes.threads * (centres * centres * 8 + segment), SampleTerms<T>.learnBytes(sizes))
   }
 
   /// Of one segment the sums of (H - h) A by centre, and last of each those of H - h; (rows x (centres (outputs + 1))).
