@@ -34,7 +34,10 @@ public struct Solution {
   public let iterations: Int
   public let outcome: Outcome
 
-  public init(coefficients: Matrix<Double>, residual: Matrix<Double>, relativeResiduals: [Double], iterations: Int, outcome: Outcome) {
+  public init(
+    coefficients: Matrix<Double>, residual: Matrix<Double>, relativeResiduals: [Double], iterations: Int,
+    outcome: Outcome
+  ) {
     self.coefficients = coefficients
     self.residual = residual
     self.relativeResiduals = relativeResiduals

@@ -54,7 +54,8 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
 
   private func inPrecision(_ x: Matrix<Double>) -> Matrix<V> {
     if let same = x as? Matrix<V> { return same }
-    let other = narrow.flatMap { $0.columns == x.columns ? $0 : nil } ?? Matrix(uninitialisedRows: rows, columns: x.columns)
+    let other =
+      narrow.flatMap { $0.columns == x.columns ? $0 : nil } ?? Matrix(uninitialisedRows: rows, columns: x.columns)
     narrow = other
     pool.forEachPart(of: x.count) { range, _ in for i in range { other.pointer[i] = V(x.pointer[i]) } }
     return other
