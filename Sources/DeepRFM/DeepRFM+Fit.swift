@@ -58,7 +58,9 @@ extension Training {
       try solver.solve(
         matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
     }
-    if solution.outcome != .converged && !options.allowUnconverged { throw unsolved(number, solution) }
+    if solution.outcome == .notFinite || solution.outcome != .converged && !options.allowUnconverged {
+      throw unsolved(number, solution)
+    }
     if plan.keepsTiles { kept = matrix }
     return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)
   }
@@ -84,12 +86,14 @@ extension Training {
       case .stalled: "stalled"
       case .indefinite: "met a direction in which the rounded kernel matrix is not positive definite"
       case .iterationLimit: "reached --max-iterations"
+      case .notFinite: "met numbers that are not finite"
       }
+    let remedy = solution.outcome == .notFinite ? "a larger --ridge helps" : "--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps"
     return SolveError(
       sentence:
         "layer \(layer): the solver \(how) after \(solution.iterations) iterations, at a true relative residual "
         + "of \(Float(solution.worstResidual)) where --tolerance is \(options.tolerance) "
-        + "(--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps)")
+        + "(\(remedy))")
   }
 
   /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank. Uses K up.

@@ -43,6 +43,12 @@ public struct PivotedCholesky: Sendable {
   /// L (rank x rank), lower, row-major: the matrix's pivot rows and columns are L L^T.
   public let factor: Matrix<Double>
 
+  /// What another process found.
+  public init(order: [Int], rank: Int, factor: Matrix<Double>) {
+    precondition(factor.rows == rank && factor.columns == rank && rank <= order.count)
+    (self.order, self.rank, self.factor) = (order, rank, factor)
+  }
+
   /// *Local.* (dpstrf_)
   public init(of a: Matrix<Double>, tolerance: Double) {
     precondition(a.rows == a.columns)

@@ -7,6 +7,8 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   public let columns: Int
   /// Row-major storage, `rows * columns` elements.
   public let pointer: UnsafeMutablePointer<Element>
+  /// Whose memory this is, where it is not its own.
+  private let lender: Matrix?
 
   /// A matrix of zeros.
   public convenience init(rows: Int, columns: Int) {
@@ -25,6 +27,17 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
       Self.isLarge(bytes)
       ? LargeBlocks.shared.take(bytes) : UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
     pointer = memory.bindMemory(to: Element.self, capacity: max(1, rows * columns))
+    lender = nil
+    if MatrixWatch.isWatching { MatrixWatch.made(bytes, buffer) }
+  }
+
+  /// The beginning of another matrix's memory as a matrix: what is written to the one is in the other too.
+  public init(rows: Int, columns: Int, sharing memory: Matrix) {
+    precondition(rows >= 0 && columns >= 0 && rows * columns <= memory.count)
+    self.rows = rows
+    self.columns = columns
+    pointer = memory.pointer
+    lender = memory
   }
 
   /// A matrix with elements given row after row.
@@ -37,6 +50,7 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   private static func isLarge(_ bytes: Int) -> Bool { bytes >= 2 * LargeBlocks.page }
 
   deinit {
+    if lender != nil { return }
     MatrixMemory.add(-count * MemoryLayout<Element>.stride)
     if Self.isLarge(count * MemoryLayout<Element>.stride) {
       LargeBlocks.shared.give(pointer)

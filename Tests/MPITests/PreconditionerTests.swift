@@ -40,7 +40,7 @@ import Testing
 
   @Test(arguments: Shape.all, [1, 5, 1000]) func symmetricAndPositive(shape: Shape, limit: Int) throws {
     let problem = try problem(shape, TestWorld.all)
-    for ridge in [1e-3, 0] {
+    for ridge in [1e-3, 1e-12, 0] {
       let preconditioner = try preconditioner(problem, ridge: ridge, limit: limit)
       #expect(preconditioner.rank <= min(limit, problem.x.rows))
       let p = try inverse(preconditioner, problem)

@@ -173,4 +173,51 @@ import Testing
       #expect(first.iterations == second.iterations)
     }
   }
+
+  // MARK: - Small ridges
+
+  /// A ridge below the rounding of K's largest eigenvalue, with columns for all samples: P^-1 is the difference of numbers near 1. It must stay
+  /// positive definite, the solve come to the same end each time, and to Cholesky's.
+  @Test(arguments: [1e-11, 1e-12, 1e-13, 1e-15]) func ridgeBelowRounding(ridge: Double) throws {
+    let world = try TestWorld.all
+    let (shape, kernel) = (Shape.all[6], Kernel(.gaussian, bandwidth: 4))
+    let problem = try problem(shape, Double.self)
+    let (first, _) = try solve(problem, kernel, solver(ridge: ridge, tolerance: 1e-4, rank: 1000))
+    let (second, _) = try solve(problem, kernel, solver(ridge: ridge, tolerance: 1e-4, rank: 1000))
+    #expect(first.outcome == .converged && first.iterations < 20, "\(first.iterations) \(first.relativeResiduals)")
+    #expect(first.coefficients.values == second.coefficients.values)
+    let alone = try self.problem(shape, Double.self, world: world.split(color: world.rank, key: 0))
+    let (dense, _) = try solve(alone, kernel, solver(.cholesky, ridge: ridge, tolerance: 1e-4))
+    #expect(dense.outcome == .converged)
+    // K A is what is learned: both are within their residuals of Y.
+    let matrix = Reference.kernel(kernel, problem.x, problem.x)
+    let difference = relativeError(
+      Reference.product(matrix, try problem.whole(first.coefficients)), Reference.product(matrix, dense.coefficients))
+    #expect(difference < 4e-4)
+  }
+
+  // MARK: - Reductions that give each rank bits of its own
+
+  /// MPI only recommends that they are the same: one rank's copy of every sum is off by its last bit. All end together, in the same way.
+  @Test(arguments: [0, 5, 1000], [1e-3, 1e-12]) func ranksDecideAlike(rank: Int, ridge: Double) throws {
+    let world = try TestWorld.all
+    let off = world.rank == world.size - 1 && world.size > 1
+    ReductionFault.disturb = { values in if off { for k in values.indices { values[k] = values[k].nextUp } } }
+    defer { ReductionFault.disturb = nil }
+    for shape in [Shape.all[3], Shape.all[4], Shape.all[5], Shape.all[6]] {
+      for kernel in Kernel.both {
+        for tolerance in [1e-4, 1e-10] {
+          let problem = try problem(shape, Double.self)
+          let solver = solver(ridge: ridge, tolerance: tolerance, rank: rank, maxIterations: 100)
+          let (solution, preconditioner) = try solve(problem, kernel, solver)
+          let seen = [Double(solution.iterations), Double(preconditioner?.rank ?? 0), solution.worstResidual]
+          let all = try world.allGather(seen)
+          #expect(all.allSatisfy { $0.map(\.bitPattern) == seen.map(\.bitPattern) }, "\(shape) \(kernel)")
+          let outcomes = try world.allGather(Array(solution.outcome.rawValue.utf8))
+          #expect(outcomes.allSatisfy { $0 == outcomes[0] }, "\(shape) \(kernel)")
+          if ridge == 1e-3 { #expect(solution.outcome == .converged) }
+        }
+      }
+    }
+  }
 }

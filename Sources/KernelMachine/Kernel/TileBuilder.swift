@@ -27,8 +27,44 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   /// Below this D^2, relative to the squared norms, a distance is taken again from the difference of the rows.
   static var near: Double { T.precision == .float32 ? 1e-3 : 1e-6 }
 
-  /// Points nearer than this, relative to the norms, coincide: what separates them is rounding.
+  /// Points nearer than this, relative to the norms, coincide: what separates them is rounding. The norms are of the deviations and
+  /// the distance of the centres, which hold the rows' digits.
   static var coincident: Double { T.precision == .float32 ? 8 * Double(T.ulpOfOne) : 1e-12 }
+
+  /// The same, squared, beside the rows' own norms, centre and all. Rows of two centres were rounded before these were taken away;
+  /// those of one keep the digits of smaller distances, but for what rounding made of them when they were read.
+  private static func coincidentSquare(sameCentre: Bool) -> Double {
+    let relative = sameCentre ? (T.precision == .float32 ? 2 : 8) * Double(T.ulpOfOne) : coincident
+    return relative * relative
+  }
+
+  /// D^2 below which some pairs of a tile coincide by their rows' own norms, at most.
+  private static func coincidentSquare(_ x: SegmentNorms, _ y: SegmentNorms, sameCentre: Bool) -> Double {
+    coincidentSquare(sameCentre: sameCentre) * (x.largestRow + y.largestRow)
+  }
+
+  /// Squared norms among a segment's rows.
+  private struct SegmentNorms {
+    var leastDeviation = Double.infinity
+    /// Centre and all.
+    var largestRow = 0.0
+  }
+
+  private let centreSquares: [Double]
+
+  /// |row|^2, centre and all.
+  private func rowSquare(_ block: Rows<T>, _ row: Int, _ centre: Int) -> Double {
+    centreSquares[centre] + 2 * block.innerProduct(row, with: centre) + block.squaredNorm(row)
+  }
+
+  private func norms(_ block: Rows<T>, _ segment: Segment) -> SegmentNorms {
+    var norms = SegmentNorms()
+    for i in segment.rows {
+      norms.leastDeviation = min(norms.leastDeviation, block.squaredNorm(i))
+      norms.largestRow = max(norms.largestRow, rowSquare(block, i, segment.centre))
+    }
+    return norms
+  }
 
   private final class Scratch {
     let products: Matrix<T>
@@ -46,6 +82,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   public init<S>(kernel: Kernel, _ rows: Rows<S>) {
     self.kernel = kernel
     centres = rows.centres
+    centreSquares = (0..<centres.rows).map { [centres = rows.centres] c in centres.row(c).reduce(0) { $0 + $1 * $1 } }
     let distances = centreDistances(centres)
     self.distances = distances
     forms = distances.buffer.map { kernel.form(distance: $0, near: Self.near) }
@@ -101,16 +138,14 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   ) {
     let (a, b) = (rowSegment.centre, columnSegment.centre)
     let form = forms[a * centres.rows + b]
-    let nearest = Self.nearest * form.distance
+    let (own, other) = (norms(rows, rowSegment), norms(columns, columnSegment))
+    let nearest = max(
+      Self.nearest * form.distance, Self.coincidentSquare(own, other, sameCentre: a == b).squareRoot())
     guard gradientWeight(ofDeviation: e, nearest: nearest, form, into: out), a != b else { return }
-    let (x, y) = (rows.deviations.rows(rowSegment.rows), columns.deviations.rows(columnSegment.rows))
+    let pairs = Pairs(rows: rows, rowSegment, columns: columns, columnSegment)
     for i in 0..<out.rows {
-      for j in 0..<out.columns {
-        guard plainDistance(deviation: Double(e[i, j]), form) < 2 * nearest else { continue }
-        let scale =
-          rows.squaredNorm(rowSegment.rows.lowerBound + i)
-          + columns.squaredNorm(columnSegment.rows.lowerBound + j) + form.distance * form.distance
-        out[i, j] = T(value(.gradientWeight, squareDistance(x, i, a, y, j, b), scale: scale, form))
+      for j in 0..<out.columns where plainDistance(deviation: Double(e[i, j]), form) < 2 * nearest {
+        out[i, j] = T(value(.gradientWeight, pairs, i, j, form))
       }
     }
   }
@@ -142,6 +177,11 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     let s = scratch[worker]
     fillTerms(rows, rowSegment, from: a, to: b, sign: -1, s.alpha, s.rowNorm)
     fillTerms(columns, columnSegment, from: a, to: b, sign: 1, s.beta, s.columnNorm)
+    // Centres that are all but the same, and rows that are all but their centres: nothing is near beside norms as small.
+    let (own, other) = (norms(rows, rowSegment), norms(columns, columnSegment))
+    let coincident = Self.coincidentSquare(own, other, sameCentre: a == b)
+    let smallest = own.leastDeviation + other.leastDeviation + form.distance * form.distance
+    let mayCoincide = smallest * form.near <= 4 * coincident
     let y = columns.deviations.rows(columnSegment.rows)
     for stripe in (0..<rowSegment.rows.count).pieces(ofAtMost: Self.stripeRows) {
       let first = rowSegment.rows.lowerBound
@@ -162,7 +202,11 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
         case .kernelDeviation: kernelDeviation(of: g, terms, form, into: target)
         case .gradientWeight: gradientWeight(of: g, terms, form, into: target)
         }
-      if close { mend(quantity, x, a, y, b, g, terms, form, target) }
+      if close || mayCoincide {
+        let part = Segment(rows: stripe.shifted(by: first), centre: a)
+        let pairs = Pairs(rows: rows, part, columns: columns, columnSegment)
+        mend(quantity, pairs, g, terms, form, coincident: coincident, target)
+      }
     }
   }
 
@@ -179,27 +223,48 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     }
   }
 
-  /// Takes the pairs below `near` again, from the difference of their rows in double precision.
+  /// A segment of one block and one of another.
+  private struct Pairs {
+    let rows: Rows<T>
+    let rowSegment: Segment
+    let columns: Rows<T>
+    let columnSegment: Segment
+
+    init(rows: Rows<T>, _ rowSegment: Segment, columns: Rows<T>, _ columnSegment: Segment) {
+      (self.rows, self.rowSegment, self.columns, self.columnSegment) = (rows, rowSegment, columns, columnSegment)
+    }
+  }
+
+  /// Takes the pairs below `near` again, from the difference of their rows in double precision, and those that may coincide.
+  /// - Parameter coincident: D^2 of such pairs, at most.
   private func mend(
-    _ quantity: Quantity, _ x: MatrixView<T>, _ a: Int, _ y: MatrixView<T>, _ b: Int, _ g: MatrixView<T>,
-    _ terms: TileTerms<T>, _ form: TileForm, _ out: MatrixView<T>
+    _ quantity: Quantity, _ pairs: Pairs, _ g: MatrixView<T>, _ terms: TileTerms<T>, _ form: TileForm,
+    coincident: Double, _ out: MatrixView<T>
   ) {
     let square = T(form.distance * form.distance)
-    let near = T(form.near)
+    let (near, least) = (T(form.near), T(4 * coincident))
     for i in 0..<g.rows {
       let (alpha, norm) = (terms.alpha[i], terms.rowNorm[i] + square)
       for j in 0..<g.columns {
         let d2 = square + ((alpha + terms.beta[j]) - 2 * g[i, j])
-        let scale = norm + terms.columnNorm[j]
-        // Not `<`: two rows that are both the centre have scale 0.
-        guard d2 <= near * scale else { continue }
-        out[i, j] = T(value(quantity, squareDistance(x, i, a, y, j, b), scale: Double(scale), form))
+        // Not `<`: two rows that are both the centre have norms of 0.
+        guard d2 <= max(near * (norm + terms.columnNorm[j]), least) else { continue }
+        out[i, j] = T(value(quantity, pairs, i, j, form))
       }
     }
   }
 
-  private func value(_ quantity: Quantity, _ square: Double, scale: Double, _ form: TileForm) -> Double {
-    let coincides = square <= Self.coincident * Self.coincident * scale
+  /// One pair's quantity from the difference of its rows.
+  private func value(_ quantity: Quantity, _ pairs: Pairs, _ i: Int, _ j: Int, _ form: TileForm) -> Double {
+    let (row, column) = (pairs.rowSegment.rows.lowerBound + i, pairs.columnSegment.rows.lowerBound + j)
+    let (a, b) = (pairs.rowSegment.centre, pairs.columnSegment.centre)
+    let square = squareDistance(pairs.rows, row, a, pairs.columns, column, b)
+    let deviations =
+      pairs.rows.squaredNorm(row) + pairs.columns.squaredNorm(column) + form.distance * form.distance
+    let rows = rowSquare(pairs.rows, row, a) + rowSquare(pairs.columns, column, b)
+    let coincides =
+      square <= Self.coincident * Self.coincident * deviations
+      || square <= Self.coincidentSquare(sameCentre: a == b) * rows
     switch quantity {
     case .kernelDeviation:
       let exact = coincides ? 0 : square
@@ -210,10 +275,9 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     }
   }
 
-  private func squareDistance(_ x: MatrixView<T>, _ i: Int, _ a: Int, _ y: MatrixView<T>, _ j: Int, _ b: Int) -> Double
-  {
+  private func squareDistance(_ x: Rows<T>, _ i: Int, _ a: Int, _ y: Rows<T>, _ j: Int, _ b: Int) -> Double {
     T.squareDistance(
-      x.pointer + i * x.stride, y.pointer + j * y.stride, centres.pointer + a * centres.columns,
-      centres.pointer + b * centres.columns, x.columns)
+      x.deviations.pointer + i * x.deviations.stride, y.deviations.pointer + j * y.deviations.stride,
+      centres.pointer + a * centres.columns, centres.pointer + b * centres.columns, centres.columns)
   }
 }

@@ -4,6 +4,8 @@ import LinearAlgebra
 /// in an order that depends on the thread count alone.
 public struct ColumnBlock {
   let pool: ThreadPool
+  /// Each thread's partial sums, made once.
+  private let partial = Scratch()
 
   public init(pool: ThreadPool) {
     self.pool = pool
@@ -12,17 +14,22 @@ public struct ColumnBlock {
   /// Rows at a time: of all operands they stay in the L2 cache.
   private static let blockRows = 256
 
+  /// *Local.* Each thread clears its part.
+  func clear(_ matrix: Matrix<Double>) {
+    pool.forEachPart(of: matrix.rows) { part, _ in matrix.rows(part).fill(0) }
+  }
+
   /// *Local.* Each thread clears its part: most of the time goes into getting the memory.
   func zeros(_ rows: Int, _ columns: Int) -> Matrix<Double> {
     let matrix = Matrix<Double>(uninitialisedRows: rows, columns: columns)
-    pool.forEachPart(of: rows) { part, _ in matrix.rows(part).fill(0) }
+    clear(matrix)
     return matrix
   }
 
   /// Inner products of x's and y's columns. *Local.*
   public func dots(_ x: Matrix<Double>, _ y: Matrix<Double>) -> [Double] {
     precondition(x.rows == y.rows && x.columns == y.columns)
-    let partial = Matrix<Double>(rows: pool.count, columns: x.columns)
+    let partial = self.partial.zeros(rows: pool.count, columns: x.columns)
     pool.forEachPart(of: x.rows) { rows, worker in
       let sums = partial.pointer + worker * partial.columns
       for i in rows {
@@ -36,28 +43,34 @@ public struct ColumnBlock {
   /// A^T y of each A, one below the other: (all A's columns x y's columns). The tile product is four times as fast as BLAS on so few
   /// columns, where it can read A. *Local.*
   public func products(_ many: [MatrixView<Double>], _ y: Matrix<Double>) -> Matrix<Double> {
-    let total = many.reduce(0) { $0 + $1.columns }
     // Transposed, (y's columns x A's columns), as the tile product wants its sums.
-    let parts = (0..<pool.count).map { _ in
-      many.map { Matrix<Double>(rows: y.columns, columns: paddedForProduct($0.columns)) }
+    let widths = many.map { paddedForProduct($0.columns) }
+    let length = y.columns * widths.reduce(0, +)
+    let sums = partial.zeros(rows: pool.count, columns: length)
+    let starts = widths.indices.map { y.columns * widths.prefix($0).reduce(0, +) }
+    let count = y.columns
+    @Sendable func part(_ worker: Int, _ k: Int) -> MatrixView<Double> {
+      MatrixView(
+        sums, pointer: sums.pointer + worker * length + starts[k], rows: count, columns: widths[k], stride: widths[k])
     }
     pool.forEachPart(of: y.rows) { rows, worker in
       for block in rows.pieces(ofAtMost: Self.blockRows) {
         let own = y.rows(block)
-        for (a, out) in zip(many, parts[worker]) {
+        for (k, a) in many.enumerated() {
           if a.isPaddedForProduct {
-            addTransposedProduct(of: a.rows(block), rowVector: own, columnSums: out.view)
+            addTransposedProduct(of: a.rows(block), rowVector: own, columnSums: part(worker, k))
           } else {
-            multiply(own, a.rows(block), transposeA: true, beta: 1, into: out.view.columns(0..<a.columns))
+            multiply(
+              own, a.rows(block), transposeA: true, beta: 1, into: part(worker, k).columns(0..<a.columns))
           }
         }
       }
     }
-    let sum = Matrix<Double>(uninitialisedRows: total, columns: y.columns)
+    let sum = Matrix<Double>(uninitialisedRows: many.reduce(0) { $0 + $1.columns }, columns: y.columns)
     var first = 0
     for (k, a) in many.enumerated() {
       for j in 0..<a.columns {
-        for c in 0..<y.columns { sum[first + j, c] = parts.reduce(0) { $0 + $1[k][c, j] } }
+        for c in 0..<y.columns { sum[first + j, c] = (0..<pool.count).reduce(0) { $0 + part($1, k)[c, j] } }
       }
       first += a.columns
     }
@@ -70,6 +83,7 @@ public struct ColumnBlock {
     _ many: [MatrixView<Double>], _ factors: Matrix<Double>, alpha: Double = 1, beta: Double,
     into y: MatrixView<Double>
   ) {
+    precondition(factors.rows == many.reduce(0) { $0 + $1.columns } && factors.columns == y.columns)
     let transposed = self.transposed(many, factors, alpha)
     pool.forEachPart(of: y.rows) { rows, _ in
       for block in rows.pieces(ofAtMost: Self.blockRows) {

@@ -32,18 +32,22 @@ public struct NystromPreconditioner<T: Real> {
     let factor = partial.factor.view.columns(0..<partial.rank)
     let gram = Matrix<Double>(rows: partial.rank, columns: partial.rank)
     k.pool.addGram(of: factor, beta: 0, intoLower: gram.view)
-    try k.context.communicating { try k.context.world.sum(gram.buffer) }
-    let eigen = try k.pool.withThreadedLAPACK(order: gram.rows) { try SymmetricEigen(of: gram) }
+    try k.sumAlike(gram.buffer)
+    let eigen = try Self.eigen(of: gram, k)
     // Eigenvalues below the rounding of F^T F are dropped.
-    let floor = Double(partial.rank) * Double.ulpOfOne * (eigen.values.last ?? 0)
+    let largest = eigen.values.last ?? 0
+    let floor = Double(partial.rank) * Double.ulpOfOne * largest
     let kept = eigen.values.indices.filter { eigen.values[$0] > floor }
     // lambda_r stands for what the columns leave out: nothing, where they stopped below the ridge.
     let isComplete = ridge > 0 && partial.residualTrace <= ridge
-    let smallest = isComplete ? 0 : kept.first.map { eigen.values[$0] } ?? 0
+    // What is left of the largest direction is the difference of numbers near 1, and must be more than their rounding: with less of it
+    // P^-1 is not positive definite.
+    let least = max(64, Double(partial.rank)) * Double.ulpOfOne * largest
+    let smallest = max(isComplete ? 0 : kept.first.map { eigen.values[$0] } ?? 0, least - ridge)
     let left = kept.map { (smallest + ridge) / (eigen.values[$0] + ridge) }
     gains = left.map { $0 - 1 }
     // An eigenvector's rounding lies along the largest ones too, where K enlarges it: it must stay below what is left.
-    let rounding = Double(T.ulpOfOne) * (eigen.values.last ?? 0)
+    let rounding = Double(T.ulpOfOne) * largest
     let bearable = rounding <= 0.1 * (smallest + ridge)
     let split = bearable ? left.firstIndex { $0 < Self.stiffness } ?? left.count : 0
     gentle = TallFactor(rows: factor.rows, columns: split, pool: k.pool)
@@ -54,6 +58,25 @@ public struct NystromPreconditioner<T: Real> {
       for c in 0..<partial.rank { weights[row, c] = scale * eigen.vectors[index, c] }
     }
     fill(factor, weights, k.pool)
+  }
+
+  /// *Collective.* Eigenvalues, ascending, and eigenvectors as rows, of which rank 0's stand for all.
+  private static func eigen(
+    of gram: Matrix<Double>, _ k: KernelOperator<T>
+  ) throws -> (values: [Double], vectors: Matrix<Double>) {
+    let order = gram.rows
+    var found = [Double](repeating: 0, count: 1 + order + gram.count)
+    if k.world.rank == 0 {
+      do {
+        let eigen = try k.pool.withThreadedLAPACK(order: order) { try SymmetricEigen(of: gram) }
+        found = [0] + eigen.values + eigen.vectors.values
+      } catch FactorizationError.eigenvaluesDidNotConverge(let info) {
+        found[0] = Double(info)
+      }
+    }
+    try k.takeFromRankZero(&found)
+    if found[0] != 0 { throw FactorizationError.eigenvaluesDidNotConverge(info: Int(found[0])) }
+    return (Array(found[1...].prefix(order)), Matrix(rows: order, columns: order, found[(1 + order)...]))
   }
 
   /// U = F weights^T, a few rows at a time.

@@ -19,6 +19,8 @@ public enum Outcome: String, Sendable, Codable {
   /// A direction of negative curvature: the matrix, as rounded, is not positive definite.
   case indefinite
   case iterationLimit
+  /// Coefficients or residual are infinite or not numbers: there is nothing to go on with.
+  case notFinite
 }
 
 /// Coefficients A of (K + ridge I) A = Y, and the truth about them.
@@ -32,7 +34,10 @@ public struct Solution {
   public let iterations: Int
   public let outcome: Outcome
 
-  public init(coefficients: Matrix<Double>, residual: Matrix<Double>, relativeResiduals: [Double], iterations: Int, outcome: Outcome) {
+  public init(
+    coefficients: Matrix<Double>, residual: Matrix<Double>, relativeResiduals: [Double], iterations: Int,
+    outcome: Outcome
+  ) {
     self.coefficients = coefficients
     self.residual = residual
     self.relativeResiduals = relativeResiduals

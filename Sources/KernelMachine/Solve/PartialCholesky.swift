@@ -29,7 +29,9 @@ public struct PartialCholesky {
       guard pivots.count > 0 else { break }
       let gained = try add(pivots, of: k, to: &diagonal)
       if gained == 0 { break }
-      residualTrace = try k.world.sum(diagonal.reduce(0, +))
+      let trace = Matrix<Double>(rows: 1, columns: 1, [diagonal.reduce(0, +)])
+      try k.sumAlike(trace.buffer)
+      residualTrace = trace[0, 0]
       round += 1
       progress(Double(rank) / Double(limit))
     }
@@ -57,12 +59,12 @@ public struct PartialCholesky {
     k.pool.multiply(earlier, known.view, transposeB: true, alpha: -1, beta: 1, into: columns.view)
     let core = Matrix<Double>(rows: pivots.count, columns: pivots.count)
     for (position, local) in pivots.own { _ = core.row(position).update(fromContentsOf: columns.row(local)) }
-    try k.context.communicating { try k.world.sum(core.buffer) }
+    try k.sumAlike(core.buffer)
     // What E's rounding in T leaves undecided.
     let noise = 8 * Double(T.ulpOfOne) * largest + 64 * Double.ulpOfOne
     // A pivot that its block's others all but explain brings nothing but its own rounding, divided by its root.
     let worth = Self.worthwhile * residualTrace / Double(k.layout.sampleCount)
-    let cholesky = PivotedCholesky(of: core, tolerance: max(noise, worth))
+    let cholesky = try PivotedCholesky(of: core, tolerance: max(noise, worth), asOnRankZeroOf: k)
     guard cholesky.rank > 0 else { return 0 }
     append(cholesky, columns, k.pool, &diagonal, noise: noise)
     return cholesky.rank
@@ -104,5 +106,25 @@ public struct PartialCholesky {
       sums += part * part
     }
     return x[whole...].reduce(sums.sum()) { $0 + $1 * $1 }
+  }
+}
+
+extension PivotedCholesky {
+  /// *Collective.* The same on all ranks, whatever their processors' rounding: rank and order are decisions.
+  fileprivate init<T: Real>(of a: Matrix<Double>, tolerance: Double, asOnRankZeroOf k: KernelOperator<T>) throws {
+    let own = PivotedCholesky(of: a, tolerance: tolerance)
+    guard k.world.size > 1 else {
+      self = own
+      return
+    }
+    var found = [Double](repeating: 0, count: 1 + a.rows + a.count)
+    found[0] = Double(own.rank)
+    for (i, row) in own.order.enumerated() { found[1 + i] = Double(row) }
+    for (i, value) in own.factor.buffer.enumerated() { found[1 + a.rows + i] = value }
+    try k.takeFromRankZero(&found)
+    let rank = Int(found[0])
+    self.init(
+      order: found[1...].prefix(a.rows).map { Int($0) }, rank: rank,
+      factor: Matrix(rows: rank, columns: rank, found[(1 + a.rows)...].prefix(rank * rank)))
   }
 }

@@ -108,7 +108,8 @@ public struct RidgeSolver {
           z.pointer.update(from: r.pointer, count: r.count)
         }
       },
-      sum: { values in try k.context.communicating { try k.world.sum(&values) } })
+      sum: { values in try values.withUnsafeMutableBufferPointer { try k.sum($0) } },
+      agree: { values in try k.takeFromRankZero(&values) })
   }
 
   /// *Collective.* The truth about a solution that came without iterations.
@@ -121,12 +122,14 @@ public struct RidgeSolver {
     columns.scale(residual, by: [Double](repeating: -1, count: y.columns), adding: y)
     var squares = columns.dots(residual, residual) + columns.dots(y, y)
     try system.sum(&squares)
+    try system.agree(&squares)
     let relative = (0..<y.columns).map { c in
       let norm = squares[y.columns + c]
       return (squares[c] / (norm > 0 ? norm : 1)).squareRoot()
     }
+    let worst = worstResidual(of: relative)
     return Solution(
       coefficients: a, residual: residual, relativeResiduals: relative, iterations: 0,
-      outcome: worstResidual(of: relative) <= tolerance ? .converged : .stalled)
+      outcome: !worst.isFinite ? .notFinite : worst <= tolerance ? .converged : .stalled)
   }
 }

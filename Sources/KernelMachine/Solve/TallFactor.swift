@@ -10,6 +10,8 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
   private let storage: Matrix<V>
   private let pool: ThreadPool
   private let stripes: [Range<Int>]
+  /// x in V, made once for so many vectors; (rows x vectors).
+  private var narrow: Matrix<V>?
 
   /// Rows of a stripe: what a thread takes at a time.
   private static var stripeRows: Int { 512 }
@@ -37,7 +39,7 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
   /// *Local.* out = U^T x over this rank's rows: x (rows x vectors), out (columns x vectors).
   public func multiplyTransposed(_ x: Matrix<Double>, into out: MatrixView<Double>) {
     guard columns > 0 else { return }
-    let (own, vectors) = (pool.converted(x, to: V.self), x.columns)
+    let (own, vectors) = (inPrecision(x), x.columns)
     let sums = (0..<pool.count).map { _ in Matrix<Double>(rows: vectors, columns: storage.columns) }
     pool.run { worker in
       for index in Swift.stride(from: worker, to: self.stripes.count, by: self.pool.count) {
@@ -48,6 +50,15 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
     for k in 0..<columns {
       for c in 0..<vectors { out[k, c] = sums.reduce(0) { $0 + $1[c, k] } }
     }
+  }
+
+  private func inPrecision(_ x: Matrix<Double>) -> Matrix<V> {
+    if let same = x as? Matrix<V> { return same }
+    let other =
+      narrow.flatMap { $0.columns == x.columns ? $0 : nil } ?? Matrix(uninitialisedRows: rows, columns: x.columns)
+    narrow = other
+    pool.forEachPart(of: x.count) { range, _ in for i in range { other.pointer[i] = V(x.pointer[i]) } }
+    return other
   }
 
   /// *Local.* z += U y: y (columns x vectors), z (rows x vectors).
