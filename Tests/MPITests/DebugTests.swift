@@ -16,8 +16,8 @@ import Testing
 
   private func failed(_ checks: [Check]) -> Bool { checks.contains { !$0.passed } }
 
-  /// One sample; two; a set without some of the classes; several tiles a class.
-  @Test(arguments: [1, 2, 7, 90]) func allChecksPass(samples: Int) throws {
+  /// Two samples; a set without some of the classes; several tiles a class.
+  @Test(arguments: [2, 7, 90]) func allChecksPass(samples: Int) throws {
     var options = DebugOptions()
     options.samples = samples
     let checks = try debugChecks(options, world: Self.world.get())

@@ -6,9 +6,10 @@ extension DebugProblem {
   public func checkPredictor(
     reference: (Kernel, Matrix<Double>, Matrix<Double>, Matrix<Double>) -> Matrix<Double> = Reference.outputs
   ) throws -> [Check] {
-    // Half way between two samples: of any class, near to some and far from others.
+    // A third of the way from one sample to another: of any class, near to some and far from others. Half way between the only two
+    // samples of a set every output would be 0.
     let points = Matrix<Double>(rows: n, columns: d)
-    points.fill { (x[$0, $1] + x[(7 * $0 + 1) % n, $1]) / 2 }
+    points.fill { (2 * x[$0, $1] + x[(7 * $0 + 1) % n, $1]) / 3 }
     let grouped = GroupedRows(points.copy(), layout: samples.layout, context: training.context).regrouped(to: rows)
     let predictor = Predictor(kernel: kernel, rows: rows)
     let outputs = try predictor.outputs(at: grouped, a)
