@@ -81,7 +81,11 @@ struct PairwiseAGOP<T: Real>: RowsWork {
       TileBuilder<T>.bytes(sizes) + PairwiseRows<T>.bytes(sizes) + SampleTerms<T>.bytes(sizes)
       + PairwiseTotal<T>.bytes(sizes)
     let held = panels * WeightPanel<T>.bytes(rows: chunkRows, sizes)
-    let sums = ChunkSums<T>.bytes(rows: chunkRows, sizes) + PieceRing<T>.bytes(pieceRows: pieceRows, sizes)
+    let pieces = (chunkRows + sizes.runRows - 1) / max(1, sizes.runRows)
+    let arrivals = sizes.ranks / 2 * (panels > 1 ? 2 : pieces)
+    let sums =
+      ChunkSums<T>.bytes(rows: chunkRows, sizes)
+      + PieceRing<T>.bytes(pieceRows: pieceRows, arrivals: arrivals, sizes)
     // A second panel is built beside the first one's sums.
     let building =
       held + (panels > 1 ? sums : 0)

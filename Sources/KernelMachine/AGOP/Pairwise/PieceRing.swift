@@ -38,8 +38,9 @@ final class PieceRing<T: Real> {
     self.context = context
   }
 
-  static func bytes(pieceRows: Int, _ sizes: AGOPCost) -> Int {
-    sizes.ranks > 1 ? 2 * pieceRows * (sizes.samples + sizes.width) * MemoryLayout<T>.stride : 0
+  /// - Parameter arrivals: pieces that come to a rank in all: one alone needs no second set of memory.
+  static func bytes(pieceRows: Int, arrivals: Int, _ sizes: AGOPCost) -> Int {
+    min(2, arrivals) * pieceRows * (sizes.samples + sizes.width) * MemoryLayout<T>.stride
   }
 
   /// *Collective.* Calls `body` with the piece of rank p, p + 1, ..., p + steps - 1 around the circle, on rank p.
