@@ -19,7 +19,7 @@ enum Noise {
     _ n: Int, rank: Int, shift: T = 0, seed: UInt64, as type: T.Type = T.self
   ) -> Matrix<T> {
     let g = matrix(n, rank, seed: seed, as: Double.self)
-    let product = plainProduct(g, g, transposeB: true)
+    let product = referenceProduct(g, g, transposeB: true)
     for i in 0..<n { product[i, i] += Double(shift) }
     return product.converted()
   }

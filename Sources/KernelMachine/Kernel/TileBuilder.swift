@@ -106,7 +106,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     let (x, y) = (rows.deviations.rows(rowSegment.rows), columns.deviations.rows(columnSegment.rows))
     for i in 0..<out.rows {
       for j in 0..<out.columns {
-        guard plainDistance(deviation: Double(e[i, j]), form) < 2 * nearest else { continue }
+        guard laplaceDistance(deviation: Double(e[i, j]), form) < 2 * nearest else { continue }
         let scale =
           rows.squaredNorm(rowSegment.rows.lowerBound + i)
           + columns.squaredNorm(columnSegment.rows.lowerBound + j) + form.distance * form.distance
@@ -203,10 +203,10 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     switch quantity {
     case .kernelDeviation:
       let exact = coincides ? 0 : square
-      return plainKernelDeviation(squareExcess: exact - form.distance * form.distance, form)
+      return kernelDeviation(squareExcess: exact - form.distance * form.distance, form)
     case .gradientWeight:
       // Gaussian: the difference of coincident rows is 0, their weight does not matter but must be the same in every tile.
-      return coincides && !form.gaussian ? 0 : plainGradientWeight(square: square, form)
+      return coincides && !form.gaussian ? 0 : gradientWeight(square: square, form)
     }
   }
 

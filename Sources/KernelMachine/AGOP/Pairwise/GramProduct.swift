@@ -74,6 +74,6 @@ public struct GramProduct<T: Real>: RowsWork {
 
   /// The gradient's weight at the root of a squared distance.
   private func weight(atSquare square: Double) -> T {
-    T(plainGradientWeight(square: square, builder.kernel.form(distance: square.squareRoot(), near: 0)))
+    T(gradientWeight(square: square, builder.kernel.form(distance: square.squareRoot(), near: 0)))
   }
 }
