@@ -26,7 +26,7 @@ enum Noise {
 }
 
 /// op(A) op(B), the double loop, in double precision.
-func plainProduct<T: Scalar>(
+func referenceProduct<T: Scalar>(
   _ a: Matrix<T>, _ b: Matrix<T>, transposeA: Bool = false, transposeB: Bool = false
 ) -> Matrix<Double> {
   let (m, k) = transposeA ? (a.columns, a.rows) : (a.rows, a.columns)
