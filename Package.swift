@@ -56,15 +56,31 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    // What tests of several targets share.
+    .target(
+      name: "TestSupport", dependencies: ["LinearAlgebra"], path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
+    .testTarget(name: "FilesTests", dependencies: ["TestSupport", "Files"], swiftSettings: settings),
+    .testTarget(
+      name: "RuntimeTests", dependencies: ["TestSupport", "Runtime", "LinearAlgebra"], swiftSettings: settings),
+    .testTarget(
+      name: "MeasuresTests", dependencies: ["Measures", "Runtime", "LinearAlgebra"], swiftSettings: settings),
+    .testTarget(
+      name: "InstrumentsTests",
+      dependencies: [
+        "Instruments", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "LinearAlgebra",
+      ],
+      swiftSettings: settings),
     .testTarget(
       name: "DeepRFMTests",
       dependencies: [
-        "Instruments", "Report", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI",
-        "LinearAlgebra", "CZlib",
+        "TestSupport", "Instruments", "Report", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files",
+        "MPI", "LinearAlgebra", "CZlib",
       ],
       swiftSettings: settings),
-    .testTarget(name: "ReportTests", dependencies: ["Report", "DeepRFM", "KernelMachine", "Runtime", "Files"], swiftSettings: settings),
+    .testTarget(
+      name: "ReportTests", dependencies: ["Report", "DeepRFM", "KernelMachine", "Runtime", "Files"],
+      swiftSettings: settings),
     .testTarget(
       name: "MPITests",
       dependencies: [

@@ -50,7 +50,7 @@ public struct TileTerms<T: Scalar> {
 
 /// out_ij = k(D_ij) - k(distance), the kernel's deviation from its value at the class means, accurate relative to
 /// itself (docs/method.md: expm1 of the centred distance). Returns whether some pair is nearer than `form.near` allows.
-/// *Local.* Plain twin: `plainKernelDeviation`.
+/// *Local.* Reference implementation: `kernelDeviation`.
 @inlinable public func kernelDeviation<T: Scalar>(
   of g: MatrixView<T>, _ terms: TileTerms<T>, _ form: TileForm, into out: MatrixView<T>
 ) -> Bool {
@@ -67,7 +67,7 @@ public struct TileTerms<T: Scalar> {
 
 /// The same from a tile of the kernel's deviations, e_ij = k(D_ij) - k(distance): D = distance - s log1p(e / k(distance)) for laplace.
 /// Returns whether some D is below `nearest`. Where D is far below `distance`, or k(D) below k(distance), digits are lost. *Local.*
-/// Plain twin: `plainGradientWeight(deviation:_:)`.
+/// Reference implementation: `gradientWeight(deviation:_:)`.
 @inlinable public func gradientWeight<T: Scalar>(
   ofDeviation e: MatrixView<T>, nearest: Double, _ form: TileForm, into out: MatrixView<T>
 ) -> Bool {
@@ -75,23 +75,23 @@ public struct TileTerms<T: Scalar> {
   return T.weightOfDeviation(e.pointer, out.pointer, e.rows, e.columns, e.stride, out.stride, nearest, form)
 }
 
-/// The twin of `gradientWeight(ofDeviation:...)`, one pair, by the C library.
-public func plainGradientWeight(deviation e: Double, _ form: TileForm) -> Double {
+/// The reference implementation of `gradientWeight(ofDeviation:...)`, one pair, by the C library.
+public func gradientWeight(deviation e: Double, _ form: TileForm) -> Double {
   if form.gaussian { return form.constant + e }
-  let d = plainDistance(deviation: e, form)
+  let d = laplaceDistance(deviation: e, form)
   return d > 0 ? (form.constant + e) / d : 0
 }
 
 /// D of a laplace kernel's deviation from its value at the class means.
-public func plainDistance(deviation e: Double, _ form: TileForm) -> Double {
+public func laplaceDistance(deviation e: Double, _ form: TileForm) -> Double {
   form.distance - log1p(e / form.constant) / form.rate
 }
 
-/// k(D) - k(distance) from t = D^2 - distance^2, one pair, by the C library. The twin of `kernelDeviation`.
-public func plainKernelDeviation(squareExcess t: Double, _ form: TileForm) -> Double {
+/// k(D) - k(distance) from t = D^2 - distance^2, one pair, by the C library. The reference implementation of `kernelDeviation`.
+public func kernelDeviation(squareExcess t: Double, _ form: TileForm) -> Double {
   let t = max(t, -form.distance * form.distance)
   if form.constant < DEEPRFM_NEGLIGIBLE {
-    return plainKernel(square: form.distance * form.distance + t, form) - form.constant
+    return kernelValue(square: form.distance * form.distance + t, form) - form.constant
   }
   if form.gaussian { return form.constant * expm1(-form.rate * t) }
   let d = (form.distance * form.distance + t).squareRoot()
@@ -99,12 +99,12 @@ public func plainKernelDeviation(squareExcess t: Double, _ form: TileForm) -> Do
   return form.constant * expm1(-form.rate * excess)
 }
 
-private func plainKernel(square: Double, _ form: TileForm) -> Double {
+private func kernelValue(square: Double, _ form: TileForm) -> Double {
   exp(-form.rate * (form.gaussian ? square : square.squareRoot()))
 }
 
-/// k(D) / D (laplace; 0 at D = 0) or k(D) (gaussian) of one pair. The twin of `gradientWeight`.
-public func plainGradientWeight(square: Double, _ form: TileForm) -> Double {
+/// k(D) / D (laplace; 0 at D = 0) or k(D) (gaussian) of one pair. The reference implementation of `gradientWeight`.
+public func gradientWeight(square: Double, _ form: TileForm) -> Double {
   if form.gaussian { return exp(-form.rate * square) }
   let d = square.squareRoot()
   return d > 0 ? exp(-form.rate * d) / d : 0
@@ -112,7 +112,7 @@ public func plainGradientWeight(square: Double, _ form: TileForm) -> Double {
 
 // MARK: - Weights of pairs
 
-/// q_ij = p_ij q_ij - r_ij h_ij. *Local.* Plain twin: `plainPairWeights`.
+/// q_ij = p_ij q_ij - r_ij h_ij. *Local.* Reference implementation: `referencePairWeights`.
 @inlinable public func pairWeights<T: Scalar>(
   _ q: MatrixView<T>, times p: MatrixView<T>, minus r: MatrixView<T>, times h: MatrixView<T>
 ) {
@@ -121,8 +121,8 @@ public func plainGradientWeight(square: Double, _ form: TileForm) -> Double {
   T.pairWeights(q.pointer, q.stride, p.pointer, r.pointer, p.stride, h.pointer, h.stride, q.rows, q.columns)
 }
 
-/// The twin of `pairWeights`, entry by entry in double precision.
-public func plainPairWeights<T: Scalar>(
+/// The reference implementation of `pairWeights`, entry by entry in double precision.
+public func referencePairWeights<T: Scalar>(
   _ q: MatrixView<T>, times p: MatrixView<T>, minus r: MatrixView<T>, times h: MatrixView<T>
 ) {
   for i in 0..<q.rows {
@@ -136,15 +136,15 @@ public func plainPairWeights<T: Scalar>(
   T.multiplyEntries(w.pointer, w.stride, h.pointer, h.stride, w.rows, w.columns)
 }
 
-/// Adds a matrix's row sums and column sums, in double precision. *Local.* Plain twin: `addPlainSums`.
+/// Adds a matrix's row sums and column sums, in double precision. *Local.* Reference implementation: `addReferenceSums`.
 @inlinable public func addSums<T: Scalar>(
   of q: MatrixView<T>, rows: UnsafeMutablePointer<Double>, columns: UnsafeMutablePointer<Double>
 ) {
   T.addSums(q.pointer, q.stride, q.rows, q.columns, rows, columns)
 }
 
-/// The twin of `addSums`.
-public func addPlainSums<T: Scalar>(
+/// The reference implementation of `addSums`.
+public func addReferenceSums<T: Scalar>(
   of q: MatrixView<T>, rows: UnsafeMutablePointer<Double>, columns: UnsafeMutablePointer<Double>
 ) {
   for i in 0..<q.rows {
@@ -188,8 +188,8 @@ public struct ProductSides: OptionSet, Sendable {
   static let columnSums = ProductSides(rawValue: DEEPRFM_COLUMN_SUMS)
 }
 
-/// y_rows += E x_columns and y_columns += E^T x_rows, reading E from memory once. *Local.* Plain twins: `addPlainProduct`,
-/// `addPlainTransposedProduct`.
+/// y_rows += E x_columns and y_columns += E^T x_rows, reading E from memory once. *Local.* Reference implementations: `addReferenceProduct`,
+/// `addReferenceTransposedProduct`.
 ///
 /// In precision V over at most 128 rows or E's columns, in double across them: a solver's directions nearly cancel in K, and float32 sums over 512
 /// rows cost a sixth of the iterations more.
@@ -211,7 +211,7 @@ public func addProducts<T: Scalar, V: Scalar>(
     columnVector.pointer, rowVector.pointer, columnSums.pointer, rowSums.pointer, [.rowSums, .columnSums])
 }
 
-/// y_rows += E x_columns as `addProducts`. *Local.* Plain twin: `addPlainProduct`.
+/// y_rows += E x_columns as `addProducts`. *Local.* Reference implementation: `addReferenceProduct`.
 public func addProduct<T: Scalar, V: Scalar>(
   of e: MatrixView<T>, columnVector: MatrixView<V>, rowSums: MatrixView<Double>
 ) {
@@ -222,7 +222,7 @@ public func addProduct<T: Scalar, V: Scalar>(
     unused.y, rowSums.pointer, .rowSums)
 }
 
-/// y_columns += E^T x_rows as `addProducts`. *Local.* Plain twin: `addPlainTransposedProduct`.
+/// y_columns += E^T x_rows as `addProducts`. *Local.* Reference implementation: `addReferenceTransposedProduct`.
 public func addTransposedProduct<T: Scalar, V: Scalar>(
   of e: MatrixView<T>, rowVector: MatrixView<V>, columnSums: MatrixView<Double>
 ) {
@@ -245,8 +245,8 @@ private func check<T, V>(_ e: MatrixView<T>, columnSums: MatrixView<Double>, row
   precondition(rowVector.columns == columnSums.rows)
 }
 
-/// The twin of `addProduct`: the sums as they are written down, in double precision.
-public func addPlainProduct<T: Scalar, V: Scalar>(
+/// The reference implementation of `addProduct`: the sums as they are written down, in double precision.
+public func addReferenceProduct<T: Scalar, V: Scalar>(
   of e: MatrixView<T>, columnVector: MatrixView<V>, rowSums: MatrixView<Double>
 ) {
   for c in 0..<rowSums.columns {
@@ -256,8 +256,8 @@ public func addPlainProduct<T: Scalar, V: Scalar>(
   }
 }
 
-/// The twin of `addTransposedProduct`.
-public func addPlainTransposedProduct<T: Scalar, V: Scalar>(
+/// The reference implementation of `addTransposedProduct`.
+public func addReferenceTransposedProduct<T: Scalar, V: Scalar>(
   of e: MatrixView<T>, rowVector: MatrixView<V>, columnSums: MatrixView<Double>
 ) {
   for c in 0..<columnSums.rows {

@@ -1,6 +1,7 @@
 import KernelMachine
 import LinearAlgebra
 import Runtime
+import TestSupport
 import Testing
 
 @Suite struct PairScheduleTests {

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def open_any(folder, name):
-    """The file, or its .gz twin."""
+    """The file, or its .gz."""
     path = os.path.join(folder, name)
     return open(path, "rb") if os.path.exists(path) else gzip.open(path + ".gz", "rb")
 

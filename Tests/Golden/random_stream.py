@@ -2,7 +2,7 @@
 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 
 Key: the seed's low and high 32 bits. Counter: (column, row, layer, purpose).
-The specification is Sources/LinearAlgebra/RandomStream.swift; this is its independent twin.
+The specification is Sources/LinearAlgebra/RandomStream.swift; this is its independent implementation.
 """
 
 import numpy as np

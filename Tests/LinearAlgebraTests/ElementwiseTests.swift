@@ -5,7 +5,7 @@ import Testing
   import Glibc
 #endif
 
-/// The fast loops against their plain twins, in units of the result's last place.
+/// The fast loops against their reference implementations, in units of the result's last place.
 @Suite struct ElementwiseTests {
   /// One tile whose squared distances are given: rows of different alpha, all else so that t = D^2 - distance^2 comes out
   /// of the loop's own formula.
@@ -81,7 +81,7 @@ import Testing
         for i in 0..<3 {
           for j in 0..<columns {
             let t = max(Double(tile.excess(i, j)), -Double(tile.square))
-            let expected = plainKernelDeviation(squareExcess: t, form)
+            let expected = kernelDeviation(squareExcess: t, form)
             let square = distance * distance + t
             #expect(out[i, j].isFinite && abs(out[i, j]) < 1.01)
             if isMended(square, distance) { continue }
@@ -110,7 +110,7 @@ import Testing
             // Coincident points are the caller's to mend; beyond the cut the kernel is 0.
             let x = rate * (gaussian ? square : square.squareRoot())
             if square <= Double(T.leastNormalMagnitude) || x > 75 || isMended(square, distance) { continue }
-            let expected = plainGradientWeight(square: square, form)
+            let expected = gradientWeight(square: square, form)
             #expect(
               ulps(out[i, j], expected) <= bound(x, square, distance),
               "distance \(distance) rate \(rate) D^2 \(square): \(out[i, j]), not \(expected)")
@@ -127,7 +127,7 @@ import Testing
       for i in 0..<3 {
         for j in 0..<columns {
           let square = [0.3, 1, 2, 1e-12, 0.7, 3.9, 1e-3, 1e-30, 0, 0.01, 1.9][(i * columns + j) % 11]
-          e[i, j] = T(plainKernelDeviation(squareExcess: square - distance * distance, form))
+          e[i, j] = T(kernelDeviation(squareExcess: square - distance * distance, form))
         }
       }
       let (view, out) = (e.view.columns(0..<columns), Matrix<T>(rows: 3, columns: columns))
@@ -136,10 +136,10 @@ import Testing
       let close = gradientWeight(ofDeviation: view, nearest: nearest, form, into: out.view)
       for i in 0..<3 {
         for j in 0..<columns {
-          let d = gaussian ? .infinity : plainDistance(deviation: Double(e[i, j]), form)
+          let d = gaussian ? .infinity : laplaceDistance(deviation: Double(e[i, j]), form)
           expectsClose = expectsClose || d < 0.9 * nearest
           if d < 1.1 * nearest { continue }
-          let expected = plainGradientWeight(deviation: Double(e[i, j]), form)
+          let expected = gradientWeight(deviation: Double(e[i, j]), form)
           // D keeps as many digits as distance / D leaves.
           #expect(
             ulps(out[i, j], expected) <= 6 * (1 + distance / max(d, .leastNormalMagnitude)),
@@ -194,7 +194,7 @@ import Testing
     for rate in [30.0, 80, 200, 2000] {
       let form = TileForm(gaussian: gaussian, distance: 1.5, rate: rate, near: 0)
       let square = gaussian ? 1 / rate : 1 / (rate * rate)  // k = 1 / e
-      let plain = plainKernelDeviation(squareExcess: square - 2.25, form)
+      let plain = kernelDeviation(squareExcess: square - 2.25, form)
       #expect(abs(plain + form.constant - exp(-1)) < 1e-9)
       if isMended(square, 1.5) { continue }
       let tile = Tile<Float>(form, rows: 1, columns: 17, squares: [square])
@@ -246,21 +246,21 @@ import Testing
   }
 }
 
-/// Loops over pairs of samples against their twins.
+/// Loops over pairs of samples against their reference implementations.
 @Suite struct PairLoopTests {
   private func check<T: Scalar>(_ type: T.Type) {
     for (rows, columns) in [(1, 1), (3, 17), (20, 64), (5, 133)] {
       let wide = (0..<4).map { Noise.matrix(rows, columns + 3, seed: UInt64($0), as: T.self) }
       let (q, h) = (wide[0].view.columns(0..<columns), wide[3].view.columns(1..<(columns + 1)))
       let (p, r) = (wide[1].view.columns(0..<columns), wide[2].view.columns(0..<columns))
-      let twin = wide[0].copy()
-      plainPairWeights(twin.view.columns(0..<columns), times: p, minus: r, times: h)
+      let expected = wide[0].copy()
+      referencePairWeights(expected.view.columns(0..<columns), times: p, minus: r, times: h)
       pairWeights(q, times: p, minus: r, times: h)
       let close = 8 * Double(T.ulpOfOne)
       for i in 0..<rows {
-        for j in 0..<columns { #expect(abs(Double(q[i, j]) - Double(twin[i, j])) <= close * 20) }
+        for j in 0..<columns { #expect(abs(Double(q[i, j]) - Double(expected[i, j])) <= close * 20) }
         // Nothing is written behind a row.
-        #expect(wide[0][i, columns] == twin[i, columns])
+        #expect(wide[0][i, columns] == expected[i, columns])
       }
       checkSums(q)
       checkOthers(q, h)
@@ -272,7 +272,7 @@ import Testing
       (Matrix<Double>(rows: 1, columns: q.rows), Matrix<Double>(rows: 1, columns: q.columns))
     }
     addSums(of: q, rows: sums[0].0.pointer, columns: sums[0].1.pointer)
-    addPlainSums(of: q, rows: sums[1].0.pointer, columns: sums[1].1.pointer)
+    addReferenceSums(of: q, rows: sums[1].0.pointer, columns: sums[1].1.pointer)
     for (fast, plain) in [(sums[0].0, sums[1].0), (sums[0].1, sums[1].1)] {
       for k in 0..<fast.count { #expect(abs(fast.pointer[k] - plain.pointer[k]) < 1e-12 * Double(q.rows + q.columns)) }
     }

@@ -17,15 +17,15 @@ import Testing
     for i in 0..<n { for j in (i + 1)..<max(n, i + 1) { factor[i, j] = .nan } }
     try factorizeCholesky(factor.view)
     let l = lower(factor)
-    #expect(scaledError(a, plainProduct(l, l, transposeB: true)) < 2)
+    #expect(scaledError(a, referenceProduct(l, l, transposeB: true)) < 2)
 
     let x = Noise.matrix(3, n, seed: 12, as: T.self)
-    let b: Matrix<T> = plainProduct(x, a).converted()
+    let b: Matrix<T> = referenceProduct(x, a).converted()
     solveCholesky(factor.view, rows: b.view)
     // The residual, not the error: it does not know the condition.
-    let again = plainProduct(b, a)
+    let again = referenceProduct(b, a)
     #expect(
-      scaledError(plainProduct(x, a).converted(to: T.self), again, scale: norm(a) * norm(b)) < 2)
+      scaledError(referenceProduct(x, a).converted(to: T.self), again, scale: norm(a) * norm(b)) < 2)
   }
 
   @Test(arguments: sizes) func choleskyFloat(n: Int) throws { try checkCholesky(n, Float.self) }
@@ -56,7 +56,7 @@ import Testing
     for i in 0..<rank {
       for j in 0..<rank { pivots[i, j] = a[cholesky.order[i], cholesky.order[j]] }
     }
-    let product = plainProduct(cholesky.factor, cholesky.factor, transposeB: true)
+    let product = referenceProduct(cholesky.factor, cholesky.factor, transposeB: true)
     #expect(scaledError(product, pivots) < 4)
     // The pivots fall.
     for i in 1..<max(1, rank) {
@@ -75,7 +75,7 @@ import Testing
     let b = Noise.matrix(4, 9, seed: 15, as: Double.self)
     let x = b.copy()
     solveRightTransposed(l, rows: x.view)
-    #expect(scaledError(plainProduct(x, l, transposeB: true), b, scale: norm(x) * norm(l)) < 1)
+    #expect(scaledError(referenceProduct(x, l, transposeB: true), b, scale: norm(x) * norm(l)) < 1)
   }
 
   @Test(arguments: sizes) func eigen(n: Int) throws {
@@ -87,10 +87,10 @@ import Testing
     #expect(eigen.values == eigen.values.sorted())
     let scaled = eigen.vectors.copy()
     for i in 0..<n { for k in 0..<n { scaled[i, k] *= eigen.values[i] } }
-    let product = plainProduct(eigen.vectors, a)
+    let product = referenceProduct(eigen.vectors, a)
     #expect(scaledError(product, scaled, scale: norm(a)) < 4)
     let identity = Matrix<Double>(rows: n, columns: n)
     for i in 0..<n { identity[i, i] = 1 }
-    #expect(scaledError(plainProduct(eigen.vectors, eigen.vectors, transposeB: true), identity) < 4)
+    #expect(scaledError(referenceProduct(eigen.vectors, eigen.vectors, transposeB: true), identity) < 4)
   }
 }

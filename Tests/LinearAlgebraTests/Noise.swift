@@ -19,14 +19,14 @@ enum Noise {
     _ n: Int, rank: Int, shift: T = 0, seed: UInt64, as type: T.Type = T.self
   ) -> Matrix<T> {
     let g = matrix(n, rank, seed: seed, as: Double.self)
-    let product = plainProduct(g, g, transposeB: true)
+    let product = referenceProduct(g, g, transposeB: true)
     for i in 0..<n { product[i, i] += Double(shift) }
     return product.converted()
   }
 }
 
 /// op(A) op(B), the double loop, in double precision.
-func plainProduct<T: Scalar>(
+func referenceProduct<T: Scalar>(
   _ a: Matrix<T>, _ b: Matrix<T>, transposeA: Bool = false, transposeB: Bool = false
 ) -> Matrix<Double> {
   let (m, k) = transposeA ? (a.columns, a.rows) : (a.rows, a.columns)

@@ -14,7 +14,7 @@ import Testing
       for (transposeA, transposeB) in [(false, false), (true, false), (false, true), (true, true)] {
         let a = Noise.matrix(transposeA ? k : m, transposeA ? m : k, seed: 1, as: T.self)
         let b = Noise.matrix(transposeB ? n : k, transposeB ? k : n, seed: 2, as: T.self)
-        let expected = plainProduct(a, b, transposeA: transposeA, transposeB: transposeB)
+        let expected = referenceProduct(a, b, transposeA: transposeA, transposeB: transposeB)
         let before = Noise.matrix(m + 2, n + 3, seed: 3, as: T.self)
         let after = before.copy()
         let target = after.rows(1..<(m + 1)).columns(2..<(n + 2))
@@ -89,7 +89,7 @@ import Testing
       case (let pool?, false): pool.addGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
       case (let pool?, true): pool.addOuterGram(of: a.view, alpha: 3, beta: -1, intoLower: c.view)
       }
-      let expected = plainProduct(a, a, transposeA: !outer, transposeB: outer)
+      let expected = referenceProduct(a, a, transposeA: !outer, transposeB: outer)
       for i in 0..<n {
         for j in 0..<n {
           // The upper triangle is not touched.

@@ -1,7 +1,7 @@
 import LinearAlgebra
 import Testing
 
-/// The product of a tile, either direction and both at once, against its plain twins.
+/// The product of a tile, either direction and both at once, against its reference implementations.
 @Suite struct TileProductTests {
   private struct Operands<T: Scalar, V: Scalar> {
     let e: MatrixView<T>
@@ -26,8 +26,8 @@ import Testing
     let o = Operands<T, V>(rows: rows, columns: columns, vectors: vectors)
     let (columnSums, rowSums) = (o.columnSums.copy(), o.rowSums.copy())
     func columnPart(_ sums: Matrix<Double>) -> MatrixView<Double> { sums.view.columns(1..<(columns + 1)) }
-    addPlainProduct(of: o.e, columnVector: o.columnVector.view, rowSums: rowSums.view)
-    addPlainTransposedProduct(of: o.e, rowVector: o.rowVector.view, columnSums: columnPart(columnSums))
+    addReferenceProduct(of: o.e, columnVector: o.columnVector.view, rowSums: rowSums.view)
+    addReferenceTransposedProduct(of: o.e, rowVector: o.rowVector.view, columnSums: columnPart(columnSums))
     let bound = 4 * Double(V.ulpOfOne) * Double(rows + columns)
     func compare(_ sums: Matrix<Double>, _ expected: Matrix<Double>, _ what: String) {
       let worst = (0..<sums.count).reduce(0.0) { max($0, abs(sums.pointer[$1] - expected.pointer[$1])) }
@@ -46,7 +46,7 @@ import Testing
   }
 
   @Test(arguments: [0, 1, 2, 3, 4, 5, 9, 64, 67, 131], [1, 7, 8, 15, 16, 17, 31, 32, 33, 64, 67])
-  func plainTwin(rows: Int, columns: Int) {
+  func referenceImplementation(rows: Int, columns: Int) {
     for vectors in [1, 2, 5, 6, 7, 10, 12, 13, 23] {
       check(Float.self, Float.self, rows: rows, columns: columns, vectors: vectors)
       check(Float.self, Double.self, rows: rows, columns: columns, vectors: vectors)

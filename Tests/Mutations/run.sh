@@ -53,7 +53,7 @@ debug() {
   local status=$?
   [ "$status" = 0 ] && return
   grep -aoE '^.* FAIL' "$log/debug" | head -n 1 | sed -E 's/  +.*//; s/^/debug: /' | grep . ||
-    echo "debug: exit status $status, $(grep -a . "$log/debug" | tail -n 1)"
+    echo "debug: exit status $status, $(grep -aE '^deeprfm: |Fatal error|Crash' "$log/debug" | head -n 1)"
 }
 
 suite() { # SUITE:RANKS

@@ -1,5 +1,5 @@
 // The few hot elementwise loops. Each is compiled for x86-64-v4, -v3 and the baseline and dispatched when the
-// program is loaded. LinearAlgebra/Elementwise.swift documents them and holds their plain twins.
+// program is loaded. LinearAlgebra/Elementwise.swift documents them and holds their reference implementations.
 #ifndef CELEMENTWISE_H
 #define CELEMENTWISE_H
 

@@ -5,6 +5,17 @@ import Runtime
 ///
 /// Rank p takes the pairs with blocks p, p + 1, ... around the circle, P / 2 of them. Where P is even the farthest pair
 /// belongs to both of its ranks: the lower one takes the first half of its own rows, the upper one the rest.
+///
+/// P = 4, each rank's pairs (own block, other's), and who holds the tiles of row and column block:
+///
+///     step        0      1      2                                   0    1    2    3
+///     rank 0    (0,0)  (0,1)  (0,2) first half of 0's rows      0   0    0   0|2   3
+///     rank 1    (1,1)  (1,2)  (1,3) first half of 1's rows      1        1    1   1|3
+///     rank 2    (2,2)  (2,3)  (2,0) second half of 0's rows     2             2    2
+///     rank 3    (3,3)  (3,0)  (3,1) second half of 1's rows     3                  3
+///
+/// At step k rank p works on block p + k, while block p + k + 1 comes from rank p + 1 and its last one goes on to p - 1.
+/// For odd P there is no shared pair: P = 3 has steps 0 and 1.
 public struct PairSchedule: Sendable {
   public let rank: Int
   public let ranks: Int

@@ -144,7 +144,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     guard gradientWeight(ofDeviation: e, nearest: nearest, form, into: out), a != b else { return }
     let pairs = Pairs(rows: rows, rowSegment, columns: columns, columnSegment)
     for i in 0..<out.rows {
-      for j in 0..<out.columns where plainDistance(deviation: Double(e[i, j]), form) < 2 * nearest {
+      for j in 0..<out.columns where laplaceDistance(deviation: Double(e[i, j]), form) < 2 * nearest {
         out[i, j] = T(value(.gradientWeight, pairs, i, j, form))
       }
     }
@@ -268,10 +268,10 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     switch quantity {
     case .kernelDeviation:
       let exact = coincides ? 0 : square
-      return plainKernelDeviation(squareExcess: exact - form.distance * form.distance, form)
+      return kernelDeviation(squareExcess: exact - form.distance * form.distance, form)
     case .gradientWeight:
       // Gaussian: the difference of coincident rows is 0, their weight does not matter but must be the same in every tile.
-      return coincides && !form.gaussian ? 0 : plainGradientWeight(square: square, form)
+      return coincides && !form.gaussian ? 0 : gradientWeight(square: square, form)
     }
   }
 

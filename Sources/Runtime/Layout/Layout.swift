@@ -1,4 +1,11 @@
 /// Who holds which rows: N samples sorted by class, a contiguous shard of them on each rank. All ranks know it all.
+///
+/// Ten samples, classes a and b, on two ranks; the cut in the middle of a shard is there for an even number of ranks:
+///
+///     sample      0   1   2   3   4 | 5   6   7   8   9
+///     class       a   a   a   a   a | a   b   b   b   b
+///     shard       rank 0            | rank 1
+///     segments    [0 1] [2   3   4] | [5] [6] [7  8  9]     each counted from its shard's start: 0..<2, 2..<5 | 0..<1, 1..<2, 2..<5
 public struct Layout: Sendable, Equatable {
   /// Samples of each class over all ranks; 0 for an absent class.
   public let classCounts: [Int]

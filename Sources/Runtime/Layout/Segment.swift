@@ -1,4 +1,9 @@
-/// A run of rows of one shard that share a centre: samples of one class, at most a tile's height.
+/// A run of rows of one shard that share a centre: samples of one class, at most a tile's height. Two segments make a tile:
+///
+///                    column segment
+///                   +--------------+
+///     row segment   |     tile     |     k(x_i, x_j) = k(|m_b - m_a|) + E_ij, a and b the segments' centres
+///                   +--------------+
 public struct Segment: Sendable, Equatable {
   /// Rows, counted from the shard's start.
   public var rows: Range<Int>

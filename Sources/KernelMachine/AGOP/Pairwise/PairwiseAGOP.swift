@@ -99,6 +99,6 @@ struct PairwiseAGOP<T: Real>: RowsWork {
 
   /// The gradient's weight at the root of a squared distance.
   private func weight(atSquare square: Double) -> T {
-    T(plainGradientWeight(square: square, source.builder.kernel.form(distance: square.squareRoot(), near: 0)))
+    T(gradientWeight(square: square, source.builder.kernel.form(distance: square.squareRoot(), near: 0)))
   }
 }

@@ -1,8 +1,9 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
 
-@Suite struct RunSafetensorsTests {
+@Suite struct SafetensorsTests {
   let scratch: ScratchDirectory
 
   init() throws { scratch = try ScratchDirectory() }

@@ -1,7 +1,7 @@
 import Files
 import Testing
 
-@Suite struct RunJSONTests {
+@Suite struct JSONTests {
   private func parse(_ text: String) throws -> JSON { try JSON(parsing: text.utf8) }
 
   @Test(arguments: [
