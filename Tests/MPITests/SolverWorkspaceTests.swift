@@ -4,7 +4,9 @@ import Testing
 
 /// What a solver owns, and that it makes nothing else that grows with the rows.
 @Suite(.serialized) struct SolverWorkspaceTests {
-  private let (classes, threads, history) = (10, 2, 12)
+  private let classes = 10
+  private let threads = 2
+  private let history = 12
 
   /// Fifty eigenvalues, so that no solve is done before its iterations are.
   private func system() -> RidgeSystem {
