@@ -347,7 +347,7 @@ import Testing
     let b = noise(40, 3, seed: 15)
     let solution = try solver(turned, b).solve(b)
     #expect(solution.outcome == .indefinite && solution.iterations == products)
-    #expect(solution.coefficients.buffer.allSatisfy(\.isFinite))
+    #expect(solution.coefficients.buffer.allSatisfy { $0.isFinite })
     #expect(uses <= 2 * (products + 2))
   }
 

@@ -13,14 +13,15 @@ import Testing
   private func expectSame(_ shape: Shape, _ body: () throws -> [Double]) throws {
     let clean = try body()
     let poisoned = try MatrixWatch.poisoning(body)
-    #expect(clean.allSatisfy(\.isFinite), "\(shape)")
-    #expect(clean.map(\.bitPattern) == poisoned.map(\.bitPattern), "\(shape)")
+    #expect(clean.allSatisfy { $0.isFinite }, "\(shape)")
+    #expect(clean.map { $0.bitPattern } == poisoned.map { $0.bitPattern }, "\(shape)")
   }
 
   @Test func poisonIsSeen() {
     let matrix = MatrixWatch.poisoning { Matrix<Float>(uninitialisedRows: 2, columns: 3) }
-    #expect(matrix.buffer.allSatisfy(\.isNaN))
-    #expect(MatrixWatch.poisoning { Matrix<Float>(rows: 2, columns: 3) }.buffer.allSatisfy { $0 == 0 })
+    #expect(matrix.buffer.allSatisfy { $0.isNaN })
+    let zeros = MatrixWatch.poisoning { Matrix<Float>(rows: 2, columns: 3) }
+    #expect(zeros.buffer.allSatisfy { $0 == 0 })
   }
 
   private func solution<T: Real>(_ shape: Shape, _ kernel: Kernel, rank: Int, ridge: Double, _ type: T.Type) throws -> [Double] {

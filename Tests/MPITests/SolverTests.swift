@@ -212,7 +212,7 @@ import Testing
           let (solution, preconditioner) = try solve(problem, kernel, solver)
           let seen = [Double(solution.iterations), Double(preconditioner?.rank ?? 0), solution.worstResidual]
           let all = try world.allGather(seen)
-          #expect(all.allSatisfy { $0.map(\.bitPattern) == seen.map(\.bitPattern) }, "\(shape) \(kernel)")
+          #expect(all.allSatisfy { $0.map { $0.bitPattern } == seen.map { $0.bitPattern } }, "\(shape) \(kernel)")
           let outcomes = try world.allGather(Array(solution.outcome.rawValue.utf8))
           #expect(outcomes.allSatisfy { $0 == outcomes[0] }, "\(shape) \(kernel)")
           if ridge == 1e-3 { #expect(solution.outcome == .converged) }
