@@ -116,6 +116,7 @@ extension Training {
         fit.coefficients, by: options.wantedRoute(layer: layer.number), safePoints: layer.safe?.agop(fit) ?? .none,
         from: saved, progress: advance)
     }
+    try world.together { try result.requireFinite(layer: layer.number) }
     let agop = result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.
@@ -128,7 +129,9 @@ extension Training {
 
   /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
   /// others; or an ablation's matrix.
-  func project(_ layer: Int, _ agop: Matrix<Double>) throws -> Projection<T> {
+  /// - Parameter outputs: of the predictor that the AGOP is of. - Throws: `UnsoundAGOP` where it is not positive semidefinite.
+  func project(_ layer: Int, _ result: AGOP<T>.Result, _ samples: Samples<T>, outputs: Int) throws -> Projection<T> {
+    let agop = result.matrix
     guard options.projection == .agop else {
       return Projection(
         matrix: FeatureMap<T>.ablation(options.projection, width: agop.rows, seed: options.seed, layer: layer))
@@ -138,6 +141,9 @@ extension Training {
         return Projection(matrix: Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows))
       }
       let (root, spectrum) = try symmetricRootAndSpectrum(agop, pool: pool)
+      let rounding = AGOPRounding(
+        samples: samples.layout.sampleCount, outputs: outputs, width: agop.rows, precision: T.precision)
+      try rounding.require(spectrum, of: result.route, layer: layer)
       return Projection(matrix: root.converted(to: T.self), spectrum: spectrum)
     }
     try timer.measure(.communication) { try world.broadcast(made.matrix.buffer, from: 0) }

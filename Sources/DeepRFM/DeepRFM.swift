@@ -81,7 +81,7 @@ public final class Training<T: Real & TensorElement> {
       ?? computeAGOP(layer, samples, fit, &kernelMatrix, from: saved?.progress.unfinishedAGOP)  // M <- sum of grad f grad f^T
     let end = LayerProgress<T>.differentiated(fit, agop)
     try layer.safe?.reached(end)
-    let projection = try phase(number, .root) { _ in try project(number, agop.matrix) }  // R <- M^(1/2)
+    let projection = try phase(number, .root) { _ in try project(number, agop, samples, outputs: fit.coefficients.columns) }  // R <- M^(1/2)
     try layer.safe?.reached(end)
     // What is measured of X, while it is there.
     var metrics = try phase(number, .metrics) { _ in try measure(number, samples, fit) }
