@@ -88,7 +88,9 @@ extension Training {
       case .iterationLimit: "reached --max-iterations"
       case .notFinite: "met numbers that are not finite"
       }
-    let remedy = solution.outcome == .notFinite ? "a larger --ridge helps" : "--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps"
+    let remedy =
+      solution.outcome == .notFinite
+      ? "a larger --ridge helps" : "--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps"
     return SolveError(
       sentence:
         "layer \(layer): the solver \(how) after \(solution.iterations) iterations, at a true relative residual "

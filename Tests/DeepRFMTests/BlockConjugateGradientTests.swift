@@ -352,7 +352,8 @@ import Testing
   }
 
   /// Infinite numbers, and those that are none, are a failure with a name, wherever they come from.
-  @Test(arguments: [Double.nan, .infinity], [false, true]) func notFinite(value: Double, inPreconditioner: Bool) throws {
+  @Test(arguments: [Double.nan, .infinity], [false, true]) func notFinite(value: Double, inPreconditioner: Bool) throws
+  {
     let a = definite(10, shift: 1)
     let spoilt = RidgeSystem(
       apply: { x, y in

@@ -23,7 +23,9 @@ import Testing
   }
 
   /// Unit rows as T holds them: exact copies, and copies that are off by T's rounding of some of their numbers.
-  private func rows<T: Real>(_ copies: Copies, width: Int, _ type: T.Type) -> (exact: Matrix<Double>, off: Matrix<Double>) {
+  private func rows<T: Real>(_ copies: Copies, width: Int, _ type: T.Type) -> (
+    exact: Matrix<Double>, off: Matrix<Double>
+  ) {
     let directions = noise(copies.original.count, width, seed: 61)
     let exact = Matrix<Double>(rows: copies.original.count, columns: width)
     let off = Matrix<Double>(rows: exact.rows, columns: width)

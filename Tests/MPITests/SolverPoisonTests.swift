@@ -24,7 +24,9 @@ import Testing
     #expect(zeros.buffer.allSatisfy { $0 == 0 })
   }
 
-  private func solution<T: Real>(_ shape: Shape, _ kernel: Kernel, rank: Int, ridge: Double, _ type: T.Type) throws -> [Double] {
+  private func solution<T: Real>(_ shape: Shape, _ kernel: Kernel, rank: Int, ridge: Double, _ type: T.Type) throws
+    -> [Double]
+  {
     let problem = try problem(shape, T.self)
     let k = try problem.kernelMatrix(kernel)
     let solver = RidgeSolver(
