@@ -37,6 +37,13 @@ public struct Workload: Sendable, Equatable {
   /// Bytes of the samples that a rank holds as a layer begins.
   public var sampleBytes: Int { rowBytes(rows + testRows, width: width) + 8 * samples }
 
+  /// What the parts of a solve state.
+  var solve: SolveMemory {
+    SolveMemory(
+      rows: rows, outputs: classes, width: width, ranks: ranks, threads: threads, tileRows: tileRows,
+      scalarBytes: scalarBytes)
+  }
+
   /// Bytes of the whole kernel's half, this rank's share of it.
   var tileBytes: Int { tileElements * scalarBytes }
 }
@@ -99,23 +106,25 @@ public struct MemoryPlan: Sendable, Equatable {
     preconditionerRank = wantedRank
     historyLimit = Self.historyLimit(load, budget: budget)
     let base = resident + Self.slack(load)
+    let memory = load.solve
     let travelling = Self.travellingBytes(load)
-    let vectors = Self.vectorBytes(load) + (load.isDense ? 0 : historyLimit * Self.directionBytes(load))
     let dense = load.isDense ? 8 * load.samples * (load.samples + load.classes) : 0
     // Where tiles are recomputed, fewer products are worth more than a few stored tiles.
     let all = load.tileBytes
     let left = budget - base
-    func solver(_ rank: Int) -> Int {
-      max(Self.preconditionerBytes(load, rank), Self.factorBytes(load, rank) + vectors) + dense
-    }
+    let history = historyLimit
+    func iterating(_ rank: Int) -> Int { memory.iterating(preconditioner: rank, history: load.isDense ? 1 : history) }
+    func solver(_ rank: Int) -> Int { memory.building + max(memory.making(rank), iterating(rank)) + dense }
     while preconditionerRank > 0 && solver(preconditionerRank) + travelling > max(left / 2, left - all) {
       preconditionerRank = preconditionerRank * 3 / 4
     }
     let solving = solver(preconditionerRank)
     // Blocks of X travel while tiles are built, and again in every product that makes some anew.
-    tileBudget = left >= all + max(solving, travelling) ? all : max(0, min(all, left - solving - travelling))
+    tileBudget =
+      left >= all + max(solving, travelling + memory.building + memory.recomputing)
+      ? all : max(0, min(all, left - solving - travelling - memory.recomputing))
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
-    let repeated = storedShare < 1 ? travelling : 0
+    let repeated = storedShare < 1 ? travelling + memory.recomputing : 0
     let agopBytes = planAGOP(load, spare: left, agop)
     keepsTiles = storedShare == 1 && agopBytes + tileBudget <= left
     remoteBytes = keepsTiles ? min(load.remoteElements * load.scalarBytes, left - agopBytes - tileBudget) : 0
@@ -123,8 +132,8 @@ public struct MemoryPlan: Sendable, Equatable {
     let mapping = Self.mappingBytes(load)
     items = [
       Item(name: "program and samples", bytes: base), Item(name: "travelling blocks", bytes: travelling),
-      Item(name: "vectors", bytes: vectors),
-      Item(name: "preconditioner", bytes: Self.preconditionerBytes(load, preconditionerRank)),
+      Item(name: "vectors", bytes: iterating(0)),
+      Item(name: "preconditioner", bytes: memory.making(preconditionerRank)),
       Item(name: "tiles", bytes: tileBudget), Item(name: "dense matrix", bytes: dense),
       Item(name: "gradients", bytes: agopBytes), Item(name: "remote tiles", bytes: remoteBytes),
       Item(name: "root", bytes: root),
@@ -132,7 +141,7 @@ public struct MemoryPlan: Sendable, Equatable {
     ]
     stages = [
       Item(name: "normalise", bytes: base + Self.normalisingBytes(load)),
-      Item(name: "kernel", bytes: base + tileBudget + max(travelling, 0)),
+      Item(name: "kernel", bytes: base + tileBudget + travelling + memory.building + memory.recomputing),
       Item(name: "solve", bytes: base + tileBudget + solving + repeated),
       Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0) + remoteBytes),
       Item(name: "root", bytes: base + root),
@@ -190,18 +199,6 @@ public struct MemoryPlan: Sendable, Equatable {
     min(2, load.ranks - 1) * load.rowBytes(load.rows, width: load.width)
   }
 
-  /// Iterates, directions, sums of a product, messages.
-  private static func vectorBytes(_ load: Workload) -> Int {
-    let block = load.rows * load.classes
-    // The columns of a triangle's runs, which one rank has alone, are half as many and a little more.
-    let runs = load.ranks == 1 ? (workerRuns.count * load.threads + 1) * 9 / 16 : workerRuns.count * load.threads
-    let sums = load.threads == 1 ? 2 : 2 + runs
-    let product = sums * block * 8 + block * load.scalarBytes
-    let messages = load.ranks / 2 * block * (16 + load.scalarBytes)
-    return 8 * block * 8 + product + messages
-      + load.threads * (4 * load.tileRows * load.tileRows * load.scalarBytes)
-  }
-
   /// A block of the solver's directions and its image, and its products with others: each thread's, and their sum.
   private static func directionBytes(_ load: Workload) -> Int {
     BlockConjugateGradient.blockBytes(rows: load.rows, classes: load.classes) + (load.threads + 4) * 8 * load.classes
@@ -212,16 +209,6 @@ public struct MemoryPlan: Sendable, Equatable {
   private static func historyLimit(_ load: Workload, budget: Int) -> Int {
     return max(4, min(50, min(budget, max(load.tileBytes, 1 << 28)) / 20 / max(1, directionBytes(load))))
   }
-
-  /// While the preconditioner is made: F in double beside U in T, a block of columns, and the small matrices.
-  static func preconditionerBytes(_ load: Workload, _ rank: Int) -> Int {
-    guard rank > 0 else { return 0 }
-    let tall = load.rows * rank * (8 + load.scalarBytes) + load.rows * min(128, rank) * 8
-    return tall + 5 * rank * rank * 8 + rank * load.width * load.scalarBytes
-  }
-
-  /// Of that what the iterations hold: U, in double where it has to be.
-  private static func factorBytes(_ load: Workload, _ rank: Int) -> Int { load.rows * rank * 8 }
 
   /// The AGOP, its eigenvectors, and LAPACK's workspace of two more such matrices (dsyevd).
   private static func rootBytes(_ load: Workload) -> Int { load.width * load.width * (32 + load.scalarBytes) }

@@ -29,7 +29,7 @@ final class ProductWorkspace {
   ///   - rows: of the largest shard.
   ///   - vectors: columns of a product.
   ///   - scalarBytes: of the run's precision.
-  public static func bytes(rows: Int, vectors: Int, ranks: Int, workers: Int, scalarBytes: Int) -> Int {
+  static func bytes(rows: Int, vectors: Int, ranks: Int, workers: Int, scalarBytes: Int) -> Int {
     let block = rows * vectors
     // The columns of a triangle's runs, which one rank has alone, are half as many and a little more.
     let triangle = workers == 1 ? 2 : 2 + (workerRuns.count * workers + 1) * 9 / 16

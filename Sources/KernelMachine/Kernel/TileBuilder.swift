@@ -78,6 +78,9 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     }
   }
 
+  /// Bytes of a thread's scratch.
+  static func scratchBytes(tileRows: Int, _ scalarBytes: Int) -> Int { (stripeRows + 4) * tileRows * scalarBytes }
+
   /// *Local.* For segments whose centres are those of `rows`.
   public init<S>(kernel: Kernel, _ rows: Rows<S>) {
     self.kernel = kernel
