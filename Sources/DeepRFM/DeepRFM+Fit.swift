@@ -131,8 +131,8 @@ extension Training {
 
   /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
   /// others; or an ablation's matrix.
-  /// - Parameter outputs: of the predictor that the AGOP is of. - Throws: `UnsoundAGOP` where it is not positive semidefinite.
-  func project(_ layer: Int, _ result: AGOP<T>.Result, _ samples: Samples<T>, outputs: Int) throws -> Projection<T> {
+  /// - Parameter fit: the predictor that the AGOP is of. - Throws: `UnsoundAGOP` where it is not positive semidefinite.
+  func project(_ layer: Int, _ result: AGOP<T>.Result, _ samples: Samples<T>, _ fit: Fit) throws -> Projection<T> {
     let agop = result.matrix
     guard options.projection == .agop else {
       return Projection(
@@ -144,7 +144,8 @@ extension Training {
       }
       let (root, spectrum) = try symmetricRootAndSpectrum(agop, pool: pool)
       let rounding = AGOPRounding(
-        samples: samples.layout.sampleCount, outputs: outputs, width: agop.rows, precision: T.precision)
+        samples: samples.layout.sampleCount, outputs: fit.coefficients.columns, width: agop.rows, precision: T.precision
+      )
       try rounding.require(spectrum, of: result.route, layer: layer)
       return Projection(matrix: root.converted(to: T.self), spectrum: spectrum)
     }

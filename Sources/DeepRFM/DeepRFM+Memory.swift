@@ -11,7 +11,8 @@ extension Training {
     if number > 1 && (plan.storedShare < 1) != recomputesTiles { progress.message(plan.summary) }
     recomputesTiles = plan.storedShare < 1
     let safe = checkpoints.map {
-      LayerSafePoints(checkpoints: $0, layer: number, samples: samples.layout.sampleCount, memory: memory, peak: plan.peak)
+      LayerSafePoints(
+        checkpoints: $0, layer: number, samples: samples.layout.sampleCount, memory: memory, peak: plan.peak)
     }
     return Layer(number: number, plan: plan, safe: safe)
   }

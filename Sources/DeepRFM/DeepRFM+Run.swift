@@ -51,8 +51,10 @@ public struct RunRecorder<T: Real & TensorElement> {
           TensorInfo("order", .int64, [n]), TensorInfo("labels", .int64, [n]),
           TensorInfo("mean", .float64, [standardisation.mean.count]),
           TensorInfo("scale", .float64, [standardisation.scale.count]),
-        ], metadata: RunFormat.metadata.merging(
-          RunFolder.metadata(samples.classes, firstIndex: samples.firstIndex)) { $1 })
+        ],
+        metadata: RunFormat.metadata.merging(
+          RunFolder.metadata(samples.classes, firstIndex: samples.firstIndex)
+        ) { $1 })
       try writer.append(samples.order)
       try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
       try writer.append(standardisation.mean)

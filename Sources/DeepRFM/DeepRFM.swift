@@ -68,7 +68,8 @@ public final class Training<T: Real & TensorElement> {
 
   /// *Collective.* One layer: X becomes the next layer's.
   private func work(
-    on number: Int, _ samples: inout Samples<T>, _ run: RunRecorder<T>, _ checkpoints: LayerCheckpoints<T>, resumes: Bool
+    on number: Int, _ samples: inout Samples<T>, _ run: RunRecorder<T>, _ checkpoints: LayerCheckpoints<T>,
+    resumes: Bool
   ) throws {
     // Algorithm 1 begins.
     try phase(number, .features) { _ in try normalise(&samples) }  // x_i <- x_i / |x_i|
@@ -81,7 +82,7 @@ public final class Training<T: Real & TensorElement> {
       ?? computeAGOP(layer, samples, fit, &kernelMatrix, from: saved?.progress.unfinishedAGOP)  // M <- sum of grad f grad f^T
     let end = LayerProgress<T>.differentiated(fit, agop)
     try layer.safe?.reached(end)
-    let projection = try phase(number, .root) { _ in try project(number, agop, samples, outputs: fit.coefficients.columns) }  // R <- M^(1/2)
+    let projection = try phase(number, .root) { _ in try project(number, agop, samples, fit) }  // R <- M^(1/2)
     try layer.safe?.reached(end)
     // What is measured of X, while it is there.
     var metrics = try phase(number, .metrics) { _ in try measure(number, samples, fit) }

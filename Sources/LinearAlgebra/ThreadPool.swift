@@ -141,7 +141,8 @@ public final class ThreadPool: @unchecked Sendable {
 
   /// The same for unequal work, or cores that others use too: a free worker takes the next index. What an index gives, and where, must
   /// not depend on its worker. *Local.*
-  public func forEachWhenFree(_ indices: Range<Int>, _ body: @escaping @Sendable (_ index: Int, _ worker: Int) -> Void) {
+  public func forEachWhenFree(_ indices: Range<Int>, _ body: @escaping @Sendable (_ index: Int, _ worker: Int) -> Void)
+  {
     let turns = Turns(next: indices.lowerBound)
     run { worker in
       while case let index = turns.next.add(1, ordering: .relaxed).oldValue, index < indices.upperBound {

@@ -44,7 +44,7 @@ import Testing
     }
     FuzzWitness.done()
     let memory = FuzzMemory.peak() - before
-    #expect(slowest.seconds < 5, "\(reader.name):\(slowest.iteration) took \(slowest.seconds) s")
+    #expect(slowest.seconds < FuzzMemory.patience, "\(reader.name):\(slowest.iteration) took \(slowest.seconds) s")
     #expect(memory < FuzzMemory.limit, "\(reader.name): \(memory >> 20) MiB more at its peak")
     if range.count > 1 {
       #expect(
@@ -80,6 +80,9 @@ import Testing
 
 /// The most memory that was resident, by the kernel's own count.
 enum FuzzMemory {
+  /// Seconds for one file: who takes longer hangs, or does a square's work. Not a speed: the slowest sound file takes 5 on a busy machine.
+  static let patience = 60.0
+
   /// Files here have at most some ten kilobytes. A row of the most features there may be has 8 MiB, and some are held at once.
   static let limit = 100 << 20
 

@@ -24,11 +24,11 @@ extension AGOP.Result {
 ///
 /// `class` and `sketch`: M is G^T G of m rows of gradients (m = N K, or N for each probe). However wrong G, that has no negative eigenvalue
 /// but by the rounding E of the product: |E| <= g |G|^T |G| entry by entry, so ||E||_2 <= g ||G||_F^2 = g trace(M), and for a sum of m
-/// products g = 8 sqrt(m) u with probability 1 - 2 exp(-32) if roundings are independent with mean 0, u half the distance of 1 to the next number (Higham, Mary, SIAM J. Sci. Comput.
-/// 41, A2815, 2019).
+/// products g = 8 sqrt(m) u with probability 1 - 2 exp(-32) if roundings are independent with mean 0, u half the distance of 1
+/// to the next number (Higham, Mary, SIAM J. Sci. Comput. 41, A2815, 2019).
 /// `gram`: three such products of depth N one inside the other, H^2, Q X and X^T T. They cancel to M from something larger, by how much
 /// the sizes do not tell: a factor d is allowed for it, an allowance and not a bound that follows (`largePartsCancel` in the tests, d = 48, loses
-/// some 1.8e-4 where sqrt(N) u is 2.1e-6).
+/// some 1.8e-4 where sqrt(N) u is 2.1e-6), and half the digits in any case: of 5 samples, collapsed, it loses more than the factor.
 /// In all, d units of double precision for the eigenvalues themselves.
 public struct AGOPRounding: Sendable {
   /// N, K, d
@@ -47,7 +47,7 @@ public struct AGOPRounding: Sendable {
       switch route {
       case .auto, .class: 8 * (n * k).squareRoot() * unit
       case .sketch: 8 * n.squareRoot() * unit
-      case .gram: 3 * 8 * n.squareRoot() * unit * d
+      case .gram: max(3 * 8 * n.squareRoot() * unit * d, unit.squareRoot())
       }
     return product + d * Double.ulpOfOne
   }

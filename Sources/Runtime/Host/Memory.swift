@@ -48,7 +48,8 @@ public enum Memory {
   /// The folders of this process's memory control groups, from its own up to the root: each may have a limit. (cgroups(7),
   /// versions 1 and 2)
   private static var controlGroups: [String] {
-    guard let text = try? String(decoding: InputFile.contents("/proc/self/cgroup", limit: 1 << 16), as: UTF8.self) else {
+    guard let text = try? String(decoding: InputFile.contents("/proc/self/cgroup", limit: 1 << 16), as: UTF8.self)
+    else {
       return []
     }
     return text.split(separator: "\n").flatMap { line -> [String] in
