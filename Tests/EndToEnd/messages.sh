@@ -121,8 +121,11 @@ done
 ended() {
   local name=$1 number=$2 pid status
   shift 2
+  # With job control: else what runs in the background ignores INT, and so would all that it starts.
+  set -m
   "$run" -n 2 --threads 1 "$@" >out 2>err </dev/null &
   pid=$!
+  set +m
   sleep 2
   if ! kill -"$number" "$pid"; then bad "$name" "had ended before"; return; fi
   wait "$pid"
