@@ -45,7 +45,7 @@ import Testing
       let problem: Problem<T> = try problem(world)
       let memory = stated(problem, outputs: 4)
       let solver = RidgeSolver(
-        method: .cg, ridge: 1e-9, tolerance: 1e-14, maxIterations: 12, historyLimit: 6, preconditionerRank: Self.columns
+        method: .cg, ridge: 1e-9, tolerance: 1e-14, maxIterations: 12, historyLimit: 2, preconditionerRank: Self.columns
       )
       var (rank, making) = (0, 0)
       let all = try most {
@@ -60,11 +60,13 @@ import Testing
         _ = try solver.solve(k, y, preconditioner: preconditioner, progress: { _ in })
       }
       #expect(rank == Self.columns)
-      let iterating = memory.iterating(preconditioner: rank, history: 6)
+      let iterating = memory.iterating(preconditioner: rank, history: 2)
       let total = tiles(problem) + memory.building + max(memory.making(Self.columns), iterating)
       let message: Comment =
         "\(world.size) ranks: \(all) of \(total), making \(making) of \(memory.making(Self.columns))"
-      #expect(abs(Double(all) / Double(total) - 1) < 0.02, message)
+      // U's gentle part is in T, and cut off it is padded: how large it is the eigenvalues say.
+      let gentle = problem.rows.rowCount * ((8 - MemoryLayout<T>.stride) * rank + 8 * paddedForProduct(1))
+      #expect(Double(all) < 1.02 * Double(total) && Double(all) > 0.98 * Double(total - gentle), message)
       #expect(making <= memory.making(Self.columns), message)
     }
   }
