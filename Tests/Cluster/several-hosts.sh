@@ -124,7 +124,7 @@ ended "a sample less on one host" 2 15 '^deeprfm: host node3 has other data than
 rm "$work/data-node3/train"
 SECONDS=0
 launch 4 "${options[@]}" --output "$work/none"
-ended "a host without the data" 2 15 '^deeprfm: on host node3: .*/data has no file train'
+ended "a host without the data" 2 15 '^deeprfm: on host node3: .*/data has no training file of libsvm'
 [ ! -e "$work/none" ] || bad "other data" "something was written"
 
 # --- a host that is lost ---

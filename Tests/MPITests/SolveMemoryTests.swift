@@ -8,7 +8,7 @@ import Testing
 /// What the parts of a solve state beside their allocations, added up, against what their matrices took; and that a second product
 /// takes nothing.
 @Suite(.serialized) struct SolveMemoryTests {
-  private static let shape = Shape(classCounts: [750, 750, 750, 750], tileRows: 256)
+  private static let shape = Shape(classCounts: [1500, 1500, 1500, 1500], tileRows: 256)
   private static let kernel = Kernel(.laplace, bandwidth: 2)
   private static let columns = 48
 
