@@ -138,33 +138,34 @@ extension LayerMetrics {
     }
   }
 
-  private static let fields: [Field] = [
-    Field("layer", \.layer),
-    Field("inputWidth", \.inputWidth),
-    Field("outputWidth", \.outputWidth),
-    Field("samples", \.samples),
-    Field("ranks", \.ranks),
-    Field("nc1.input", \.nc1.input),
-    Field("nc1.projected", \.nc1.projected),
-    Field("nc1.mapped", \.nc1.mapped),
-    Field("nc2.input", \.nc2.input),
-    Field("nc2.projected", \.nc2.projected),
-    Field("nc2.mapped", \.nc2.mapped),
-    Field("accuracy.train", \.accuracy.train),
-    Field("accuracy.test", \.accuracy.test),
-    Field("meanSquaredError.train", \.meanSquaredError.train),
-    Field("meanSquaredError.test", \.meanSquaredError.test),
-    Field("solver.method", \.solver.method),
-    Field("solver.iterations", \.solver.iterations),
-    Field("solver.residual", \.solver.residual),
-    Field("solver.converged", \.solver.converged),
-    Field("solver.preconditionerRank", \.solver.preconditionerRank),
-    Field("agop.route", \.agop.route),
-    Field("agop.error", \.agop.error, isOptional: true),
-  ] + Phase.ofLayer.map { Field("seconds.\($0.name)", \.seconds[$0]) } + [
-    Field("seconds.total", \.seconds.total),
-    Field("peakMemoryBytes", \.peakMemoryBytes),
-  ]
+  private static let fields: [Field] =
+    [
+      Field("layer", \.layer),
+      Field("inputWidth", \.inputWidth),
+      Field("outputWidth", \.outputWidth),
+      Field("samples", \.samples),
+      Field("ranks", \.ranks),
+      Field("nc1.input", \.nc1.input),
+      Field("nc1.projected", \.nc1.projected),
+      Field("nc1.mapped", \.nc1.mapped),
+      Field("nc2.input", \.nc2.input),
+      Field("nc2.projected", \.nc2.projected),
+      Field("nc2.mapped", \.nc2.mapped),
+      Field("accuracy.train", \.accuracy.train),
+      Field("accuracy.test", \.accuracy.test),
+      Field("meanSquaredError.train", \.meanSquaredError.train),
+      Field("meanSquaredError.test", \.meanSquaredError.test),
+      Field("solver.method", \.solver.method),
+      Field("solver.iterations", \.solver.iterations),
+      Field("solver.residual", \.solver.residual),
+      Field("solver.converged", \.solver.converged),
+      Field("solver.preconditionerRank", \.solver.preconditionerRank),
+      Field("agop.route", \.agop.route),
+      Field("agop.error", \.agop.error, isOptional: true),
+    ] + Phase.ofLayer.map { Field("seconds.\($0.name)", \.seconds[$0]) } + [
+      Field("seconds.total", \.seconds.total),
+      Field("peakMemoryBytes", \.peakMemoryBytes),
+    ]
 
   public var json: JSON {
     var object = JSON.object([])

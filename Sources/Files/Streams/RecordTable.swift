@@ -20,7 +20,10 @@ public struct RecordTable: Sendable {
   /// Opens a stream that stands at the first record.
   public let start: @Sendable () throws -> ByteStream
 
-  public init(path: String, count: Int, recordBytes: Int, endCheck: EndCheck, padding: Int = 0, start: @escaping @Sendable () throws -> ByteStream) {
+  public init(
+    path: String, count: Int, recordBytes: Int, endCheck: EndCheck, padding: Int = 0,
+    start: @escaping @Sendable () throws -> ByteStream
+  ) {
     self.path = path
     self.count = count
     self.recordBytes = recordBytes

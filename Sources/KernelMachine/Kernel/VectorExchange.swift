@@ -27,10 +27,12 @@ final class VectorExchange<V: Real> {
         )
       }
       for (place, holder) in k.schedule.holders.enumerated() {
-        messages.add(try world.startSend(UnsafeBufferPointer(own.elements), to: holder, tag: MessageTag.vector.rawValue))
+        messages.add(
+          try world.startSend(UnsafeBufferPointer(own.elements), to: holder, tag: MessageTag.vector.rawValue))
         let values = k.workspace.arrived[place].matrix(rows: v.rows, columns: v.columns)
         results.append(
-          (messages.add(try world.startReceive(values.elements, from: holder, tag: MessageTag.result.rawValue)), values))
+          (messages.add(try world.startReceive(values.elements, from: holder, tag: MessageTag.result.rawValue)), values)
+        )
       }
     } catch {
       messages.cancelAll()

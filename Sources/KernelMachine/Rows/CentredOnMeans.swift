@@ -20,6 +20,7 @@ public func centredOnClassMeans<T: Real>(
       for k in row.indices { row[k] = T(Double(row[k]) - mean[k]) }
     }
   }
-  return Rows(deviations, rowCount: deviations.rows, centres: means, segments: segments, layout: layout,
+  return Rows(
+    deviations, rowCount: deviations.rows, centres: means, segments: segments, layout: layout,
     context: context)
 }
