@@ -76,10 +76,12 @@ public final class Training<T: Real & TensorElement> {
     let saved = resumes ? try load(number, samples, checkpoints) : nil
     let layer = try makeLayer(number, samples, checkpoints, from: saved)
     var kernelMatrix: KernelOperator<T>?
-    let fit = try saved?.progress.fit ?? fit(layer, samples, &kernelMatrix, from: saved?.progress.solve)  // A <- (K + mu I)^-1 Y
+    // A <- (K + mu I)^-1 Y
+    let fit = try saved?.progress.fit ?? fit(layer, samples, &kernelMatrix, from: saved?.progress.solve)
+    // M <- sum of grad f grad f^T
     let agop =
       try saved?.progress.agop
-      ?? computeAGOP(layer, samples, fit, &kernelMatrix, from: saved?.progress.unfinishedAGOP)  // M <- sum of grad f grad f^T
+      ?? computeAGOP(layer, samples, fit, &kernelMatrix, from: saved?.progress.unfinishedAGOP)
     let end = LayerProgress<T>.differentiated(fit, agop)
     try layer.safe?.reached(end)
     let projection = try phase(number, .root) { _ in try project(number, agop, samples, fit) }  // R <- M^(1/2)

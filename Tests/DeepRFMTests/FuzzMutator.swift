@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Changes a valid file as a broken disk, a broken download or an enemy would: bits, cuts, copies, lengths, numbers.
 ///
 /// A mutant depends on its seed alone, so that one iteration can be played again without those before it.
@@ -82,17 +84,4 @@ struct FuzzMutator {
     "0.1",
     "nan", "inf", "00", "1e", String(repeating: "9", count: 400),
   ]
-}
-
-/// Steele, Lea and Flood's SplitMix64: the same sequence in every run.
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
 }
