@@ -41,6 +41,9 @@ let package = Package(
       name: "DeepRFM",
       dependencies: ["KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
       swiftSettings: settings),
+    .target(
+      name: "Network",
+      dependencies: ["Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
     .target(name: "Report", dependencies: ["DeepRFM", "Measures", "Runtime", "Files"], swiftSettings: settings),
     .target(
       name: "Instruments",
@@ -66,6 +69,10 @@ let package = Package(
     .testTarget(
       name: "MeasuresTests", dependencies: ["Measures", "Runtime", "LinearAlgebra"], swiftSettings: settings),
     .testTarget(
+      name: "NetworkTests",
+      dependencies: ["TestSupport", "Network", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
+      swiftSettings: settings),
+    .testTarget(
       name: "InstrumentsTests",
       dependencies: [
         "Instruments", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "LinearAlgebra",
@@ -84,7 +91,8 @@ let package = Package(
     .testTarget(
       name: "MPITests",
       dependencies: [
-        "Instruments", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra",
+        "Instruments", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI",
+        "LinearAlgebra",
       ],
       swiftSettings: settings),
   ]

@@ -17,6 +17,8 @@ public struct RandomStream: Sendable {
     case synthetic = 5
     case probe = 6
     case sketch = 7
+    case initialWeights = 20
+    case sampleOrder = 21
   }
 
   let key: (UInt32, UInt32)

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "network.h"
+
 // Kernel values below this are next to nothing beside the kernel's 1 on the diagonal, in either precision.
 #define DEEPRFM_NEGLIGIBLE 1e-16
 

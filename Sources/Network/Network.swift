@@ -1,0 +1,97 @@
+import LinearAlgebra
+import MPI
+import Runtime
+
+/// A network of layers one behind the other, with its numbers and workspaces, on a rank's rows of a batch.
+public final class Network<T: NetworkReal> {
+  public let layers: [any NetworkLayer<T>]
+  /// Of each layer in the vector of all parameters.
+  let ranges: [Range<Int>]
+  public let weights: NetworkWeights<T>
+  public let pass: Pass<T>
+  /// The most rows that a rank has of a batch.
+  public let rows: Int
+  /// The places of the fully-connected layers among the layers; the last is the output.
+  public let linears: [Int]
+
+  /// *Local.* The weights are the caller's to fill.
+  public init(_ builder: NetworkBuilder<T>, _ context: Context) {
+    precondition(!builder.isPlan)
+    builder.scratchMemory?.make()
+    layers = builder.layers
+    ranges = builder.ranges
+    rows = builder.rows
+    weights = NetworkWeights(builder.parameters, builder.statistics)
+    pass = Pass(weights, context)
+    linears = layers.indices.filter { builder.layers[$0] is Linear<T> }
+  }
+
+  /// Elements of an output row.
+  public var outputs: Int { layers[layers.count - 1].output.count }
+
+  /// A fully-connected layer, from 1; depth + 1 is the output.
+  public func linear(_ number: Int) -> Linear<T> {
+    guard let layer = layers[linears[number - 1]] as? Linear<T> else { preconditionFailure("no such layer") }
+    return layer
+  }
+
+  /// *Collective.* The outputs of this rank's rows, (rows x outputs), good until the next call.
+  /// - Parameters:
+  ///   - x: (rows x features); may have none.
+  ///   - batchRows: all ranks' rows.
+  ///   - observe: called with each layer's place and its output, before the next layer may write to it.
+  public func forward(
+    _ x: MatrixView<T>, _ mode: Pass<T>.Mode, batchRows: Int,
+    observe: (_ layer: Int, _ output: MatrixView<T>) throws -> Void = { _, _ in }
+  ) throws -> MatrixView<T> {
+    precondition(x.rows <= rows && x.stride == x.columns)
+    (pass.mode, pass.rows, pass.batchRows) = (mode, x.rows, batchRows)
+    var values = x
+    for (place, layer) in layers.enumerated() {
+      values = try layer.forward(values, pass)
+      try observe(place, values)
+    }
+    return values
+  }
+
+  /// *Collective.* All parameters' gradients over this rank's rows from the loss's gradient in the outputs, which is used up.
+  /// - Parameter finished: called with a part of the gradient vector as soon as it is whole, from the last layer to the first.
+  public func backward(_ gradient: MatrixView<T>, finished: (Range<Int>) throws -> Void = { _ in }) throws {
+    pass.wantsParameterGradients = true
+    var gradient = gradient
+    for place in layers.indices.reversed() {
+      let before = try layers[place].backward(gradient, wantsInput: place > 0, pass)
+      if !ranges[place].isEmpty { try finished(ranges[place]) }
+      if let before { gradient = before }
+    }
+  }
+
+  /// *Local.* The gradient in the inputs of the fully-connected layers: layer after layer, from the output's down to `lowest`, from one
+  /// sweep. The parameters' gradients are left alone.
+  /// - Parameters:
+  ///   - gradient: in the outputs of the last `forward`; used up.
+  ///   - take: called with a fully-connected layer, from 1, and the gradient in its input, (rows x inputs).
+  public func sweep(
+    _ gradient: MatrixView<T>, downTo lowest: Int = 1, take: (_ linear: Int, _ gradient: MatrixView<T>) throws -> Void
+  ) throws {
+    pass.wantsParameterGradients = false
+    var gradient = gradient
+    for place in (linears[lowest - 1]..<layers.count).reversed() {
+      guard let before = try layers[place].backward(gradient, wantsInput: true, pass) else { return }
+      gradient = before
+      if let number = linears.firstIndex(of: place) { try take(number + 1, gradient) }
+    }
+  }
+}
+
+extension Phase {
+  /// Forward and backward passes, and steps.
+  public static let train = Phase("train")
+  /// Sums over ranks and rows on their way, as far as they were not hidden behind work.
+  public static let exchange = Phase("exchange")
+  public static let evaluate = Phase("evaluate")
+  public static let measure = Phase("measure")
+
+  /// The parts of an epoch's time, in the order of metrics.jsonl.
+  public static let ofEpoch: [Phase] = [train, exchange, evaluate, measure]
+}

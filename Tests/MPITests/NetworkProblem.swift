@@ -1,0 +1,71 @@
+import LinearAlgebra
+import MPI
+import Network
+import Runtime
+
+/// A network with random numbers, this rank's share of some random rows, and a smooth loss: over all ranks, the sum of numbers c_ij times
+/// the outputs.
+struct NetworkProblem {
+  let network: Network<Double>
+  let world: Communicator
+  /// Of all ranks.
+  let batchRows: Int
+  /// This rank's, (rows x features).
+  let x: Matrix<Double>
+  private let c: Matrix<Double>
+
+  /// - Parameter scale: of the parameters, which are normal; those of batch norm are drawn around 1 by their initial value.
+  init(_ form: NetworkForm, batchRows: Int, scale: Double = 0.5, seed: UInt64 = 1) throws {
+    world = try TestWorld.all
+    self.batchRows = batchRows
+    let own = (batchRows * world.rank / world.size)..<(batchRows * (world.rank + 1) / world.size)
+    let context = Context(world: world, host: Host(threads: 2))
+    network = Network(try form.build(rows: own.count, threads: 2), context)
+    let random = RandomStream(seed: seed, layer: 0, purpose: .probe)
+    x = Matrix(rows: own.count, columns: form.input.count)
+    x.fill { random.normal(row: own.lowerBound + $0, column: $1) }
+    c = Matrix(rows: own.count, columns: network.outputs)
+    c.fill { random.normal(row: 1000 + own.lowerBound + $0, column: $1) }
+    for parameter in network.weights.parameters {
+      let values = network.weights.matrix(parameter)
+      let initial = if case .constant(let value) = parameter.initialisation { value } else { 0.0 }
+      for (k, place) in parameter.range.enumerated() {
+        values.pointer[k] = initial + scale * random.normal(row: 2000, column: place)
+      }
+    }
+  }
+
+  /// *Collective.*
+  func loss(_ mode: Pass<Double>.Mode = .train) throws -> Double {
+    let outputs = try network.forward(x.view, mode, batchRows: batchRows)
+    return try world.sum(zip(outputs.elements, c.buffer).reduce(0) { $0 + $1.0 * $1.1 })
+  }
+
+  /// *Collective.* The gradient in all parameters, summed over the ranks.
+  func gradient(_ mode: Pass<Double>.Mode = .train) throws -> [Double] {
+    _ = try loss(mode)
+    try network.backward(c.copy().view)
+    var gradient = Array(network.weights.gradients.buffer.prefix(network.weights.count))
+    try world.sum(&gradient)
+    return gradient
+  }
+
+  /// *Collective.* The largest difference between a parameter's gradient and a central difference, over the largest gradient. Of many
+  /// parameters every `stride`-th.
+  func worstError(_ mode: Pass<Double>.Mode = .train, stride step: Int = 1, width: Double = 1e-6) throws -> Double {
+    let found = try gradient(mode)
+    let scale = found.map { abs($0) }.max() ?? 1
+    var worst = 0.0
+    for k in stride(from: 0, to: found.count, by: step) {
+      let value = network.weights.values.pointer + k
+      let before = value.pointee
+      value.pointee = before + width
+      let above = try loss(mode)
+      value.pointee = before - width
+      let below = try loss(mode)
+      value.pointee = before
+      worst = max(worst, abs((above - below) / (2 * width) - found[k]) / scale)
+    }
+    return worst
+  }
+}
