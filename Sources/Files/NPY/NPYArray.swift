@@ -32,6 +32,9 @@ public struct NPYArray: Sendable {
     header.isFortranOrder && header.shape.count { $0 != 1 } > 1
   }
 
+  /// Whether the rows lie one after another in the file, uncompressed.
+  var isInRows: Bool { source.isPlain && !isScattered }
+
   /// Calls `body` for every wanted row; NaN and infinity throw `InputError`.
   public func readRows(
     _ indices: [Int],

@@ -4,15 +4,37 @@ public enum TensorType: String, Sendable, CaseIterable {
   case float64 = "F64"
   case int64 = "I64"
   case uint8 = "U8"
+  // Other programs' files have these too.
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case int8 = "I8"
+  case int16 = "I16"
+  case int32 = "I32"
+  case uint16 = "U16"
+  case uint32 = "U32"
+  case uint64 = "U64"
+  case bool = "BOOL"
 
-  /// Bytes an element.
-  public var size: Int {
+  /// How an element's bytes are a number.
+  public var format: NumberFormat {
     switch self {
-    case .float32: 4
-    case .float64, .int64: 8
-    case .uint8: 1
+    case .float16: NumberFormat(.real, size: 2)
+    case .bfloat16: NumberFormat(.brain, size: 2)
+    case .float32: NumberFormat(.real, size: 4)
+    case .float64: NumberFormat(.real, size: 8)
+    case .int8: NumberFormat(.signed, size: 1)
+    case .int16: NumberFormat(.signed, size: 2)
+    case .int32: NumberFormat(.signed, size: 4)
+    case .int64: NumberFormat(.signed, size: 8)
+    case .uint8, .bool: NumberFormat(.unsigned, size: 1)
+    case .uint16: NumberFormat(.unsigned, size: 2)
+    case .uint32: NumberFormat(.unsigned, size: 4)
+    case .uint64: NumberFormat(.unsigned, size: 8)
     }
   }
+
+  /// Bytes an element.
+  public var size: Int { format.size }
 }
 
 /// A tensor's place in the header: its name, its type and its shape, row-major.

@@ -27,7 +27,7 @@ extension Int: TensorElement {
 /// A safetensors file open for reading, its header proven.
 ///
 /// The processor must be little-endian, as the format is: all that Swift on Linux commonly runs on are.
-public final class SafetensorsFile {
+public final class SafetensorsFile: Sendable {
   public let path: String
   public let metadata: [String: String]
   private let header: SafetensorsHeader
@@ -91,12 +91,18 @@ public final class SafetensorsFile {
       try convert(Int64.self, at: offset, into: destination, name) { Element(tensorValue: Int($0)) }
     case .uint8:
       try convert(UInt8.self, at: offset, into: destination, name) { Element(tensorValue: Int($0)) }
+    default: try decode(info.type.format, at: offset, into: destination, name)
     }
+  }
+
+  /// Where a tensor's bytes lie: its elements one after another, row-major. Throws `InputError` if there is no such tensor.
+  public func place(of name: String) throws(InputError) -> (file: InputFile, offset: Int) {
+    (file, header.length + (try entry(name)).offset)
   }
 
   private func entry(_ name: String) throws(InputError) -> SafetensorsHeader.Entry {
     guard let entry = header.entries.first(where: { $0.info.name == name }) else {
-      throw InputError("\(path) has no tensor \"\(name)\"")
+      throw InputError("\(path) has no tensor \"\(name)\": it has \(tensors.map(\.name).listed)")
     }
     return entry
   }
@@ -132,9 +138,41 @@ public final class SafetensorsFile {
     }
   }
 
+  /// The same for the types that only other programs write, through double.
+  private func decode<Element: TensorElement>(
+    _ format: NumberFormat, at offset: Int, into destination: UnsafeMutableBufferPointer<Element>, _ name: String
+  ) throws {
+    var bytes = [UInt8](repeating: 0, count: format.size << 12)
+    var values = [Double](repeating: 0, count: 1 << 12)
+    for start in stride(from: 0, to: destination.count, by: values.count) {
+      let count = min(values.count, destination.count - start)
+      try bytes.withUnsafeMutableBytes { bytes in
+        let part = UnsafeMutableRawBufferPointer(rebasing: bytes[..<(count * format.size)])
+        try fill(part, at: offset + start * format.size)
+        values.withUnsafeMutableBufferPointer {
+          format.decode(UnsafeRawBufferPointer(part), into: UnsafeMutableBufferPointer(rebasing: $0[..<count]))
+        }
+      }
+      for index in 0..<count {
+        guard let value = Element(tensorValue: values[index]) else {
+          throw InputError("\(path): tensor \"\(name)\" holds \(values[index]), which is no integer")
+        }
+        destination.initializeElement(at: start + index, to: value)
+      }
+    }
+  }
+
   private func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
     guard try file.read(at: offset, into: buffer) == buffer.count else {
       throw InputError("\(path) is cut off")
     }
+  }
+}
+
+extension [String] {
+  /// For a sentence: what there is to choose from.
+  var listed: String {
+    guard !isEmpty else { return "none" }
+    return prefix(30).joined(separator: ", ") + (count > 30 ? " and \(count - 30) more" : "")
   }
 }

@@ -1,8 +1,9 @@
 /// How a file writes one number.
 public struct NumberFormat: Sendable, Equatable {
-  public enum Kind: Sendable { case signed, unsigned, real }
+  /// `real`: IEEE 754; `brain`: the first half of a float32 (bfloat16).
+  public enum Kind: Sendable { case signed, unsigned, real, brain }
   public let kind: Kind
-  /// Bytes: 1, 2, 4 or 8; 2, 4 or 8 for real numbers.
+  /// Bytes: 1, 2, 4 or 8; 2, 4 or 8 for real numbers; 2 for brain.
   public let size: Int
   public let bigEndian: Bool
 
@@ -13,6 +14,20 @@ public struct NumberFormat: Sendable, Equatable {
   }
 
   public static let byte = NumberFormat(.unsigned, size: 1)
+
+  /// Whether it can write numbers that are not finite.
+  public var isReal: Bool { kind == .real || kind == .brain }
+
+  /// The distance from 1 to the next number it can write; 1 for integers.
+  public var spacing: Double {
+    switch (kind, size) {
+    case (.signed, _), (.unsigned, _): 1
+    case (.brain, _): 0x1p-7
+    case (.real, 2): 0x1p-10
+    case (.real, 4): 0x1p-23
+    case (.real, _): 0x1p-52
+    }
+  }
 
   /// Converts `values.count` numbers; `bytes` holds exactly that many.
   public func decode(
@@ -27,10 +42,19 @@ public struct NumberFormat: Sendable, Equatable {
     case (.signed, 4): convert(bytes, values) { (raw: UInt32) in Double(Int32(bitPattern: raw)) }
     case (.unsigned, _): convert(bytes, values) { (raw: UInt64) in Double(raw) }
     case (.signed, _): convert(bytes, values) { (raw: UInt64) in Double(Int64(bitPattern: raw)) }
-    case (.real, 2): convert(bytes, values) { (raw: UInt16) in Double(Float16(bitPattern: raw)) }
+    case (.real, 2): convert(bytes, values) { (raw: UInt16) in Double(Self.half(raw)) }
     case (.real, 4): convert(bytes, values) { (raw: UInt32) in Double(Float(bitPattern: raw)) }
     case (.real, _): convert(bytes, values) { (raw: UInt64) in Double(bitPattern: raw) }
+    case (.brain, _): convert(bytes, values) { (raw: UInt16) in Double(Float(bitPattern: UInt32(raw) << 16)) }
     }
+  }
+
+  /// A float16 as a float, exactly. In place of `Float16`, which the baseline processor converts by a call a number: the exponent's
+  /// bias is mended by a product, which is exact for subnormal numbers too.
+  @inline(__always) private static func half(_ raw: UInt16) -> Float {
+    let bits = UInt32(raw & 0x7fff) << 13
+    let magnitude = raw & 0x7c00 == 0x7c00 ? Float(bitPattern: bits | 0x7f80_0000) : Float(bitPattern: bits) * 0x1p112
+    return Float(bitPattern: magnitude.bitPattern | UInt32(raw & 0x8000) << 16)
   }
 
   @inline(__always)
