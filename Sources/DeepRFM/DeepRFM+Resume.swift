@@ -66,17 +66,7 @@ extension Training {
   }
 
   private func tell(_ found: EarlierRun) {
-    let before = found.configuration
-    var differences: [String] = []
-    if before.ranks != world.size { differences.append("on \(world.size) ranks, begun on \(before.ranks)") }
-    if before.threads != host.threads {
-      differences.append("with \(host.threads) threads, begun with \(before.threads)")
-    }
-    if before.blasKernels != host.coreName {
-      differences.append("on a processor for \(host.coreName), begun on one for \(before.blasKernels)")
-    }
-    if before.version != version { differences.append("by version \(version), begun by \(before.version)") }
-    let different = differences.isEmpty ? "" : " (\(differences.joined(separator: "; ")): figures agree to rounding)"
+    let different = found.configuration.differences(ranks: world.size, host)
     progress.message("going on in layer \(found.finishedLayers + 1) of \(options.layers)\(different)")
   }
 

@@ -14,7 +14,8 @@ public func train(
   _ options: TrainOptions, host: Host, world: Communicator, stop: StopSwitch = StopSwitch(),
   start: Double = monotonicSeconds()
 ) throws -> ExitStatus {
-  try agreeOnStart(options, host, world)
+  try TrainOptions.table.agreeOnStart(
+    options, local: ["data", "memory", "threads", "quiet", "checkpointEvery", "timeLimit"], host, world)
   let monitor = try RunMonitor(stop: stop, timeLimit: options.timeLimit, start: start, world, hostName: host.name)
   defer { monitor.end() }
   switch options.precision {

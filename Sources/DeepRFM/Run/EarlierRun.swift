@@ -63,20 +63,8 @@ public struct EarlierRun: Sendable {
 
   /// Throws `InputError` naming the options that would make other results than those that are there.
   public func checkOptions(_ options: TrainOptions) throws(InputError) {
-    let differences = TrainOptions.table.options.filter { option in
-      guard !Self.free.contains(option.name), let json = option.json else { return false }
-      return json(options) != json(configuration.options)
-    }
-    guard let first = differences.first, let json = first.json else { return }
-    func words(_ options: TrainOptions) -> String {
-      switch json(options) {
-      case .null: "without --\(first.name)"
-      case let value: "with --\(first.name) \(value.line.filter { $0 != "\"" })"
-      }
-    }
-    throw InputError(
-      "--resume: the run in \(directory.path) was begun \(words(configuration.options)) and goes on with the same "
-        + "options only, not \(words(options))")
+    try TrainOptions.table.expectSame(
+      options, asBegun: configuration.options, free: Self.free, in: directory.path)
   }
 
   /// What may change between two parts of a run: where and how fast, not what.

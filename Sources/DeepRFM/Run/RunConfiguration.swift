@@ -1,77 +1,13 @@
 import Files
 import Runtime
 
-/// What a run writes down before it begins: config.json.
-public struct RunConfiguration: Sendable, Equatable {
-  public var options: TrainOptions
-  /// Of the program that wrote it.
-  public var version: String
-  public var ranks: Int
-  /// Per rank.
-  public var threads: Int
-  /// One name a node.
-  public var hosts: [String]
-  /// OpenBLAS's name for the kernels it runs.
-  public var blasKernels: String
-  /// ISO 8601, UTC.
-  public var startedAt: String
+/// config.json of a Deep RFM run.
+public typealias RunConfiguration = RunHeader<TrainOptions>
 
-  public init(
-    options: TrainOptions, ranks: Int, threads: Int, hosts: [String], blasKernels: String,
-    startedAt: String = Timestamp.iso8601()
-  ) {
-    self.options = options
-    self.version = Runtime.version
-    self.ranks = ranks
-    self.threads = threads
-    self.hosts = hosts
-    self.blasKernels = blasKernels
-    self.startedAt = startedAt
-  }
-}
-
-// MARK: - config.json
-
-extension RunConfiguration {
-  var json: JSON {
-    .object([
-      RunFormat.member,
-      JSON.Member("options", TrainOptions.table.json(options)),
-      JSON.Member("version", .string(version)),
-      JSON.Member("ranks", JSON(ranks)),
-      JSON.Member("threads", JSON(threads)),
-      JSON.Member("hosts", .array(hosts.map { .string($0) })),
-      JSON.Member("blasKernels", .string(blasKernels)),
-      JSON.Member("startedAt", .string(startedAt)),
-    ])
-  }
+extension RunHeader<TrainOptions> {
+  var json: JSON { json(TrainOptions.table) }
 
   init(json: JSON, source: String) throws(InputError) {
-    func member<Value>(_ key: String, _ read: (JSON) -> Value?) throws(InputError) -> Value {
-      guard let value = json[key].flatMap(read) else {
-        throw InputError("\(source): \"\(key)\" is missing or has the wrong type")
-      }
-      return value
-    }
-    func text(_ json: JSON) -> String? {
-      if case .string(let text) = json { text } else { nil }
-    }
-    func count(_ json: JSON) -> Int? {
-      if case .number(let literal) = json { Int(literal) } else { nil }
-    }
-    func texts(_ json: JSON) -> [String]? {
-      guard case .array(let values) = json else { return nil }
-      let texts = values.compactMap(text)
-      return texts.count == values.count ? texts : nil
-    }
-    try RunFormat.check(json, source: source)
-    options = TrainOptions()
-    try TrainOptions.table.apply(try member("options") { $0 }, from: source, to: &options)
-    version = try member("version", text)
-    ranks = try member("ranks", count)
-    threads = try member("threads", count)
-    hosts = try member("hosts", texts)
-    blasKernels = try member("blasKernels", text)
-    startedAt = try member("startedAt", text)
+    try self.init(json: json, source: source, TrainOptions.table, defaults: TrainOptions())
   }
 }

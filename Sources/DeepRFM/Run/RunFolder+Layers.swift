@@ -1,4 +1,3 @@
-import Datasets
 import Files
 import Runtime
 
@@ -6,20 +5,6 @@ import Runtime
 extension RunFolder {
   public static var layersName: String { "layers" }
   public var layers: String { path + "/" + Self.layersName }
-
-  /// In the metadata of data.safetensors, JSON arrays: the classes' names in their order; the labels that the files have for them,
-  /// where these are others; and a number, the index of the files' first feature, where it is not 1.
-  static let classNamesKey = "classNames"
-  static let classLabelsKey = "classLabels"
-  static let firstIndexKey = "firstIndex"
-
-  static func metadata(_ classes: Classes, firstIndex: Int) -> [String: String] {
-    let line = { (texts: [String]) in JSON.array(texts.map(JSON.string)).line }
-    var metadata = [classNamesKey: line(classes.names)]
-    if classes.labels != classes.names { metadata[classLabelsKey] = line(classes.labels) }
-    if firstIndex != 1 { metadata[firstIndexKey] = "\(firstIndex)" }
-    return metadata
-  }
 
   /// layers/01.safetensors; `layer` counts from 1.
   public func layer(_ layer: Int) -> String { path + "/" + Self.layerName(layer) }

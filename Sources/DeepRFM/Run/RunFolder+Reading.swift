@@ -10,9 +10,6 @@ extension RunFolder {
     return try RunConfiguration(json: try Self.parse(bytes, configuration), source: configuration)
   }
 
-  /// *Local.* data.safetensors. Throws `InputError` or `FileError`.
-  public func readData() throws -> RunData { try RunData(openTensors(data)) }
-
   /// *Local.* layers/NN.safetensors, open. Throws `InputError` or `FileError`.
   public func openLayer(_ number: Int) throws -> SafetensorsFile { try openTensors(layer(number)) }
 

@@ -1,4 +1,3 @@
-import Datasets
 import Files
 import Runtime
 
@@ -16,7 +15,7 @@ public struct RunData {
   private let path: String
 
   /// *Local.* Throws `InputError` unless the parts fit each other.
-  init(_ file: SafetensorsFile) throws {
+  public init(_ file: SafetensorsFile) throws {
     path = file.path
     order = try file.vector("order")
     labels = try file.vector("labels", count: order.count)
@@ -68,4 +67,24 @@ public struct RunData {
     }
     return classes
   }
+}
+
+extension RunFolder {
+  /// In the metadata of data.safetensors, JSON arrays: the classes' names in their order; the labels that the files have for them,
+  /// where these are others; and a number, the index of the files' first feature, where it is not 1.
+  static let classNamesKey = "classNames"
+  static let classLabelsKey = "classLabels"
+  static let firstIndexKey = "firstIndex"
+
+  /// Of data.safetensors.
+  public static func metadata(_ classes: Classes, firstIndex: Int) -> [String: String] {
+    let line = { (texts: [String]) in JSON.array(texts.map(JSON.string)).line }
+    var metadata = [classNamesKey: line(classes.names)]
+    if classes.labels != classes.names { metadata[classLabelsKey] = line(classes.labels) }
+    if firstIndex != 1 { metadata[firstIndexKey] = "\(firstIndex)" }
+    return metadata
+  }
+
+  /// *Local.* data.safetensors. Throws `InputError` or `FileError`.
+  public func readData() throws -> RunData { try RunData(openTensors(data)) }
 }
