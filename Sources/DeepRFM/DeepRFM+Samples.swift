@@ -8,7 +8,9 @@ import Runtime
 
 /// What passes from layer to layer: every rank's shard of the training samples, and its share of the test samples.
 public struct Samples<T: Real> {
-  public let layout: Layout
+  public internal(set) var layout: Layout
+  /// Whether equal samples were looked for: before the first layer's kernel.
+  var knowsCopies = false
   /// Class-sorted position -> position in the file.
   public let order: [Int]
   public let standardisation: Standardisation
@@ -86,6 +88,11 @@ extension Training {
   public func normalise(_ samples: inout Samples<T>) throws {
     let unit = samples.rows.normalised()
     samples.rows = try centre(unit.deviations, near: unit.centres, samples.layout)
+    if !samples.knowsCopies {
+      samples.layout = samples.layout.with(copies: try Copies.find(in: samples.rows, seed: options.seed))
+      samples.rows = samples.rows.with(samples.layout)
+      samples.knowsCopies = true
+    }
     samples.test = samples.test?.normalised().regrouped(to: samples.rows)
   }
 

@@ -17,6 +17,7 @@ public struct RandomStream: Sendable {
     case synthetic = 5
     case probe = 6
     case sketch = 7
+    case copies = 8
     case initialWeights = 20
     case sampleOrder = 21
   }

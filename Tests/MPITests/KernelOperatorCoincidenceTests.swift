@@ -1,3 +1,4 @@
+import DeepRFM
 import Instruments
 import KernelMachine
 import LinearAlgebra
@@ -79,5 +80,54 @@ import Testing
     let outputs = try Predictor(kernel: kernel, rows: problem.rows).outputs(
       at: points.regrouped(to: problem.rows), problem.own(v))
     #expect(relativeError(outputs, expected) < 64 * Double(Float.ulpOfOne))
+  }
+
+  /// Copies that rounding parted far beyond itself, as layers do: known to be copies they stay that, on every way to the weights.
+  @Test(arguments: Copies.all, [5, 20]) func partedCopies(copies: Copies, width: Int) throws {
+    let (exact, _) = rows(copies, width: width, Float.self)
+    let (parted, drift) = (exact.copy(), 1e-4)
+    let noise = noise(exact.rows, width, seed: 64)
+    for i in 0..<parted.rows where copies.original[i] < i {
+      for k in 0..<width { parted[i, k] += drift * noise[i, k] / Double(width).squareRoot() }
+    }
+    let a = MPITests.noise(exact.rows, copies.classCounts.count, seed: 62)
+    let expected = Reference.agop(Kernel.both[0], exact, a)
+    for known in [false, true] {
+      let problem = try Problem<Float>(
+        parted, classCounts: copies.classCounts, world: TestWorld.all, tileRows: 2,
+        copies: known ? copies.original.map { Int32($0 + 1) } : [])
+      let k = try problem.kernelMatrix(Kernel.both[0])
+      for (matrix, remote) in [(nil, 0), (k, 0), (k, 1 << 30)] {
+        let byClass = try problem.gradients(Kernel.both[0], matrix: matrix, remoteBytes: remote).agop(problem.own(a)) {
+          _ in
+        }
+        let byGram = try problem.gram(Kernel.both[0], matrix: matrix, remoteBytes: remote).agop(problem.own(a)) { _ in }
+        // A row moved by the drift moves M by that over the nearest distance, twice, for each of its terms; unknown copies add terms as large as M's own.
+        for m in [byClass, byGram] {
+          #expect((relativeError(m, expected) < 100 * drift) == known, "\(copies) \(remote)")
+        }
+      }
+    }
+  }
+
+  /// Copies are found by comparing projections: exact ones and those off by rounding, whatever class and rank they are on; near rows
+  /// that differ by more are none.
+  @Test(arguments: Copies.all, [2, 20]) func found(copies: Copies, width: Int) throws {
+    for off in [false, true] {
+      let all = rows(copies, width: width, Float.self)
+      let x = off ? all.off : all.exact
+      let problem = try Problem<Float>(x, classCounts: copies.classCounts, world: TestWorld.all, tileRows: 2)
+      let found = try DeepRFM.Copies.find(in: problem.rows, seed: 5)
+      for i in 0..<x.rows {
+        for j in 0..<i {
+          let same = copies.original[i] == copies.original[j]
+          #expect((found[i] != 0 && found[i] == found[j]) == same, "\(i) \(j)")
+        }
+      }
+    }
+    let distinct = noise(9, width, seed: 65)
+    for k in 0..<width { distinct[8, k] = distinct[0, k] * (1 + 1e-4 * Double(k + 1)) }
+    let problem = try Problem<Float>(distinct, classCounts: [4, 5], world: TestWorld.all, tileRows: 2)
+    #expect(try DeepRFM.Copies.find(in: problem.rows, seed: 5).isEmpty)
   }
 }

@@ -14,10 +14,11 @@ struct Problem<T: Real> {
 
   /// *Collective.* - Parameter x: all samples, sorted by class.
   init(
-    _ x: Matrix<Double>, classCounts: [Int], world: Communicator, tileRows: Int = 4, threads: Int = 2
+    _ x: Matrix<Double>, classCounts: [Int], world: Communicator, tileRows: Int = 4, threads: Int = 2,
+    copies: [Int32] = []
   ) throws {
     self.x = x
-    layout = Layout(classCounts: classCounts, ranks: world.size, tileRows: tileRows)
+    layout = Layout(classCounts: classCounts, ranks: world.size, tileRows: tileRows, copies: copies)
     precondition(layout.sampleCount == x.rows)
     context = Context(world: world, host: Host(threads: threads))
     let shard = layout.shard(of: world.rank)

@@ -211,6 +211,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
         mend(quantity, pairs, g, terms, form, coincident: coincident, target)
       }
     }
+    joinCopies(quantity, Pairs(rows: rows, rowSegment, columns: columns, columnSegment), form, out)
   }
 
   /// alpha or beta, and the norms, of one segment's rows.
@@ -257,6 +258,18 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     }
   }
 
+  /// Takes the pairs of equal samples again, which rounding may have parted.
+  private func joinCopies(_ quantity: Quantity, _ pairs: Pairs, _ form: TileForm, _ out: MatrixView<T>) {
+    guard !pairs.rows.layout.copies.isEmpty else { return }
+    let columns = pairs.columnSegment.rows.map { pairs.columns.copy($0) }
+    guard columns.contains(where: { $0 != 0 }) else { return }
+    for (i, row) in pairs.rowSegment.rows.enumerated() {
+      let copy = pairs.rows.copy(row)
+      guard copy != 0 else { continue }
+      for j in columns.indices where columns[j] == copy { out[i, j] = T(value(quantity, pairs, i, j, form)) }
+    }
+  }
+
   /// One pair's quantity from the difference of its rows.
   private func value(_ quantity: Quantity, _ pairs: Pairs, _ i: Int, _ j: Int, _ form: TileForm) -> Double {
     let (row, column) = (pairs.rowSegment.rows.lowerBound + i, pairs.columnSegment.rows.lowerBound + j)
@@ -265,8 +278,9 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     let deviations =
       pairs.rows.squaredNorm(row) + pairs.columns.squaredNorm(column) + form.distance * form.distance
     let rows = rowSquare(pairs.rows, row, a) + rowSquare(pairs.columns, column, b)
+    let copy = pairs.rows.copy(row)
     let coincides =
-      square <= Self.coincident * Self.coincident * deviations
+      copy != 0 && copy == pairs.columns.copy(column) || square <= Self.coincident * Self.coincident * deviations
       || square <= Self.coincidentSquare(sameCentre: a == b) * rows
     switch quantity {
     case .kernelDeviation:

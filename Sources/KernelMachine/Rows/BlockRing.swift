@@ -33,7 +33,7 @@ extension Rows {
       if step > 0 { spare.append((block.storage, block.terms)) }
       block = Rows(
         incoming.rows, rowCount: count, centres: centres, segments: layout.segments(of: next), terms: incoming.terms,
-        layout: layout, context: context)
+        layout: layout, context: context, start: layout.shard(of: next).lowerBound)
     }
   }
 

@@ -22,5 +22,5 @@ public func centredOnClassMeans<T: Real>(
   }
   return Rows(
     deviations, rowCount: deviations.rows, centres: means, segments: segments, layout: layout,
-    context: context)
+    context: context, start: layout.shard(of: context.world.rank).lowerBound)
 }

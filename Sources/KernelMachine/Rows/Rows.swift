@@ -18,6 +18,8 @@ public final class Rows<T: Real>: @unchecked Sendable {
   public let storage: Matrix<T>
   /// |deviation|^2 of each row, then its inner products with the centres; (rows or more x (1 + centres)).
   let terms: Matrix<Double>
+  /// Place of row 0 among the class-sorted training samples; nil: these are other rows.
+  let start: Int?
 
   public var rowCount: Int { deviations.rows }
   public var width: Int { deviations.columns }
@@ -31,10 +33,23 @@ public final class Rows<T: Real>: @unchecked Sendable {
   /// Sum of all rows' |deviation|^2. *Local.*
   public var scatter: Double { (0..<rowCount).reduce(0) { $0 + squaredNorm($1) } }
 
+  /// Whom a row is a copy of: equal rows have the same number above 0, whatever rounding made of them since. *Local.*
+  @inline(__always) func copy(_ row: Int) -> Int32 {
+    guard let start, !layout.copies.isEmpty else { return 0 }
+    return layout.copies[start + row]
+  }
+
+  /// *Local.* The same rows, with their copies known.
+  public func with(_ layout: Layout) -> Rows {
+    Rows(
+      storage, rowCount: rowCount, centres: centres, segments: segments, terms: terms, layout: layout, context: context,
+      start: start)
+  }
+
   /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row as it came along.
   init(
     _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], terms: Matrix<Double>,
-    layout: Layout, context: Context
+    layout: Layout, context: Context, start: Int? = nil
   ) {
     precondition(centres.columns == storage.columns && terms.columns == 1 + centres.rows && terms.rows >= rowCount)
     self.storage = storage
@@ -44,15 +59,18 @@ public final class Rows<T: Real>: @unchecked Sendable {
     self.terms = terms
     self.layout = layout
     self.context = context
+    self.start = start
   }
 
   /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row computed here.
   public convenience init(
-    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], layout: Layout, context: Context
+    _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], layout: Layout, context: Context,
+    start: Int? = nil
   ) {
     self.init(
       storage, rowCount: rowCount, centres: centres, segments: segments,
-      terms: Self.terms(storage.rows(0..<rowCount), centres, context.pool), layout: layout, context: context)
+      terms: Self.terms(storage.rows(0..<rowCount), centres, context.pool), layout: layout, context: context,
+      start: start)
   }
 
   private static func terms(_ rows: MatrixView<T>, _ centres: Matrix<Double>, _ pool: ThreadPool) -> Matrix<Double> {

@@ -12,12 +12,20 @@ public struct Layout: Sendable, Equatable {
   public let ranks: Int
   /// Rows of the highest tile.
   public let tileRows: Int
+  /// Of each sample: equal ones share a number above 0, one without a copy has 0. Empty where no sample has copies.
+  public let copies: [Int32]
 
-  public init(classCounts: [Int], ranks: Int, tileRows: Int = 512) {
-    precondition(ranks > 0 && tileRows > 0)
+  public init(classCounts: [Int], ranks: Int, tileRows: Int = 512, copies: [Int32] = []) {
+    precondition(ranks > 0 && tileRows > 0 && (copies.isEmpty || copies.count == classCounts.reduce(0, +)))
     self.classCounts = classCounts
     self.ranks = ranks
     self.tileRows = tileRows
+    self.copies = copies
+  }
+
+  /// The same with the samples' copies known.
+  public func with(copies: [Int32]) -> Layout {
+    Layout(classCounts: classCounts, ranks: ranks, tileRows: tileRows, copies: copies)
   }
 
   /// N
