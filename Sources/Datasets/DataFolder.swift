@@ -6,8 +6,8 @@ public struct DataFolder {
   public let path: String
   /// The folder itself, and those below it into which archives and other programs unpack this data set, as far as they exist.
   let places: [String]
-  /// Whether `path` is a file: an .npz archive will do for a folder.
-  let isArchive: Bool
+  /// Whether `path` is a file: an .npz archive or a CSV file will do for a folder.
+  let isFile: Bool
 
   /// Throws `InputError` where none is given, or it is not a readable folder.
   public init(_ path: String?, for dataset: DatasetName) throws {
@@ -18,8 +18,9 @@ public struct DataFolder {
     guard stat(path, &status) == 0 else {
       throw InputError("--data \(path) cannot be opened: \(FileError.reason(errno))")
     }
-    isArchive = dataset == .npy && path.hasSuffix(".npz") && status.st_mode & S_IFMT == S_IFREG
-    guard isArchive || status.st_mode & S_IFMT == S_IFDIR else {
+    let mayBeFile = dataset == .csv || (dataset == .npy && path.hasSuffix(".npz"))
+    isFile = mayBeFile && status.st_mode & S_IFMT == S_IFREG
+    guard isFile || status.st_mode & S_IFMT == S_IFDIR else {
       throw InputError("--data \(path) is not a folder")
     }
     self.path = path
@@ -34,7 +35,7 @@ public struct DataFolder {
     case .idx: ["raw", "gzip"] + (["MNIST"] + relatives).map { "\($0)/raw" }
     case .cifar10: ["cifar-10-batches-bin"]
     case .cifar100: ["cifar-100-binary"]
-    case .digits, .svhn, .npy, .libsvm, .synthetic: []
+    case .digits, .svhn, .npy, .libsvm, .csv, .synthetic: []
     }
   }
 

@@ -55,7 +55,9 @@ public struct Dataset: Sendable {
         train: Synthetic(.train, shape: shape, seed: seed),
         test: Synthetic(.test, shape: shape, seed: seed), place: "the synthetic data set")
     }
-    return try files(name, DataFolder(directory, for: name), variant, wantsTest: testSamples != 0)
+    let folder = try DataFolder(directory, for: name)
+    if name == .csv { return try table(folder, variant.table, trainSamples, wantsTest: testSamples != 0) }
+    return try files(name, folder, variant, wantsTest: testSamples != 0)
   }
 
   private static func digits(_ trainSamples: Int?) -> Parts {
@@ -82,6 +84,18 @@ public struct Dataset: Sendable {
     return Parts(train: train, test: test, place: folder.path)
   }
 
+  /// The columns' coding is that of the training rows in use.
+  private static func table(
+    _ folder: DataFolder, _ rules: TableRules, _ trainSamples: Int?, wantsTest: Bool
+  ) throws -> Parts {
+    let files = try CSVFolder(folder)
+    guard let path = files.train else { throw missingFiles(.csv, folder) }
+    let train = try CSV(training: path, rules, limit: trainSamples)
+    let test =
+      try wantsTest ? train.coding.flatMap { coding in try files.test.map { try CSV($0, coding, rules) } } : nil
+    return Parts(train: train, test: test, place: folder.path)
+  }
+
   private static func missingFiles(_ name: DatasetName, _ folder: DataFolder) -> InputError {
     let wanted =
       switch name {
@@ -91,6 +105,7 @@ public struct Dataset: Sendable {
       case .svhn: "train_32x32.mat"
       case .npy: "train_x.npy and train_y.npy, or an .npz archive"
       case .libsvm: "train, or NAME.libsvm, .svm, .txt, or NAME with NAME.t"
+      case .csv: "train.csv, or a single .csv file"
       case .digits, .synthetic: ""
       }
     return folder.missing("training file of \(name.rawValue) (\(wanted))")
@@ -105,7 +120,7 @@ public struct Dataset: Sendable {
     case .cifar100: try CIFAR.open(split, .hundred(variant.labelSet), in: folder)
     case .svhn: try SVHN.open(split, hasExtra: variant.hasExtra, in: folder)
     case .npy: try NPYFolder.open(split, in: folder)
-    case .digits, .libsvm, .synthetic: nil
+    case .digits, .libsvm, .csv, .synthetic: nil
     }
   }
 
@@ -124,6 +139,9 @@ public struct Dataset: Sendable {
     _ reader: (any SampleReader)?, to count: Int?, _ place: String
   ) throws -> (test: (any SampleReader)?, notes: [String]) {
     if count == 0 { return (nil, []) }
+    if let reader, !reader.hasLabels {
+      return (nil, ["\(reader.labelPlace) is not there: there is no test part"])
+    }
     guard let reader, reader.sampleCount > 0 else {
       if let count { throw InputError("--test-samples \(count): \(place) has no test samples") }
       return (nil, reader.map { ["\($0.place) holds no samples: there is no test part"] } ?? [])
@@ -141,10 +159,14 @@ extension Dataset {
     public let variant: DatasetVariant
     /// LIBSVM: index of the first feature.
     public let firstIndex: Int
+    /// csv.
+    public let coding: TableCoding?
 
     public init(
-      featureCount: Int, trainSamples: Int, variant: DatasetVariant = DatasetVariant(), firstIndex: Int = 1
+      featureCount: Int, trainSamples: Int, variant: DatasetVariant = DatasetVariant(), firstIndex: Int = 1,
+      coding: TableCoding? = nil
     ) {
+      self.coding = coding
       self.featureCount = featureCount
       self.trainSamples = trainSamples
       self.variant = variant
@@ -193,8 +215,27 @@ extension Dataset {
       let files = try LIBSVMFolder(DataFolder(directory, for: name))
       let known = LIBSVM.Known(featureCount: model.featureCount, firstIndex: model.firstIndex)
       return try (split == .train ? files.train : files.test).map { try LIBSVM($0, known: known) }
+    case .csv:
+      guard let coding = model.coding else { throw notATable }
+      let files = try CSVFolder(DataFolder(directory, for: name))
+      return try (split == .train ? files.train : files.test).map { try CSV($0, coding, model.variant.table) }
     case .mnist, .idx, .cifar10, .cifar100, .svhn, .npy:
       return try Self.split(split, of: name, DataFolder(directory, for: name), model.variant)
     }
+  }
+
+  private static var notATable: InputError {
+    InputError("the model was not trained on a table (--dataset csv), so a table's columns cannot be read for it")
+  }
+
+  /// *Local.* The rows of a CSV file to be predicted: columns by their names, the target not read. No row is dropped, for each has its
+  /// place in the outputs. Throws `InputError`.
+  public static func openTable(_ path: String, model: Trained) throws -> any SampleReader {
+    guard let coding = model.coding else { throw notATable }
+    var rules = model.variant.table
+    if rules.missing == .drop { rules.missing = .refuse }
+    let reader = try CSV(path, coding, rules, labelled: false)
+    guard reader.sampleCount > 0 else { throw InputError("\(path) holds no rows") }
+    return reader
   }
 }

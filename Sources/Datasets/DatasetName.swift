@@ -2,7 +2,7 @@ import Files
 
 /// The data sets that the command knows.
 public enum DatasetName: String, CaseIterable, Codable, Sendable {
-  case digits, mnist, idx, cifar10, cifar100, svhn, npy, libsvm, synthetic
+  case digits, mnist, idx, cifar10, cifar100, svhn, npy, libsvm, csv, synthetic
 }
 
 /// The two parts of a data set.
@@ -15,7 +15,7 @@ extension DatasetName {
   public var needsData: Bool {
     switch self {
     case .digits, .synthetic: false
-    case .mnist, .idx, .cifar10, .cifar100, .svhn, .npy, .libsvm: true
+    case .mnist, .idx, .cifar10, .cifar100, .svhn, .npy, .libsvm, .csv: true
     }
   }
 }
@@ -38,9 +38,12 @@ public struct DatasetVariant: Sendable, Equatable {
   public var labelSet = LabelSet.fine
   /// svhn: the extra training samples too.
   public var hasExtra = false
+  /// csv.
+  public var table = TableRules()
 
-  public init(labelSet: LabelSet = .fine, hasExtra: Bool = false) {
+  public init(labelSet: LabelSet = .fine, hasExtra: Bool = false, table: TableRules = TableRules()) {
     self.labelSet = labelSet
     self.hasExtra = hasExtra
+    self.table = table
   }
 }

@@ -12,6 +12,11 @@ public protocol SampleReader: Sendable {
   /// What was found in the files that the user should know: a sentence each.
   var notes: [String] { get }
 
+  /// Whether the samples have labels at all.
+  var hasLabels: Bool { get }
+  /// csv: how the file's columns are features.
+  var coding: TableCoding? { get }
+
   /// Labels of the first `count` samples, in file order, as the file has them.
   func labels(first count: Int) throws -> [Label]
 
@@ -33,6 +38,8 @@ public protocol SampleReader: Sendable {
 extension SampleReader {
   public var labelPlace: String { place }
   public var notes: [String] { [] }
+  public var hasLabels: Bool { true }
+  public var coding: TableCoding? { nil }
   public func className(of label: Label) -> String? { nil }
   public func featureName(_ feature: Int) -> String { "column \(feature)" }
 
@@ -60,6 +67,8 @@ public struct SampleRange: SampleReader {
   public var place: String { whole.place }
   public var labelPlace: String { whole.labelPlace }
   public var notes: [String] { whole.notes }
+  public var hasLabels: Bool { whole.hasLabels }
+  public var coding: TableCoding? { whole.coding }
   public func className(of label: Label) -> String? { whole.className(of: label) }
   public func featureName(_ feature: Int) -> String { whole.featureName(feature) }
 
@@ -104,6 +113,8 @@ public struct SampleSequence: SampleReader {
   public var place: String { parts[0].place }
   public var labelPlace: String { parts[0].labelPlace }
   public var notes: [String] { parts.flatMap(\.notes) }
+  public var hasLabels: Bool { parts.allSatisfy(\.hasLabels) }
+  public var coding: TableCoding? { parts[0].coding }
   public func className(of label: Label) -> String? { parts[0].className(of: label) }
   public func featureName(_ feature: Int) -> String { parts[0].featureName(feature) }
 

@@ -39,10 +39,11 @@ public struct RunRecorder<T: Real & TensorElement> {
     }
   }
 
-  /// *Collective.* data.safetensors: what turns the file's samples into X.
+  /// *Collective.* run.json and data.safetensors: what turns the file's samples into X.
   public func saveData(_ samples: Samples<T>) throws {
     try world.together {
       guard world.rank == 0 else { return }
+      try directory.write(RunFacts(classNames: samples.classes.names, coding: samples.coding))
       let n = samples.order.count
       let standardisation = samples.standardisation
       let writer = try SafetensorsWriter(

@@ -17,6 +17,8 @@ public struct Samples<T: Real> {
   public let classes: Classes
   /// LIBSVM: index of the first feature in the files.
   let firstIndex: Int
+  /// csv: how the files' columns are features.
+  let coding: TableCoding?
   /// X, own rows as deviations from the class means.
   public var rows: Rows<T>
   var test: GroupedRows<T>?
@@ -27,7 +29,7 @@ public struct Samples<T: Real> {
 
   public init(
     layout: Layout, order: [Int], standardisation: Standardisation, classes: Classes, firstIndex: Int = 1,
-    rows: Rows<T>,
+    coding: TableCoding? = nil, rows: Rows<T>,
     test: GroupedRows<T>?, testLabels: [Int], testCount: Int
   ) {
     self.layout = layout
@@ -35,6 +37,7 @@ public struct Samples<T: Real> {
     self.standardisation = standardisation
     self.classes = classes
     self.firstIndex = firstIndex
+    self.coding = coding
     self.rows = rows
     self.test = test
     self.testLabels = testLabels
@@ -79,7 +82,8 @@ extension Training {
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
     return Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
-      classes: shard.classes, firstIndex: dataset.firstIndex, rows: try centre(shard.rows, near: origin, shard.layout),
+      classes: shard.classes, firstIndex: dataset.firstIndex, coding: dataset.train.coding,
+      rows: try centre(shard.rows, near: origin, shard.layout),
       test: test.map { GroupedRows($0.rows, layout: shard.layout, context: context) },
       testLabels: test?.labels ?? [], testCount: test?.sampleCount ?? 0)
   }

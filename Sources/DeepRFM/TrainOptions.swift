@@ -17,6 +17,12 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var labelSet = LabelSet.fine
   /// svhn: the extra training samples too.
   public var extra = false
+  /// csv: the column to be predicted; nil: the last.
+  public var target: String?
+  /// csv: columns that are passed over, with commas between them.
+  public var ignore: String?
+  /// csv: what becomes of a value that is not there.
+  public var missing = MissingRule.refuse
   /// Whether a test label that no training sample has ends the run.
   public var strict = false
   public var layers = 20
@@ -55,7 +61,11 @@ public struct TrainOptions: Codable, Sendable, Equatable {
 
   public init() {}
 
-  public var datasetVariant: DatasetVariant { DatasetVariant(labelSet: labelSet, hasExtra: extra) }
+  public var datasetVariant: DatasetVariant {
+    let ignored = (ignore ?? "").split(separator: ",").map { $0.drop { $0 == " " } }.map(String.init)
+    let table = TableRules(target: target, ignored: ignored, missing: missing)
+    return DatasetVariant(labelSet: labelSet, hasExtra: extra, table: table)
+  }
 }
 
 extension TrainOptions {
@@ -69,7 +79,8 @@ extension TrainOptions {
     CommandOption(
       "data", \.data, .path("DIR"),
       "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
-        + "test_y.npy], or an .npz archive; libsvm: train [test], or NAME and NAME.t; idx: files named as MNIST's"),
+        + "test_y.npy], or an .npz archive; libsvm: train [test], or NAME and NAME.t; idx: files named as MNIST's; csv: "
+        + "train.csv [test.csv], or a file"),
     CommandOption(
       "samples", \.samples, .integer("N", in: countable), "the first N of the file's order"),
     CommandOption(
@@ -77,6 +88,11 @@ extension TrainOptions {
       "the same of the test split; 0: no test"),
     CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
     CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
+    CommandOption("target", \.target, .name, "csv: the column to be predicted (default: the last)"),
+    CommandOption("ignore", \.ignore, .name, "csv: columns that are passed over, with commas between them"),
+    CommandOption(
+      "missing", \.missing, .choice,
+      "csv: what becomes of missing values: refused, the column's mean in training, or the row is dropped"),
     CommandOption(
       flag: "strict", \.strict, "a test label that no training sample has ends the run (else: counted as wrong)"),
   ]
@@ -176,6 +192,11 @@ extension TrainOptions {
   public func validate() throws(InputError) {
     try requireData(dataset, data)
     if labelSet != .fine && dataset != .cifar100 { throw InputError("--label-set goes with --dataset cifar100") }
+    if dataset != .csv {
+      for (option, isGiven) in [
+        ("target", target != nil), ("ignore", ignore != nil), ("missing", missing != .refuse),
+      ] where isGiven { throw InputError("--\(option) goes with --dataset csv") }
+    }
     if extra && dataset != .svhn { throw InputError("--extra goes with --dataset svhn") }
     if resume && output == nil {
       throw InputError("--resume needs --output DIR, the run directory to go on with")

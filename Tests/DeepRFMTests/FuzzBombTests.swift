@@ -39,6 +39,26 @@ import Testing
     try expectRefusal(.libsvm, "line 1", "256 characters")
   }
 
+  /// Of a table no more than a field is held, and no more names than there may be features.
+  @Test func tableOfOneLine() throws {
+    let header = Array("a,y\n".utf8)
+    try folder.write("train.csv", header + [UInt8](repeating: 0x31, count: 8 << 20))
+    try expectRefusal(.csv, "line 2", "65536 bytes")
+    try folder.write("train.csv", header + [0x22] + [UInt8](repeating: 0x0a, count: 8 << 20))
+    try expectRefusal(.csv, "line 2", "never closed")
+    try folder.write("train.csv", header + (0..<(2 << 20)).flatMap { _ in Array("1,".utf8) })
+    try expectRefusal(.csv, "line 2", "more fields than the header")
+    try folder.write("train.csv", (0..<(2 << 20)).flatMap { _ in Array("1,".utf8) })
+    try expectRefusal(.csv, "line 1", "longer than 1048576 names")
+  }
+
+  @Test func tableThatUnpacks() throws {
+    try folder.write("train.csv", gzip(Array("a,y\n".utf8)) + bomb(Array("1,1\n".utf8), 200))
+    try expectRefusal(.csv, "unpacks to more than")
+    try folder.write("train.csv", gzip(Array("a,y\n".utf8)) + bomb(Array("\n".utf8), 200))
+    try expectRefusal(.csv, "unpacks to more than 200 times its size")
+  }
+
   @Test func linesThatUnpack() throws {
     try folder.write("train", bomb(Array("1\n".utf8), 200))
     try expectRefusal(.libsvm, "unpacks to more than 4 samples a byte")

@@ -53,8 +53,8 @@ struct FuzzFinding: Error, CustomStringConvertible {
 
 /// Opens and reads a data set as a training run does, and checks what readers promise: every row once, of the promised
 /// length, finite, labels of the promised classes.
-func readFaithfully(_ name: DatasetName, _ folder: String) throws {
-  let data = try Dataset.open(name, directory: folder, seed: 0)
+func readFaithfully(_ name: DatasetName, _ folder: String, _ variant: DatasetVariant = DatasetVariant()) throws {
+  let data = try Dataset.open(name, directory: folder, seed: 0, variant: variant)
   for reader in [data.train, data.test].compactMap({ $0 }) {
     let count = reader.sampleCount
     let labels = try reader.labels(first: count)

@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 
 /// The readers of what other programs write.
@@ -10,7 +11,7 @@ extension FuzzReader {
     FuzzReader(name, file, seeds, pack: pack, others: others) { try readFaithfully(set, $0) }
   }
 
-  static var variants: [FuzzReader] { idxForms + cifar100 + packedMAT + arrays + archives + lines }
+  static var variants: [FuzzReader] { idxForms + cifar100 + packedMAT + arrays + archives + lines + tables }
 
   private static var idxForms: [FuzzReader] {
     let values = (0..<24).map { $0 * 37 - 99 }
@@ -88,5 +89,58 @@ extension FuzzReader {
       reader("LIBSVM pair", .libsvm, "a9a.t", text, others: ["a9a": text[1]]),
       reader("LIBSVM inside gzip, padded", .libsvm, "train", text, pack: { gzip($0) + [0, 0] }),
     ]
+  }
+
+  private static var tables: [FuzzReader] {
+    let text = [
+      "a,b,c,y\n1,2.5e0,u,0\n-3,.5,\"v, w\",1\r\n4,1e300,\"x\"\"y\",2\n,7,u,1\n\n",
+      "\u{feff}\"b\",y,c,a\r\n1,0,u,5\n2,1,NA,6\n3,1,\"two\nlines\",7\n",
+    ].map { Array($0.utf8) }
+    let whole = Array("a,b,c,y\n1,2,u,0\n3,5,v,1\n4,7,w,0\n".utf8)
+    let rules = TableRules(missing: .mean)
+    func table(
+      _ name: String, _ file: String, _ seeds: [[UInt8]], others: [String: [UInt8]] = [:], _ rules: TableRules = rules,
+      pack: @escaping @Sendable ([UInt8]) -> [UInt8] = { $0 }
+    ) -> FuzzReader {
+      FuzzReader(name, file, seeds, pack: pack, others: others) {
+        try readFaithfully(.csv, $0, DatasetVariant(table: rules))
+      }
+    }
+    return [
+      table("CSV", "train.csv", text + [whole]),
+      table("CSV, none missing", "train.csv", [whole], TableRules(target: "b")),
+      table("CSV, rows dropped", "train.csv", text, TableRules(missing: .drop)),
+      table("CSV test part", "test.csv", text, others: ["train.csv": whole]),
+      table("CSV, gzip", "train.csv", text.map(gzip)), table("CSV inside gzip", "train.csv", text, pack: { gzip($0) }),
+      coding(rules),
+    ]
+  }
+
+  /// A run.json of somebody else's, and a table to be read by it.
+  private static func coding(_ rules: TableRules) -> FuzzReader {
+    let coding = TableCoding(
+      target: "y",
+      columns: [
+        TableCoding.Column(name: "a", means: [0.5]),
+        TableCoding.Column(name: "c", categories: ["u", "v, w"], means: [0.25, 0.75]),
+      ])
+    let rows = Array("c,a\nu,1\n,\nz,3\n".utf8)
+    return FuzzReader(
+      "table's coding", "run.json", [Array(JSON.object(coding.members).line.utf8)], others: ["rows.csv": rows]
+    ) { folder in
+      let json: JSON
+      do throws(JSON.SyntaxError) {
+        json = try JSON(parsing: InputFile.contents("\(folder)/run.json", limit: 1 << 20))
+      } catch { throw InputError("\(error)") }
+      guard let coding = try TableCoding(json: json, source: "run.json") else { return }
+      let model = Dataset.Trained(
+        featureCount: coding.featureCount, trainSamples: 1, variant: DatasetVariant(table: rules), coding: coding)
+      let reader = try Dataset.openTable("\(folder)/rows.csv", model: model)
+      try reader.readRows(Array(0..<reader.sampleCount)) { position, values in
+        guard values.count == coding.featureCount, values.allSatisfy(\.isFinite) else {
+          throw FuzzFinding("row \(position) has another length, or is not finite")
+        }
+      }
+    }
   }
 }

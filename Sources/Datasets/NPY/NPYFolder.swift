@@ -5,7 +5,7 @@ import Files
 struct NPYFolder {
   /// Opens one split; nil where there is none of it. Throws `InputError`.
   static func open(_ split: Split, in folder: DataFolder) throws -> NPYSamples? {
-    if folder.isArchive { return try archive(folder.path, split, isWhole: true) }
+    if folder.isFile { return try archive(folder.path, split, isWhole: true) }
     let names = ["\(split.rawValue)_x.npy", "\(split.rawValue)_y.npy"]
     if names.contains(where: { folder.find([$0]) != nil }) {
       return try NPYSamples(

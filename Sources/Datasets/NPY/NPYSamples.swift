@@ -11,6 +11,7 @@ public struct NPYSamples: SampleReader {
   public var sampleCount: Int { x.rows }
   public var featureCount: Int { x.columns }
   public var place: String { x.path }
+  public var hasLabels: Bool { allLabels != nil }
 
   /// - Parameter mayBeEmpty: a test part of no samples is none.
   init(x source: NPYSource, y labels: NPYSource?, mayBeEmpty: Bool = false, notes: [String] = []) throws {

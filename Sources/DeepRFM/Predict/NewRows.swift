@@ -23,7 +23,7 @@ struct NewRows {
     let (host, world) = (context.host, context.world)
     let copies = try SampleCopies(of: options.input ?? options.data, hostName: host.name, world: world)
     let reader = try world.together { try copies.reading { try Self.open(options, model) } }
-    try copies.checkSame([reader], labelled: options.input == nil)
+    try copies.checkSame([reader], labelled: reader.hasLabels)
     let count = options.samples ?? reader.sampleCount
     try world.together {
       guard count <= reader.sampleCount else {
@@ -35,7 +35,7 @@ struct NewRows {
         budget: Memory.available / 10 * 9 / host.ranksOnNode)
     }
     let shard = try TestShard<Double>(
-      reader, first: count, model.classes, model.standardisation, isLabelled: options.input == nil,
+      reader, first: count, model.classes, model.standardisation, isLabelled: reader.hasLabels,
       isStrict: options.strict, world: world)
     self.count = count
     labels = shard.labels
@@ -53,7 +53,9 @@ struct NewRows {
         model: model.trained)
     }
     let path = options.input ?? ""
-    let reader = try NPYSamples.unlabelled(path)
+    let isTable = ([""] + OtherPacking.endings).contains { path.hasSuffix(".csv\($0)") }
+    let reader: any SampleReader =
+      try isTable ? Dataset.openTable(path, model: model.trained) : NPYSamples.unlabelled(path)
     guard reader.featureCount == model.featureCount else {
       throw InputError(
         "--input \(path) has \(reader.featureCount) features, but the model was trained with \(model.featureCount)"

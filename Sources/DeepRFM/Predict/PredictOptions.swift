@@ -13,7 +13,7 @@ public struct PredictOptions: Sendable, Equatable {
   public var split = Split.test
   /// The first so many of the file's order; nil: all.
   public var samples: Int?
-  /// Rows to predict, as .npy, instead of a data set.
+  /// Rows to predict, as .npy or .csv, instead of a data set.
   public var input: String?
   /// Whether a label that no training sample has is refused.
   public var strict = false
@@ -42,7 +42,8 @@ extension PredictOptions {
         "samples", \.samples, .integer("N", in: 1...Int(Int32.max)), "the first N of the file's order"
       ),
       CommandOption(
-        "input", \.input, .path("X.npy"), "rows to predict, features as in the training files"),
+        "input", \.input, .path("X.npy"),
+        "rows to predict, features as in the training files; or a .csv file, columns by their names, for a table's run"),
       CommandOption(flag: "strict", \.strict, "refuse a label that no training sample has (else: counted as wrong)"),
       CommandOption("output", \.output, .path("P.npy"), "the K outputs of each row"),
     ])

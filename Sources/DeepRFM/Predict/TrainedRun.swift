@@ -18,6 +18,8 @@ public struct TrainedRun {
   public let classes: Classes
   /// LIBSVM: index of the files' first feature.
   let firstIndex: Int
+  /// csv: how the files' columns are features.
+  let coding: TableCoding?
   public let standardisation: Standardisation
   /// Layers 1, 2, ... up to the one whose predictor is wanted.
   let layers: [LayerFile]
@@ -40,6 +42,11 @@ public struct TrainedRun {
     }
     let data = try directory.readData()
     (order, standardisation, firstIndex) = (data.order, data.standardisation, data.firstIndex)
+    coding = options.dataset == .csv ? try directory.readFacts()?.coding : nil
+    if let coding, coding.featureCount != standardisation.mean.count {
+      throw InputError(
+        "\(directory.facts) has columns of \(coding.featureCount) features, and the run \(standardisation.mean.count)")
+    }
     var layers: [LayerFile] = []
     for number in 1...layer {
       let file = try LayerFile(directory.openLayer(number), features: options.features)
@@ -69,6 +76,7 @@ public struct TrainedRun {
   /// What a data set must agree with.
   var trained: Dataset.Trained {
     Dataset.Trained(
-      featureCount: featureCount, trainSamples: order.count, variant: options.datasetVariant, firstIndex: firstIndex)
+      featureCount: featureCount, trainSamples: order.count, variant: options.datasetVariant, firstIndex: firstIndex,
+      coding: coding)
   }
 }

@@ -24,7 +24,7 @@ public struct ProblemShape: Sendable, Equatable {
       ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, classes: variant.labelSet == .fine ? 100 : 20)
     case .svhn:
       ProblemShape(samples: 73_257 + (variant.hasExtra ? 531_131 : 0), testSamples: 26_032, width: 3072, classes: 10)
-    case .digits, .idx, .npy, .libsvm, .synthetic: nil
+    case .digits, .idx, .npy, .libsvm, .csv, .synthetic: nil
     }
   }
 

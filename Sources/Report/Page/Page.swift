@@ -112,6 +112,7 @@ extension TrainOptions {
     case .svhn: "SVHN"
     case .npy: "NPY data"
     case .libsvm: "LIBSVM data"
+    case .csv: "a table"
     case .synthetic: "Synthetic data"
     }
   }

@@ -68,6 +68,13 @@ extension ValueKind where Value == String {
   }
 }
 
+extension ValueKind where Value == String {
+  /// A name or a list of them; not the empty one.
+  public static var name: Self {
+    Self(placeholder: "NAME", wanted: "a name", parse: { $0.isEmpty ? nil : $0 }, json: { .string($0) })
+  }
+}
+
 extension ValueKind
 where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
   public static var choice: Self {

@@ -1,0 +1,105 @@
+import Files
+
+/// The rows of a CSV file with a header as samples, by a coding of its columns. Opening reads and checks the whole file, and keeps each
+/// row's place and label.
+public struct CSV: SampleReader {
+  private let file: StreamedFile
+  private let fieldCount: Int
+  private let roles: [CSVHeader.Role]
+  private let rows: CSVRows
+  private let lookups: [[String: Int]?]
+  public let coding: TableCoding?
+  public let hasLabels: Bool
+  public let notes: [String]
+  private let table: TableCoding
+
+  public var sampleCount: Int { rows.count }
+  public var featureCount: Int { table.featureCount }
+  public var place: String { file.path }
+  public var labelPlace: String { "the column \"\(table.target)\" of \(file.path)" }
+
+  public func featureName(_ feature: Int) -> String {
+    let (column, category) = table.place(of: feature)
+    return "column \"\(column)\"" + (category.map { " (\"\($0)\")" } ?? "")
+  }
+
+  /// *Local.* A training file: it makes the coding. Throws `InputError`. - Parameter limit: no more than the first so many rows.
+  public init(training path: String, _ rules: TableRules, limit: Int? = nil) throws {
+    let survey = try CSVSurvey(path, rules, limit: limit)
+    table = try survey.coding()
+    (file, rows, notes) = (survey.file, survey.rows, survey.notes(table))
+    (roles, fieldCount) = (survey.roles, survey.roles.count)
+    (coding, hasLabels) = (table, true)
+    lookups = Self.lookups(table)
+  }
+
+  /// *Local.* Another file, whose columns are found by their names. Throws `InputError`.
+  /// - Parameter labelled: whether its target is read, if it has one; rows without it are then dropped.
+  public init(_ path: String, _ coding: TableCoding, _ rules: TableRules, labelled: Bool = true) throws {
+    let file = try StreamedFile(path, isText: true)
+    var records = CSVRecords(try file.stream())
+    let header = try CSVHeader(&records)
+    let (roles, extra) = try header.roles(coding, rules)
+    let lookups = Self.lookups(coding)
+    let hasLabels = labelled && roles.contains(.target)
+    var check = CSVCheck(file, coding, rules, lookups, hasLabels: hasLabels)
+    try check.read(&records, roles)
+    (self.file, self.roles, self.rows, self.lookups) = (file, roles, check.rows, lookups)
+    (table, self.coding, self.hasLabels, fieldCount) = (coding, coding, hasLabels, header.names.count)
+    var notes: [String] = []
+    if !extra.isEmpty {
+      notes.append("\(path) has columns that training has not, which are ignored: \(CSVHeader.listed(extra))")
+    }
+    self.notes = notes + check.notes
+  }
+
+  private static func lookups(_ coding: TableCoding) -> [[String: Int]?] {
+    coding.columns.map { $0.categories.map { Dictionary(zip($0, 0...)) { first, _ in first } } }
+  }
+
+  public func labels(first count: Int) throws -> [Label] {
+    guard hasLabels else { throw InputError("\(file.path) has no column \"\(table.target)\"") }
+    try checkAsked(count, of: file.path)
+    return Array(rows.labels.prefix(count))
+  }
+
+  public func readRows(
+    _ indices: [Int],
+    _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
+  ) throws {
+    let requests = try RowRequest.inFileOrder(indices, count: sampleCount, of: file.path)
+    let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
+    defer { row.deallocate() }
+    row.initialize(repeating: 0)
+    var records = CSVRecords(try file.stream())
+    records.fieldCount = fieldCount
+    var current = -1
+    for request in requests {
+      if request.index != current {  // else the same row is asked for twice
+        let place = rows.places[request.index]
+        try records.jump(to: place.offset, line: place.line)
+        guard try fill(row, from: &records), records.offset == place.offset else { throw CSVRows.changed(file.path) }
+        current = request.index
+      }
+      try body(request.position, UnsafeBufferPointer(row))
+    }
+  }
+
+  /// Reads the next record; false at the end of the file.
+  private func fill(_ row: UnsafeMutableBufferPointer<Double>, from records: inout CSVRecords) throws -> Bool {
+    try records.next { place, field in
+      guard place < roles.count, case .feature(let column) = roles[place] else { return }
+      let start = table.starts[column]
+      if field.isMissing {
+        guard let means = table.columns[column].means else { throw CSVRows.changed(file.path) }
+        for (offset, mean) in means.enumerated() { row[start + offset] = mean }
+      } else if let lookup = lookups[column] {
+        for offset in 0..<table.columns[column].width { row[start + offset] = 0 }
+        if let category = field.string.flatMap({ lookup[$0] }) { row[start + category] = 1 }
+      } else {
+        guard let number = field.number else { throw CSVRows.changed(file.path) }
+        row[start] = number
+      }
+    } != nil
+  }
+}
