@@ -45,7 +45,7 @@ import Testing
     .5,Rome,3,yes
 
     """
-  private static let rows: [[Double]] = [[1, 0, 1, 0.5], [-20, 1, 0, 2], [0.5, 0, 1, 3]]
+  private static let tableRows: [[Double]] = [[1, 0, 1, 0.5], [-20, 1, 0, 2], [0.5, 0, 1, 3]]
 
   @Test(arguments: [false, true]) func values(packed: Bool) throws {
     let folder = try TemporaryFolder()
@@ -53,8 +53,8 @@ import Testing
     try folder.write(packed ? "train.csv.gz" : "train.csv", packed ? gzip(contents) : contents)
     let data = try open(folder)
     #expect((data.train.sampleCount, data.train.featureCount) == (3, 4))
-    #expect(try allRows(data.train) == Self.rows)
-    #expect(try rows(data.train, [2, 0, 0]) == [Self.rows[2], Self.rows[0], Self.rows[0]])
+    #expect(try allRows(data.train) == Self.tableRows)
+    #expect(try rows(data.train, [2, 0, 0]) == [Self.tableRows[2], Self.tableRows[0], Self.tableRows[0]])
     #expect(try data.train.labels(first: 3) == ["yes", "no", "yes"])
     #expect(data.train.coding?.featureNames == ["age", "city=Paris, TX", "city=Rome", "size, cm"])
     #expect(data.train.featureName(2) == "column \"city\" (\"Rome\")")
@@ -74,7 +74,7 @@ import Testing
   ]) func writings(text: String) throws {
     let data = try open(text)
     #expect(data.train.coding?.columns.map(\.name) == ["age", "city", "size, cm"])
-    #expect(try allRows(data.train) == Self.rows)
+    #expect(try allRows(data.train) == Self.tableRows)
     #expect(try data.train.labels(first: 3) == ["yes", "no", "yes"])
   }
 

@@ -1,6 +1,7 @@
 import Datasets
 import Files
 import Foundation
+import Runtime
 
 /// The readers of what other programs write.
 extension FuzzReader {
@@ -128,10 +129,8 @@ extension FuzzReader {
     return FuzzReader(
       "table's coding", "run.json", [Array(JSON.object(coding.members).line.utf8)], others: ["rows.csv": rows]
     ) { folder in
-      let json: JSON
-      do throws(JSON.SyntaxError) {
-        json = try JSON(parsing: InputFile.contents("\(folder)/run.json", limit: 1 << 20))
-      } catch { throw InputError("\(error)") }
+      let bytes = try InputFile.contents("\(folder)/run.json", limit: 1 << 20)
+      let json = try RunFolder.parse(bytes, "run.json")
       guard let coding = try TableCoding(json: json, source: "run.json") else { return }
       let model = Dataset.Trained(
         featureCount: coding.featureCount, trainSamples: 1, variant: DatasetVariant(table: rules), coding: coding)

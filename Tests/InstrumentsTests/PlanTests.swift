@@ -56,6 +56,16 @@ import Testing
 
   // MARK: Options and sizes
 
+  /// Official sizes are for a plan without files; a folder that is given is looked into.
+  @Test func folderIsOpened() throws {
+    let error = try #require(throws: InputError.self) {
+      try ProblemShape(of: options("--dataset mnist --data /nowhere-at-all").train)
+    }
+    #expect(error.description.contains("nowhere"))
+    let named = try options("--dataset mnist --data /nowhere-at-all").train
+    #expect(try ProblemShape(of: named, opensFiles: false).samples == 60_000)
+  }
+
   @Test func trainsOptionsAndItsOwn() throws {
     let options = try options(
       "--dataset mnist --samples 4000 --ranks 8 --nodes 2 --latency 2.5 --bandwidth 12 --iterations 9 --json --width 64 "

@@ -18,6 +18,7 @@ struct NPYFolder {
     let archives = try folder.names(in: folder.path).filter {
       $0.hasSuffix(".npz") && $0 != "train.npz" && $0 != "test.npz"
     }
+    if archives.contains(where: { $0.hasSuffix(pairEndings.images) }) { return try pair(split, archives, folder) }
     if archives.isEmpty { return nil }
     guard archives.count == 1 else {
       throw InputError(
@@ -25,6 +26,31 @@ struct NPYFolder {
       )
     }
     return try archive("\(folder.path)/\(archives[0])", split, isWhole: true)
+  }
+
+  private static let pairEndings = (images: "-imgs.npz", labels: "-labels.npz")
+
+  /// Images and labels in archives of one array each, as KMNIST has them: kmnist-train-imgs.npz and kmnist-train-labels.npz.
+  private static func pair(_ split: Split, _ archives: [String], _ folder: DataFolder) throws -> NPYSamples? {
+    let images = archives.filter { $0.hasSuffix("-\(split.rawValue)\(pairEndings.images)") }
+    guard let name = images.first else { return nil }
+    guard images.count == 1 else {
+      throw InputError("\(folder.path) holds several sets (\(images.joined(separator: ", "))): give the folder of one")
+    }
+    let labels = name.dropLast(pairEndings.images.count) + pairEndings.labels
+    guard archives.contains(String(labels)) else {
+      throw InputError("\(folder.path)/\(name) has no \(labels) beside it")
+    }
+    return try NPYSamples(
+      x: onlyArray("\(folder.path)/\(name)"), y: onlyArray("\(folder.path)/\(labels)"), mayBeEmpty: split == .test)
+  }
+
+  private static func onlyArray(_ path: String) throws -> NPYSource {
+    let archive = try ZIPArchive(path)
+    guard archive.entries.count == 1, archive.entries[0].name.hasSuffix(".npy") else {
+      throw InputError("\(path) holds \(archive.entries.map(\.name).joined(separator: ", ")): one array is needed")
+    }
+    return NPYSource(archive.entries[0], of: archive)
   }
 
   /// An archive's arrays by their names; `isWhole`: it holds both splits.

@@ -8,6 +8,10 @@ public struct IDXSamples: SampleReader {
   public let featureCount: Int
   public var place: String { images.path }
   public var labelPlace: String { labels.path }
+  public let notes: [String]
+
+  /// Numbers that QMNIST has for a sample: its class, and who wrote it.
+  private static let describedLabel = 8
 
   init(images imagePath: String, labels labelPath: String) throws {
     images = try IDXFile(imagePath, dimensions: 2...4)
@@ -17,7 +21,9 @@ public struct IDXSamples: SampleReader {
     try Limits.checkSamples(sampleCount, of: imagePath, packed: images.packedBytes)
     try Limits.checkFeatures(featureCount, of: imagePath)
     try Limits.checkCounts(sampleCount, imagePath, labels: labels.table.count, labelPath)
-    guard labels.recordCount == 1 else {
+    let isDescribed = labels.recordCount == Self.describedLabel
+    notes = isDescribed ? ["\(labelPath) has 8 numbers a sample: the first, its class, is read"] : []
+    guard labels.recordCount == 1 || isDescribed else {
       throw InputError("\(labelPath) has the sizes \(labels.sizes): one label a sample is needed")
     }
   }
@@ -27,7 +33,9 @@ public struct IDXSamples: SampleReader {
     var values: [Label] = []
     values.reserveCapacity(count)
     let requests = (0..<count).map { RowRequest(index: $0, position: $0) }
-    try labels.table.readRows(requests[...], features: 1, format: labels.format) { values.append(.number($1[0])) }
+    try labels.table.readRows(requests[...], features: labels.recordCount, format: labels.format) {
+      values.append(.number($1[0]))
+    }
     return values
   }
 

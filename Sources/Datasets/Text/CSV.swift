@@ -16,6 +16,9 @@ public struct CSV: SampleReader {
   public var sampleCount: Int { rows.count }
   public var featureCount: Int { table.featureCount }
   public var place: String { file.path }
+  public var targetNames: [String] { [table.target] }
+  /// Ages and prices are whole numbers too.
+  public var mostNumberedClasses: Int { 20 }
   public var labelPlace: String { "the column \"\(table.target)\" of \(file.path)" }
 
   public func featureName(_ feature: Int) -> String {

@@ -84,7 +84,10 @@ struct CSVCheck {
       "\(path): the column \"\(coding.columns[column].name)\" has in \(found.rows) \(found.rows == 1 ? "row" : "rows") a category"
         + " that training has not (\(found.text) in line \(found.line)): its entries are 0"
     }
-    if filled > 0 { notes.append("\(path): \(filled) missing values take the mean of the training rows") }
+    if filled > 0 {
+      notes.append(
+        "\(path): \(filled) missing \(filled == 1 ? "value takes" : "values take") the mean of the training rows")
+    }
     return notes + rows.notes(path)
   }
 }

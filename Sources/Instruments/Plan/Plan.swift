@@ -48,7 +48,7 @@ private struct Planner<T: Real & TensorElement> {
     let (ranks, threads) = (configuration.ranks, configuration.threads)
     let perNode = options.ranksPerNode ?? max(1, host.boundCores.count / threads)
     let base = RunPlan(
-      configuration.options, try ProblemShape(of: configuration.options), ranks: ranks,
+      configuration.options, try ProblemShape(of: configuration.options, opensFiles: false), ranks: ranks,
       nodes: (ranks + perNode - 1) / perNode,
       threads: threads, budget: configuration.options.memory ?? .max / 2, program: 0,
       iterations: measured.solver.iterations)

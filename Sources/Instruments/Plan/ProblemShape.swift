@@ -31,9 +31,11 @@ public struct ProblemShape: Sendable, Equatable {
   /// Whether the sizes can be known from the user's files only.
   public static func needsFiles(_ dataset: DatasetName) -> Bool { dataset.needsData && official(dataset) == nil }
 
-  /// *Local.* The sizes that train would find. Throws `InputError`: more samples than there are, files that cannot be read.
-  public init(of options: TrainOptions) throws {
-    guard let whole = Self.official(options.dataset, options.datasetVariant) else {
+  /// *Local.* The sizes that train would find: in its files where a folder is given, else the official ones'. Throws `InputError`: more
+  /// samples than there are, files that cannot be read.
+  /// - Parameter opensFiles: false: official files need not be where the options say.
+  public init(of options: TrainOptions, opensFiles: Bool = true) throws {
+    guard options.data == nil || !opensFiles, let whole = Self.official(options.dataset, options.datasetVariant) else {
       let dataset = try Dataset.open(
         options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
         testSamples: options.testSamples, variant: options.datasetVariant)
