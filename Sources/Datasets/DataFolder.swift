@@ -18,7 +18,7 @@ public struct DataFolder {
     guard stat(path, &status) == 0 else {
       throw InputError("--data \(path) cannot be opened: \(FileError.reason(errno))")
     }
-    let mayBeFile = dataset == .csv || (dataset == .npy && path.hasSuffix(".npz"))
+    let mayBeFile = dataset == .csv || (dataset == .npy && NPYFolder.endings.contains { path.hasSuffix($0) })
     isFile = mayBeFile && status.st_mode & S_IFMT == S_IFREG
     guard isFile || status.st_mode & S_IFMT == S_IFDIR else {
       throw InputError("--data \(path) is not a folder")

@@ -88,8 +88,8 @@ public struct Dataset: Sendable {
   private static func table(
     _ folder: DataFolder, _ rules: TableRules, _ trainSamples: Int?, wantsTest: Bool
   ) throws -> Parts {
-    let files = try CSVFolder(folder)
-    guard let path = files.train else { throw missingFiles(.csv, folder) }
+    let files = CSVFolder(folder)
+    guard let path = try files.train() else { throw missingFiles(.csv, folder) }
     let train = try CSV(training: path, rules, limit: trainSamples)
     let test =
       try wantsTest ? train.coding.flatMap { coding in try files.test.map { try CSV($0, coding, rules) } } : nil
@@ -217,8 +217,8 @@ extension Dataset {
       return try (split == .train ? files.train : files.test).map { try LIBSVM($0, known: known) }
     case .csv:
       guard let coding = model.coding else { throw notATable }
-      let files = try CSVFolder(DataFolder(directory, for: name))
-      return try (split == .train ? files.train : files.test).map { try CSV($0, coding, model.variant.table) }
+      let files = CSVFolder(try DataFolder(directory, for: name))
+      return try (split == .train ? files.train() : files.test).map { try CSV($0, coding, model.variant.table) }
     case .mnist, .idx, .cifar10, .cifar100, .svhn, .npy:
       return try Self.split(split, of: name, DataFolder(directory, for: name), model.variant)
     }

@@ -79,7 +79,7 @@ extension TrainOptions {
     CommandOption(
       "data", \.data, .path("DIR"),
       "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
-        + "test_y.npy], or an .npz archive; libsvm: train [test], or NAME and NAME.t; idx: files named as MNIST's; csv: "
+        + "test_y.npy], or an .npz or .safetensors file; libsvm: train [test], or NAME and NAME.t; idx: files named as MNIST's; csv: "
         + "train.csv [test.csv], or a file"),
     CommandOption(
       "samples", \.samples, .integer("N", in: countable), "the first N of the file's order"),

@@ -54,6 +54,12 @@ public struct InputArray: Sendable {
     return (String(argument[..<colon]), String(argument[argument.index(after: colon)...]))
   }
 
+  /// *Local.* An NPY array of a known place. Throws `InputError`, also where it is text.
+  public init(_ source: NPYSource) throws { self.init(try NPYArray(source)) }
+
+  /// Bytes it is compressed to, if it is.
+  public var packedBytes: Int? { if case .packed(let array) = storage { array.source.packedBytes } else { nil } }
+
   private init(_ array: NPYArray) {
     (name, shape, format) = (array.path, array.header.shape, array.format)
     (rows, columns) = (array.rows, array.columns)

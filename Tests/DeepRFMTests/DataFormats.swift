@@ -55,6 +55,18 @@ enum Made {
 
   private static func littleEndian16(_ value: Int) -> [UInt8] { Array(littleEndian32(value)[..<2]) }
 
+  /// A safetensors file of tensors of any type: names, types as the format writes them, shapes and bytes.
+  static func safetensors(_ tensors: [(name: String, type: String, shape: [Int], data: [UInt8])]) -> [UInt8] {
+    var place = 0
+    let members = tensors.map { tensor in
+      defer { place += tensor.data.count }
+      return "\"\(tensor.name)\": {\"dtype\": \"\(tensor.type)\", \"shape\": \(tensor.shape), \"data_offsets\":"
+        + " [\(place), \(place + tensor.data.count)]}"
+    }
+    let header = Array("{\(members.joined(separator: ", "))}".utf8)
+    return bytes([header.count]) + header + tensors.flatMap(\.data)
+  }
+
   /// A MATLAB Level 5 file.
   static func mat(_ variables: [[UInt8]]) -> [UInt8] {
     Array("MATLAB 5.0 MAT-file".utf8) + [UInt8](repeating: 0x20, count: 105) + [0, 1] + Array("IM".utf8)

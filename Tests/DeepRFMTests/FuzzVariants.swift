@@ -80,7 +80,25 @@ extension FuzzReader {
       reader(
         "NPY inside NPZ", .npy, "a.npz", [x],
         pack: { Made.zip([("x.npy", $0), ("y.npy", labelForms[3])], deflate: true) }),
+      reader(
+        "KMNIST archives", .npy, "k-train-imgs.npz", [Made.zip([("arr_0.npy", x)], deflate: true)],
+        others: ["k-train-labels.npz": Made.zip([("arr_0.npy", labelForms[3])])]),
+      tensors(["F32", "F64"]), tensors(["F16", "BF16"]),
     ]
+  }
+
+  private static func tensors(_ types: [String]) -> FuzzReader {
+    let seeds = types.map { type in
+      let size = ["F16": 2, "BF16": 2, "F32": 4][type] ?? 8
+      return Made.safetensors([
+        ("x", type, [4, 3], (0..<12 * size).map { UInt8($0 * 5 % 120) }), ("y", "I64", [4], bytes([1, -1, 1, 7])),
+      ])
+    }
+    let oneHot = Made.safetensors([
+      ("x", types[0], [0, 3], []), ("x_train", "I16", [2, 2], bytes([1, 2, 3, 4] as [Int16])),
+      ("y_train", "BOOL", [2, 2], [0, 1, 1, 0]),
+    ])
+    return reader("safetensors \(types[0])", .npy, "a.safetensors", seeds + [oneHot])
   }
 
   private static var lines: [FuzzReader] {

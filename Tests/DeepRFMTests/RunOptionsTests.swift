@@ -165,7 +165,7 @@ import Testing
       try JSONSerialization.jsonObject(with: JSONEncoder().encode(options)) as? [String: Any]
     let keys = Set(TrainOptions.table.options.map(\.key)).subtracting(["config"])
     #expect(Set(coded.map(\.keys).map(Array.init) ?? []).isSubset(of: keys))
-    #expect(keys.count == 31)
+    #expect(keys.count == 34)
   }
 
   @Test(arguments: [

@@ -1,11 +1,11 @@
 import Files
 
-/// NumPy's arrays of a data set: train_x.npy, train_y.npy [test_x.npy, test_y.npy]; or archives of numpy.savez, one a split
-/// (train.npz, test.npz) with x and y, or one with x_train, y_train, x_test, y_test.
+/// Arrays of a data set: train_x.npy, train_y.npy [test_x.npy, test_y.npy]; or archives of numpy.savez or safetensors files, one a
+/// split (train.npz, test.npz) with x and y, or one with x_train, y_train, x_test, y_test.
 struct NPYFolder {
   /// Opens one split; nil where there is none of it. Throws `InputError`.
   static func open(_ split: Split, in folder: DataFolder) throws -> NPYSamples? {
-    if folder.isFile { return try archive(folder.path, split, isWhole: true) }
+    if folder.isFile { return try container(folder.path, split, isWhole: true) }
     let names = ["\(split.rawValue)_x.npy", "\(split.rawValue)_y.npy"]
     if names.contains(where: { folder.find([$0]) != nil }) {
       return try NPYSamples(
@@ -13,10 +13,11 @@ struct NPYFolder {
     }
     // A folder of plain arrays has no archive for its test part.
     if folder.find(["train_x.npy", "test_x.npy"]) != nil { return nil }
-    let own = "\(folder.path)/\(split.rawValue).npz"
-    if InputFile.exists(own) { return try archive(own, split, isWhole: false) }
-    let archives = try folder.names(in: folder.path).filter {
-      $0.hasSuffix(".npz") && $0 != "train.npz" && $0 != "test.npz"
+    for ending in endings where InputFile.exists("\(folder.path)/\(split.rawValue)\(ending)") {
+      return try container("\(folder.path)/\(split.rawValue)\(ending)", split, isWhole: false)
+    }
+    let archives = try folder.names(in: folder.path).filter { name in
+      endings.contains { name.hasSuffix($0) && name != "train\($0)" && name != "test\($0)" }
     }
     if archives.contains(where: { $0.hasSuffix(pairEndings.images) }) { return try pair(split, archives, folder) }
     if archives.isEmpty { return nil }
@@ -25,8 +26,11 @@ struct NPYFolder {
         "\(folder.path) holds \(archives.count) archives (\(archives.joined(separator: ", "))): give --data the path of one"
       )
     }
-    return try archive("\(folder.path)/\(archives[0])", split, isWhole: true)
+    return try container("\(folder.path)/\(archives[0])", split, isWhole: true)
   }
+
+  /// Of files that hold several arrays.
+  static let endings = [".npz", ".safetensors"]
 
   private static let pairEndings = (images: "-imgs.npz", labels: "-labels.npz")
 
@@ -53,29 +57,34 @@ struct NPYFolder {
     return NPYSource(archive.entries[0], of: archive)
   }
 
-  /// An archive's arrays by their names; `isWhole`: it holds both splits.
-  private static func archive(_ path: String, _ split: Split, isWhole: Bool) throws -> NPYSamples? {
-    let archive = try ZIPArchive(path)
-    var arrays: [String: ZIPArchive.Entry] = [:]
-    for entry in archive.entries where entry.name.hasSuffix(".npy") {
-      arrays[plain(entry.name)] = arrays[plain(entry.name)] ?? entry
+  /// Arrays by their names, of an archive or a safetensors file; `isWhole`: it holds both splits.
+  private static func container(_ path: String, _ split: Split, isWhole: Bool) throws -> NPYSamples? {
+    let archive = path.hasSuffix(".npz") ? try ZIPArchive(path) : nil
+    let names = try archive?.entries.map(\.name) ?? SafetensorsFile(path).tensors.map(\.name)
+    var arrays: [String: Int] = [:]
+    for (place, name) in names.enumerated() where archive == nil || name.hasSuffix(".npy") {
+      arrays[plain(name)] = arrays[plain(name)] ?? place
     }
-    func find(_ names: [String]) -> NPYSource? {
-      names.lazy.compactMap { arrays[$0] }.first.map { NPYSource($0, of: archive) }
-    }
-    // An archive of both with short names holds the training part alone.
+    // One of both with short names holds the training part alone.
     let short = !isWhole || split == .train
-    let x = find(
-      long(split, ["x", "images", "data", "features"]) + (short ? ["x", "data", "images", "features", "arr0"] : []))
-    let y = find(
-      long(split, ["y", "labels", "targets"]) + (short ? ["y", "labels", "label", "targets", "target", "arr1"] : []))
+    func find(_ words: [String], _ alone: [String]) -> Int? {
+      (long(split, words) + (short ? alone : [])).lazy.compactMap { arrays[$0] }.first
+    }
+    let x = find(["x", "images", "data", "features"], ["x", "data", "images", "features", "arr0"])
+    let y = find(["y", "labels", "targets"], ["y", "labels", "label", "targets", "target", "arr1"])
     if split == .test, isWhole, x == nil, y == nil { return nil }
     guard let x, let y else {
-      let names = archive.entries.map(\.name).joined(separator: ", ")
       let needed = isWhole ? "x_train, y_train, x_test and y_test (or x and y)" : "x and y"
-      throw InputError("\(path) holds the arrays \(names): arrays named \(needed) are needed")
+      throw InputError(
+        "\(path) holds the arrays \(names.joined(separator: ", ")): arrays named \(needed) are needed")
     }
-    return try NPYSamples(x: x, y: y, mayBeEmpty: split == .test)
+    guard let archive else {
+      return try NPYSamples(
+        x: InputArray(path, array: names[x]), y: InputArray(path, array: names[y]), mayBeEmpty: split == .test)
+    }
+    return try NPYSamples(
+      x: NPYSource(archive.entries[x], of: archive), y: NPYSource(archive.entries[y], of: archive),
+      mayBeEmpty: split == .test)
   }
 
   /// x_train, X_train, train_x, train_images, ...
@@ -84,6 +93,7 @@ struct NPYFolder {
   }
 
   private static func plain(_ name: String) -> String {
-    name.dropLast(4).lowercased().filter { $0.isLetter || $0.isNumber }
+    let stem = name.hasSuffix(".npy") ? name.dropLast(4) : name[...]
+    return stem.lowercased().filter { $0.isLetter || $0.isNumber }
   }
 }
