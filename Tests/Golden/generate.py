@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the golden values beside this file: random.json, tiny-*.json, present-*.json, digits-*.json (README.md gives their keys).
+"""Writes the golden values beside this file: random.json, tiny-*.json, present-*.json, digits-*.json, rfm-*.json (README.md gives their keys).
 
     generate.py             write them
     generate.py --check     recompute, compare with what is written, exit 1 where a number differs
@@ -16,6 +16,7 @@ import numpy as np
 
 import datasets
 import deep_rfm_float64 as rfm
+import rfm_float64 as plain
 import random_stream
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -160,6 +161,8 @@ def main():
             files[f"tiny-{kernel}-{features}.json"] = tiny(kernel, features)
             files[f"present-{kernel}-{features}.json"] = present(kernel, features)
             files[f"digits-{kernel}-{features}.json"] = digits(kernel, features)
+        for task in ("classes", "values"):
+            files[f"rfm-{kernel}-{task}.json"] = plain.golden(kernel, task)
     worst = 0
     for name, content in files.items():
         path, content = os.path.join(HERE, name), lists(content)
