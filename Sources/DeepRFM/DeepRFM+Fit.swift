@@ -26,13 +26,17 @@ public struct Fit {
   public let solution: Solution
   /// Columns of the preconditioner that was used; 0: none.
   let preconditionerRank: Int
+  /// s of its kernel.
+  public let bandwidth: Double
+  /// How far K and Y Y^T agree, both centred; NaN where that is not defined.
+  let kernelAlignment: Double
 
   /// A's own rows, (own rows x classes).
   public var coefficients: Matrix<Double> { solution.coefficients }
 }
 
 extension Training {
-  private var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
+  private func kernel(_ bandwidth: Double) -> Kernel { Kernel(options.kernel, bandwidth: bandwidth) }
 
   /// *Collective.* Solves (k(X, X) + ridge I) A = Y, from where an earlier solve was saved. Leaves K for the AGOP, where the plan keeps
   /// its tiles.
@@ -41,13 +45,14 @@ extension Training {
     from saved: BlockConjugateGradient.State? = nil
   ) throws -> Fit {
     let (number, plan, safe) = (layer.number, layer.plan, layer.safe)
-    let matrix = try phase(number, .kernel) { try kernelMatrix(samples, plan, stop: safe?.stop, progress: $0) }
+    let kernel = kernel(layer.bandwidth)
+    let matrix = try phase(number, .kernel) { try kernelMatrix(kernel, samples, plan, stop: safe?.stop, progress: $0) }
     // Tiles and preconditioner are recomputed faster than they would be read.
     try safe?.stopHere()
     let solver = RidgeSolver(
       method: options.solver, ridge: options.ridge, tolerance: options.tolerance,
       maxIterations: options.maxIterations, historyLimit: plan.historyLimit,
-      preconditionerRank: plan.preconditionerRank)
+      preconditionerRank: plan.preconditionerRank, weights: classWeights(samples.layout))
     let random = RandomStream(seed: options.seed, layer: number, purpose: .pivots)
     let preconditioner = try phase(number, .preconditioner) {
       try solver.makePreconditioner(of: matrix, random: random, progress: $0)
@@ -61,12 +66,16 @@ extension Training {
     if solution.outcome == .notFinite || solution.outcome != .converged && !options.allowUnconverged {
       throw unsolved(number, solution)
     }
+    let alignment = try phase(number, .metrics) { _ in try kernelAlignment(of: matrix, targets, stop: safe?.stop) }
+    try safe?.stopHere()
     if plan.keepsTiles { kept = matrix }
-    return Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0)
+    return Fit(
+      solution: solution, preconditionerRank: preconditioner?.rank ?? 0, bandwidth: layer.bandwidth,
+      kernelAlignment: alignment)
   }
 
   private func kernelMatrix(
-    _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
+    _ kernel: Kernel, _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
   ) throws -> KernelOperator<T> {
     try KernelOperator(kernel, samples.rows, tileBudget: plan.tileBudget, stop: stop, progress: progress)
   }
@@ -102,11 +111,11 @@ extension Training {
   public func computeAGOP(
     _ layer: Layer<T>, _ samples: Samples<T>, _ fit: Fit, _ kept: inout KernelOperator<T>?, from saved: AGOPState? = nil
   ) throws -> AGOP<T>.Result {
-    let plan = layer.plan
+    let (plan, kernel) = (layer.plan, kernel(fit.bandwidth))
     let result = try phase(layer.number, .agop) { advance in
       // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
       if kept == nil && plan.keepsTiles {
-        kept = try kernelMatrix(samples, plan, stop: layer.safe?.stop) { _ in }
+        kept = try kernelMatrix(kernel, samples, plan, stop: layer.safe?.stop) { _ in }
         try layer.safe?.stopHere()
       }
       defer { kept = nil }
@@ -119,14 +128,15 @@ extension Training {
         from: saved, progress: advance)
     }
     try world.together { try result.requireFinite(layer: layer.number) }
-    let agop = result.matrix
+    // By x of f(x R): a plain RFM's, of which a Deep RFM's is the case R = I.
+    let agop = samples.first?.projection.map { result.matrix.between($0, pool) } ?? result.matrix
     let largest = agop.buffer.max() ?? 0
     // All gradients are 0 for a single sample: there is nothing to divide.
     if largest > 0 { for k in 0..<agop.count { agop.pointer[k] /= largest } }
     if let error = result.error {
       progress.message("layer \(layer.number): AGOP sketched, relative error about \(Format.percent(error))")
     }
-    return result
+    return AGOP<T>.Result(matrix: agop, route: result.route, error: result.error)
   }
 
   /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
@@ -146,7 +156,9 @@ extension Training {
       let rounding = AGOPRounding(
         samples: samples.layout.sampleCount, outputs: fit.coefficients.columns, width: agop.rows, precision: T.precision
       )
-      try rounding.require(spectrum, of: result.route, layer: layer)
+      // R M R sums what M's rounding left along each of d directions beside the few that R keeps.
+      let allowance = samples.first?.projection == nil ? 1 : Double(agop.rows)
+      try rounding.require(spectrum, of: result.route, layer: layer, allowance: allowance)
       return Projection(matrix: root.converted(to: T.self), spectrum: spectrum)
     }
     try timer.measure(.communication) { try world.broadcast(made.matrix.buffer, from: 0) }
@@ -180,11 +192,13 @@ extension Training {
     (metrics.accuracy.train, metrics.meanSquaredError.train) = try quality(
       of: trainOutputs(samples, fit), samples.labels, over: samples.layout.sampleCount, world, timer)
     if let test = samples.test {
-      let predictor = Predictor(kernel: kernel, rows: samples.rows)
+      let predictor = Predictor(kernel: kernel(fit.bandwidth), rows: samples.rows)
       let outputs = try predictor.outputs(at: test, fit.coefficients)
       (metrics.accuracy.test, metrics.meanSquaredError.test) = try quality(
         of: outputs, samples.testLabels, over: samples.testCount, world, timer)
     }
+    metrics.bandwidth = fit.bandwidth
+    metrics.kernelAlignment = fit.kernelAlignment
     metrics.solver.method = options.solver
     metrics.solver.iterations = fit.solution.iterations
     metrics.solver.residual = fit.solution.worstResidual
@@ -193,12 +207,22 @@ extension Training {
     return metrics
   }
 
-  /// f(X) = K A = Y - ridge A - residual: no product is needed.
+  /// f(X) = K A = Y - ridge W^-1 A - residual: no product is needed.
   private func trainOutputs(_ samples: Samples<T>, _ fit: Fit) -> Matrix<Double> {
-    let outputs = targets(samples)
-    for k in 0..<outputs.count {
-      outputs.pointer[k] -= options.ridge * fit.coefficients.pointer[k] + fit.solution.residual.pointer[k]
+    let (outputs, weights) = (targets(samples), classWeights(samples.layout))
+    for segment in samples.rows.segments {
+      let ridge = options.ridge / (weights?[segment.centre] ?? 1)
+      for k in (segment.rows.lowerBound * outputs.columns)..<(segment.rows.upperBound * outputs.columns) {
+        outputs.pointer[k] -= ridge * fit.coefficients.pointer[k] + fit.solution.residual.pointer[k]
+      }
     }
     return outputs
+  }
+
+  /// W by class, N / (classes x the class's count); nil: all 1.
+  private func classWeights(_ layout: Layout) -> [Double]? {
+    guard options.classWeights == .balanced else { return nil }
+    let share = Double(layout.sampleCount) / Double(layout.presentClasses.count)
+    return layout.classCounts.map { $0 == 0 ? 1 : share / Double($0) }
   }
 }

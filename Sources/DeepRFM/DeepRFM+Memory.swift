@@ -10,11 +10,13 @@ extension Training {
     let (plan, memory) = try planMemory(number, samples, saved?.memory)
     if number > 1 && (plan.storedShare < 1) != recomputesTiles { progress.message(plan.summary) }
     recomputesTiles = plan.storedShare < 1
+    let bandwidth = try saved?.bandwidth ?? options.bandwidth ?? chosenBandwidth(number, samples)
     let safe = checkpoints.map {
       LayerSafePoints(
-        checkpoints: $0, layer: number, samples: samples.layout.sampleCount, memory: memory, peak: plan.peak)
+        checkpoints: $0, layer: number, samples: samples.layout.sampleCount, memory: memory, peak: plan.peak,
+        bandwidth: bandwidth)
     }
-    return Layer(number: number, plan: plan, safe: safe)
+    return Layer(number: number, plan: plan, bandwidth: bandwidth, safe: safe)
   }
 
   /// *Collective.* A layer without safe points: for checks and benches.
@@ -30,8 +32,11 @@ extension Training {
       ?? MemoryBasis(
         budget: world.minimum(options.memory ?? (Memory.used + free)), resident: world.maximum(Memory.used))
     let layout = samples.layout
+    var load = try workload(samples)
+    if options.model == .rfm && samples.first?.projection == nil { load.keptBytes = load.rowsBytes }
+    load.choosesBandwidth = options.bandwidth == nil
     let plan = try MemoryPlan(
-      workload(samples), budget: memory.budget, resident: memory.resident, agop: options.wantedRoute(layer: number),
+      load, budget: memory.budget, resident: memory.resident, agop: options.wantedRoute(layer: number),
       wantedRank: options.wantedRank(
         samples: layout.sampleCount, width: samples.rows.width, classes: layout.classCount, layer: number))
     return (plan, memory)
@@ -45,7 +50,7 @@ extension Training {
     let remoteElements = try world.maximum(schedule.remoteElements(layout))
     return Workload(
       samples: layout.sampleCount, rows: layout.largestShard, width: samples.rows.width,
-      outputWidth: options.features == .cosine ? samples.rows.width : options.width, classes: layout.classCount,
+      outputWidth: options.outputWidth(of: samples.rows.width), classes: layout.classCount,
       ranks: world.size, threads: host.threads, testRows: (samples.testCount + world.size - 1) / world.size,
       scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
       remoteElements: remoteElements, isDense: options.solver == .cholesky)
@@ -53,6 +58,14 @@ extension Training {
 }
 
 extension TrainOptions {
+  /// Whether the AGOP's weights can be expected to come from the kernel's tiles: rows are of unit norm, whose median distance is above 1.
+  public var keepsDigits: Bool {
+    normalise == .rows && Kernel(kernel, bandwidth: bandwidth ?? 1).keepsDigits(norm: 1)
+  }
+
+  /// Width of the next layer's rows.
+  public func outputWidth(of width: Int) -> Int { model == .rfm || features == .cosine ? width : self.width }
+
   /// Columns of a layer's preconditioner, memory allowing; 0: none.
   public func wantedRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
     guard solver == .cg && preconditioner == .nystrom else { return 0 }

@@ -104,9 +104,10 @@ extension Training {
     progress.begin("going through finished layers")
     defer { progress.endPhase() }
     var ignored = LayerMetrics()
-    for layer in 1...layers {
-      try normalise(&samples)
-      try apply(try run.map(layer, width: samples.rows.width, options.features), to: &samples, &ignored)
+    // A plain RFM's rows are the first ones times the last root.
+    for layer in (options.model == .rfm ? layers : 1)...layers {
+      try prepare(&samples)
+      try apply(try run.map(layer, width: samples.rows.width, options), to: &samples, &ignored)
       progress.advance(fraction: Double(layer) / Double(layers))
     }
   }
@@ -114,16 +115,19 @@ extension Training {
 
 extension RunRecorder {
   /// *Collective.* A finished layer's map, from its file. Throws `InputError`.
-  func map(_ layer: Int, width: Int, _ features: FeatureKind) throws -> FeatureMap<T> {
+  func map(_ layer: Int, width: Int, _ options: TrainOptions) throws -> LayerMap<T> {
+    let (features, hasFeatures) = (options.features, options.model == .deepRFM)
     var file: SafetensorsFile?
     var outputWidth = 0
     try world.together {
       guard world.rank == 0 else { return }
       let opened = try directory.openLayer(layer)
-      outputWidth = try opened.tensor("weights").rows
       try opened.expect("projection", [width, width])
-      try opened.expect("weights", [outputWidth, width])
-      if features == .cosine { try opened.expect("phases", [outputWidth]) }
+      if hasFeatures {
+        outputWidth = try opened.tensor("weights").rows
+        try opened.expect("weights", [outputWidth, width])
+        if features == .cosine { try opened.expect("phases", [outputWidth]) }
+      }
       file = opened
     }
     outputWidth = try world.broadcast(outputWidth, from: 0)
@@ -135,9 +139,11 @@ extension RunRecorder {
       try world.broadcast(matrix.buffer, from: 0)
       return matrix
     }
-    return FeatureMap(
-      kind: features, projection: try tensor("projection", width, width),
-      weights: try tensor("weights", outputWidth, width),
-      phases: features == .cosine ? try tensor("phases", 1, outputWidth) : nil)
+    let projection = try tensor("projection", width, width)
+    guard hasFeatures else { return .projection(projection) }
+    return .features(
+      FeatureMap(
+        kind: features, projection: projection, weights: try tensor("weights", outputWidth, width),
+        phases: features == .cosine ? try tensor("phases", 1, outputWidth) : nil))
   }
 }

@@ -17,24 +17,26 @@ public struct RunRecorder<T: Real & TensorElement> {
     self.layout = layout
   }
 
-  /// *Collective.* layers/NN.safetensors.
+  /// *Collective.* layers/NN.safetensors. - Parameter bandwidth: where it was chosen for the layer.
   public func save(
-    _ layer: Int, _ agop: Matrix<Double>, _ map: FeatureMap<T>, _ coefficients: Matrix<Double>,
-    _ pictures: LayerPictures? = nil
+    _ layer: Int, _ agop: Matrix<Double>, _ map: LayerMap<T>, _ coefficients: Matrix<Double>,
+    _ pictures: LayerPictures? = nil, bandwidth: Double? = nil
   ) throws {
+    let (projection, weights, phases) = (map.projection, map.features?.weights, map.features?.phases)
     var tensors: [TensorInfo] = [
       TensorInfo("agop", .float64, [agop.rows, agop.columns]),
-      TensorInfo("projection", T.tensorType, [map.projection.rows, map.projection.columns]),
-      TensorInfo("weights", T.tensorType, [map.weights.rows, map.weights.columns]),
+      TensorInfo("projection", T.tensorType, [projection.rows, projection.columns]),
     ]
-    if let phases = map.phases { tensors.append(TensorInfo("phases", T.tensorType, [phases.columns])) }
+    if let weights { tensors.append(TensorInfo("weights", T.tensorType, [weights.rows, weights.columns])) }
+    if let phases { tensors.append(TensorInfo("phases", T.tensorType, [phases.columns])) }
     tensors += pictures?.tensors ?? []
     tensors.append(TensorInfo("coefficients", .float64, [layout.sampleCount, coefficients.columns]))
-    try write(directory.layer(layer), tensors, coefficients.view) { writer in
+    let metadata = bandwidth.map { [RunFolder.bandwidthKey: "\($0)"] } ?? [:]
+    try write(directory.layer(layer), tensors, coefficients.view, metadata) { writer in
       try writer.append(UnsafeBufferPointer(agop.buffer))
-      try writer.append(UnsafeBufferPointer(map.projection.buffer))
-      try writer.append(UnsafeBufferPointer(map.weights.buffer))
-      if let phases = map.phases { try writer.append(UnsafeBufferPointer(phases.buffer)) }
+      try writer.append(UnsafeBufferPointer(projection.buffer))
+      if let weights { try writer.append(UnsafeBufferPointer(weights.buffer)) }
+      if let phases { try writer.append(UnsafeBufferPointer(phases.buffer)) }
       try pictures?.write(to: writer)
     }
   }
@@ -101,11 +103,11 @@ public struct RunRecorder<T: Real & TensorElement> {
   /// *Collective.* A file whose last tensor is spread over the ranks by rows: the blocks come to rank 0 one by one.
   private func write<Element: Real & TensorElement>(
     _ path: String, _ tensors: [TensorInfo], _ last: MatrixView<Element>,
-    _ writeFirst: (SafetensorsWriter) throws -> Void
+    _ metadata: [String: String] = [:], _ writeFirst: (SafetensorsWriter) throws -> Void
   ) throws {
     let writer = try world.together {
       guard world.rank == 0 else { return SafetensorsWriter?.none }
-      let writer = try SafetensorsWriter(path, tensors, metadata: RunFormat.metadata)
+      let writer = try SafetensorsWriter(path, tensors, metadata: RunFormat.metadata.merging(metadata) { $1 })
       try writeFirst(writer)
       return writer
     }
@@ -147,7 +149,7 @@ extension Training {
   /// *Collective.* What the report shows of a layer beside its metrics.
   func drawPictures(_ samples: Samples<T>, _ projection: Projection<T>) throws -> LayerPictures {
     let gram = try GramPictures(
-      samples.rows, projection: projection.matrix)
+      samples.rows, of: samples.first?.rows, projection: projection.matrix)
     return LayerPictures(gram: gram, spectrum: projection.spectrum)
   }
 

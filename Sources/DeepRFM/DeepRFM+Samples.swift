@@ -22,6 +22,8 @@ public struct Samples<T: Real> {
   /// X, own rows as deviations from the class means.
   public var rows: Rows<T>
   var test: GroupedRows<T>?
+  /// `--model rfm`: the first rows, once they are normalised or need not be.
+  var first: FirstRows<T>?
   /// A class, or `Classes.unseen`.
   let testLabels: [Int]
   /// Over all ranks.
@@ -88,16 +90,67 @@ extension Training {
       testLabels: test?.labels ?? [], testCount: test?.sampleCount ?? 0)
   }
 
+  /// *Collective.* What a layer does first: rows are divided by their norms where the options say so, a plain RFM's once. Test rows go to
+  /// the nearest class mean.
+  public func prepare(_ samples: inout Samples<T>) throws {
+    guard samples.first == nil else { return }
+    if options.normalise == .rows {
+      try normalise(&samples)
+    } else {
+      try findCopies(&samples)
+      samples.test = samples.test?.regrouped(to: samples.rows)
+    }
+    if options.model == .rfm { samples.first = FirstRows(rows: samples.rows, test: samples.test) }
+  }
+
   /// *Collective.* Every row divided by its norm. Test rows go to the nearest class mean.
   public func normalise(_ samples: inout Samples<T>) throws {
     let unit = samples.rows.normalised()
     samples.rows = try centre(unit.deviations, near: unit.centres, samples.layout)
-    if !samples.knowsCopies {
-      samples.layout = samples.layout.with(copies: try Copies.find(in: samples.rows, seed: options.seed))
-      samples.rows = samples.rows.with(samples.layout)
-      samples.knowsCopies = true
-    }
+    try findCopies(&samples)
     samples.test = samples.test?.normalised().regrouped(to: samples.rows)
+  }
+
+  /// *Collective.* Looks for equal samples, before the first layer's kernel.
+  private func findCopies(_ samples: inout Samples<T>) throws {
+    guard !samples.knowsCopies else { return }
+    samples.layout = samples.layout.with(copies: try Copies.find(in: samples.rows, seed: options.seed))
+    samples.rows = samples.rows.with(samples.layout)
+    samples.knowsCopies = true
+  }
+
+  /// *Local.* What ends a layer behind its root or an ablation's matrix.
+  func layerMap(_ layer: Int, _ projection: Matrix<T>) -> LayerMap<T> {
+    guard options.model == .deepRFM else { return .projection(projection) }
+    return .features(
+      FeatureMap(
+        drawing: options.features, projection: projection, width: options.width, scale: options.featureScale,
+        seed: options.seed, layer: layer))
+  }
+
+  /// *Collective.* Makes the next layer's rows, and notes what they look like.
+  public func apply(_ map: LayerMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
+    switch map {
+    case .features(let map): try apply(map, to: &samples, &metrics)
+    case .projection(let r):
+      try project(&samples, by: r)
+      let scatter = try timer.measure(.communication) { try world.sum(samples.rows.scatter) }
+      let layout = samples.layout
+      metrics.nc1.projected = nc1(scatter: scatter, means: samples.rows.centres, layout: layout)
+      metrics.nc2.projected = nc2(means: samples.rows.centres, layout: layout)
+      // No features: what is projected is the next layer's input.
+      (metrics.nc1.mapped, metrics.nc2.mapped) = (metrics.nc1.projected, metrics.nc2.projected)
+      metrics.outputWidth = r.columns
+    }
+  }
+
+  /// *Collective.* U <- X R, X the first rows.
+  func project(_ samples: inout Samples<T>, by r: Matrix<T>) throws {
+    guard let first = samples.first else { preconditionFailure("a plain RFM's first rows are not prepared") }
+    let image = first.rows.projected(by: r)
+    samples.rows = try centre(image.deviations, near: image.centres, samples.layout)
+    samples.test = first.test?.projected(by: r).regrouped(to: samples.rows)
+    samples.first?.projection = r
   }
 
   /// *Collective.* Maps all rows to the next layer's X, and notes what the projection and the features look like.

@@ -73,7 +73,7 @@ public final class Training<T: Real & TensorElement> {
     resumes: Bool
   ) throws {
     // Algorithm 1 begins.
-    try phase(number, .features) { _ in try normalise(&samples) }  // x_i <- x_i / |x_i|
+    try phase(number, .features) { _ in try prepare(&samples) }  // x_i <- x_i / |x_i|
     let saved = resumes ? try load(number, samples, checkpoints) : nil
     let layer = try makeLayer(number, samples, checkpoints, from: saved)
     var kernelMatrix: KernelOperator<T>?
@@ -93,12 +93,11 @@ public final class Training<T: Real & TensorElement> {
     let pictures = try phase(number, .metrics) { _ in try drawPictures(samples, projection) }
     try layer.safe?.reached(end)
     if number == options.layers { try run.saveModel(samples) }
-    let map = FeatureMap<T>(
-      drawing: options.features, projection: projection.matrix, width: options.width, scale: options.featureScale,
-      seed: options.seed, layer: number)
-    try phase(number, .features) { _ in try apply(map, to: &samples, &metrics) }  // X <- phi(X R W^T)
+    let map = layerMap(number, projection.matrix)
+    try phase(number, .features) { _ in try apply(map, to: &samples, &metrics) }  // X <- phi(X R W^T), or U <- X R
     // Algorithm 1 ends: the rest is files.
-    try run.save(number, agop.matrix, map, fit.coefficients, pictures)
+    try run.save(
+      number, agop.matrix, map, fit.coefficients, pictures, bandwidth: options.bandwidth == nil ? fit.bandwidth : nil)
     try run.append(finished(metrics), isLast: number == options.layers)
     try checkpoints.layerEnded()
   }

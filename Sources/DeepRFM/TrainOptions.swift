@@ -25,10 +25,14 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var missing = MissingRule.refuse
   /// Whether a test label that no training sample has ends the run.
   public var strict = false
-  public var layers = 20
+  public var model = ModelKind.deepRFM
+  public var layers = ModelKind.deepRFM.defaultLayers
+  public var normalise = ModelKind.deepRFM.defaultNormalisation
   public var kernel = Kernel.Kind.laplace
-  public var bandwidth = 2.0
+  /// nil: the median distance of each layer's rows.
+  public var bandwidth: Double? = 2
   public var ridge = 1e-3
+  public var classWeights = ClassWeights.none
   public var features = FeatureKind.relu
   /// Output width of the relu features.
   public var width = 512
@@ -60,6 +64,11 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var quiet = false
 
   public init() {}
+
+  /// Takes over what is the default with a model: its layers, and whether rows are normalised.
+  public mutating func adopt(_ model: ModelKind) {
+    (self.model, layers, normalise) = (model, model.defaultLayers, model.defaultNormalisation)
+  }
 
   public var datasetVariant: DatasetVariant {
     let ignored = (ignore ?? "").split(separator: ",").map { $0.drop { $0 == " " } }.map(String.init)
@@ -98,12 +107,22 @@ extension TrainOptions {
   ]
 
   private static let methodOptions: [CommandOption<TrainOptions>] = [
+    CommandOption(
+      "model", \.model, .choice,
+      "rfm: no features, each layer's rows are the first ones times the last layer's root; it defaults to --layers 5 --normalise none"
+    ),
     CommandOption("layers", \.layers, .integer("L", in: 1...100_000), "number of layers"),
+    CommandOption(
+      "normalise", \.normalise, .choice, "divide each row by its norm, in rfm once, before the first layer"),
     CommandOption("kernel", \.kernel, .choice, "of the Euclidean distance"),
-    CommandOption("bandwidth", \.bandwidth, .positive("S"), "s in the kernel"),
+    CommandOption(
+      "bandwidth", \.bandwidth, .positive("S", orNil: "auto"),
+      "s in the kernel; auto: each layer's median distance between rows"),
     CommandOption(
       "ridge", \.ridge, .real("MU", "a number of at least 0") { $0 >= 0 },
       "added to the kernel's diagonal; 0 is allowed"),
+    CommandOption(
+      "class-weights", \.classWeights, .choice, "balanced: all classes together count the same in the ridge system"),
     CommandOption("features", \.features, .choice, "the random map that ends a layer"),
     CommandOption(
       "width", \.width, .integer("W", in: 1...1_000_000),
@@ -160,13 +179,27 @@ extension TrainOptions {
   /// The options that `arguments` ask for, checked. Throws `InputError`.
   public static func parse(_ arguments: [String]) throws(InputError) -> TrainOptions {
     let assignments = try table.assignments(arguments)
+    let given = assignments.map { ($0.option.name, $0.text) }
     var options = TrainOptions()
+    options.begin(with: given)
     if let file = assignments.last(where: { $0.option.name == "config" })?.text {
       try options.read(configuration: file)
     }
     try table.apply(assignments, to: &options)
+    try options.refuseForeign(given)
     try options.validate()
     return options
+  }
+
+  /// Takes over the defaults of the model that the command line names, before a configuration is read and the line applied.
+  public mutating func begin(with given: [(name: String, text: String)]) {
+    if let model = given.last(where: { $0.name == "model" }).flatMap({ ModelKind(rawValue: $0.text) }) { adopt(model) }
+  }
+
+  /// Throws `InputError` where the command line gives an option that the model does not have.
+  public func refuseForeign(_ given: [(name: String, text: String)]) throws(InputError) {
+    guard let foreign = given.first(where: { model.foreignOptions.contains($0.name) }) else { return }
+    throw InputError("--\(foreign.name) has no meaning with --model \(model.rawValue), which has no random features")
   }
 
   /// Reads a run's config.json, or a bare object of options.
@@ -179,6 +212,9 @@ extension TrainOptions {
       json = try JSON(parsing: bytes)
     } catch {
       throw InputError("\(file) is not JSON: \(error)")
+    }
+    if case .string(let name)? = (json["options"] ?? json)["model"], let model = ModelKind(rawValue: name) {
+      adopt(model)
     }
     if let object = json["options"] {
       try RunFormat.check(json, source: file)

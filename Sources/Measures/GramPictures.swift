@@ -37,18 +37,23 @@ public struct GramPictures {
   /// *Collective.* Whole on rank 0; elsewhere without the matrices.
   /// - Parameters:
   ///   - shown: the sample's rows minus the mean of the class means, 0 where another rank holds them; (shown x width). Changed.
+  ///   - projected: the same of the rows that R multiplies; nil: it is these.
   ///   - projection: R; (width x width).
   public init<T: Real>(
-    of sample: PictureSample, shown: Matrix<Double>, projection: Matrix<T>, context: Context
+    of sample: PictureSample, shown: Matrix<Double>, projected other: Matrix<Double>? = nil, projection: Matrix<T>,
+    context: Context
   ) throws {
     self.sample = sample
-    try context.communicating { try context.world.sum(shown.buffer) }
+    try context.communicating {
+      try context.world.sum(shown.buffer)
+      if let other { try context.world.sum(other.buffer) }
+    }
     guard context.world.rank == 0 else {
       (input, projected) = (Matrix(rows: 0, columns: 0), Matrix(rows: 0, columns: 0))
       return
     }
     // In the run's precision: R is stored so, and the rows are centred.
-    let narrow = shown.converted(to: T.self)
+    let narrow = (other ?? shown).converted(to: T.self)
     let image = Matrix<T>(uninitialisedRows: shown.rows, columns: projection.columns)
     context.pool.multiply(narrow.view, projection.view, into: image.view)
     input = cosines(shown)

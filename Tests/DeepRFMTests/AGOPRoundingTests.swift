@@ -1,3 +1,4 @@
+import DeepRFM
 import KernelMachine
 import LinearAlgebra
 import Testing

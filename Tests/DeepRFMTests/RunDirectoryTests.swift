@@ -35,6 +35,7 @@ import Testing
     metrics.solver.converged = true
     metrics.solver.preconditionerRank = 1000
     metrics.agop = .init(route: .class)
+    (metrics.bandwidth, metrics.kernelAlignment) = (2, 0.75)
     metrics.seconds = .init(values: [1, 2, 3, 4, 5, 6, 7, 8, 36])
     metrics.peakMemoryBytes = 1 << 40
     return metrics
@@ -49,7 +50,7 @@ import Testing
         "accuracy": {"train": 1.0, "test": 0.9}, "meanSquaredError": {"train": 0.5, "test": 0.25}, \
         "solver": {"method": "cg", "iterations": 19, "residual": 8.1e-05, "converged": true, \
         "preconditionerRank": 1000}, "agop": {"route": "class"}, \
-        "seconds": {"kernel": 1.0, "preconditioner": 2.0, "solve": 3.0, "agop": 4.0, "root": 5.0, \
+        "bandwidth": 2.0, "kernelAlignment": 0.75, "seconds": {"kernel": 1.0, "preconditioner": 2.0, "solve": 3.0, "agop": 4.0, "root": 5.0, \
         "features": 6.0, "metrics": 7.0, "communication": 8.0, "total": 36.0}, \
         "peakMemoryBytes": 1099511627776}
         """)

@@ -29,6 +29,33 @@ import Testing
     #expect(options.timeLimit == nil && !options.quiet)
   }
 
+  @Test func aModelBringsItsDefaults() throws {
+    let plain = try train("--model rfm")
+    #expect(plain.model == .rfm && plain.layers == 5 && plain.normalise == .none)
+    let other = try train("--layers 7 --normalise rows --model rfm --bandwidth auto --class-weights balanced")
+    #expect(other.layers == 7 && other.normalise == .rows && other.bandwidth == nil && other.classWeights == .balanced)
+    #expect(try train("").normalise == .rows && train("--normalise none").normalise == .none)
+  }
+
+  /// What has no meaning in a plain RFM is refused where it is given, not where a configuration has it.
+  @Test(arguments: ["features relu", "width 9", "feature-scale 1", "projection agop"])
+  func optionsOfFeaturesAreRefusedWithoutFeatures(option: String) throws {
+    #expect(try refusal("--model rfm --\(option)").contains("--" + option.split(separator: " ")[0]))
+    _ = try train("--\(option)")
+  }
+
+  @Test func aConfigurationKeepsAModelsOptions() throws {
+    let path = NSTemporaryDirectory() + "options-\(UUID().uuidString).json"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    for line in ["--model rfm --bandwidth auto", "--model rfm --layers 3 --normalise rows", "--bandwidth 0.5"] {
+      let options = try train(line)
+      try TrainOptions.table.json(options).line.write(toFile: path, atomically: true, encoding: .utf8)
+      #expect(try train("--config \(path)") == options)
+    }
+    try #"{"model": "rfm"}"#.write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try train("--config \(path)") == train("--model rfm"))
+  }
+
   @Test func everyOptionIsSet() throws {
     let options = try train(
       "--dataset npy --data d --samples 7 --test-samples=8 --layers 3 --kernel gaussian --bandwidth 1.5 "
@@ -165,7 +192,7 @@ import Testing
       try JSONSerialization.jsonObject(with: JSONEncoder().encode(options)) as? [String: Any]
     let keys = Set(TrainOptions.table.options.map(\.key)).subtracting(["config"])
     #expect(Set(coded.map(\.keys).map(Array.init) ?? []).isSubset(of: keys))
-    #expect(keys.count == 34)
+    #expect(keys.count == 37)
   }
 
   @Test(arguments: [

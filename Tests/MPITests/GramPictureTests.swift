@@ -1,3 +1,4 @@
+import DeepRFM
 import LinearAlgebra
 import MPI
 import Measures

@@ -8,16 +8,22 @@ extension Prediction {
   func loadCenters() throws -> Rows<Double> {
     if model.storesCenters { return try centred(try world.together { try model.centers(shard) }) }
     var rows = try centred(try world.together { try trainingRows() })
-    for layer in model.layers.dropLast() {
-      let map = try world.together { try layer.map() }
-      rows = try normalised(rows)
-      let image = rows.mapped(by: map)
-      rows = try centred(image.deviations, near: image.centres)
+    rows = try normalised(rows)
+    for layer in model.mapsToLast {
+      switch try world.together({ try layer.map() }) {
+      case .features(let map):
+        let image = rows.mapped(by: map)
+        rows = try normalised(try centred(image.deviations, near: image.centres))
+      case .projection(let r):
+        let image = rows.projected(by: r)
+        rows = try centred(image.deviations, near: image.centres)
+      }
     }
-    return try normalised(rows)
+    return rows
   }
 
   private func normalised(_ rows: Rows<Double>) throws -> Rows<Double> {
+    guard model.options.normalise == .rows else { return rows }
     let unit = rows.normalised()
     return try centred(unit.deviations, near: unit.centres)
   }

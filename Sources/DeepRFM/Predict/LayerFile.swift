@@ -2,6 +2,7 @@ import MPI
 import Files
 import KernelMachine
 import LinearAlgebra
+import Runtime
 
 /// layers/NN.safetensors of a run, open, its tensors' shapes proven to fit each other.
 ///
@@ -14,27 +15,40 @@ public struct LayerFile {
   let samples: Int
   /// K
   let classCount: Int
-  private let features: FeatureKind
+  /// The layer's kernel.
+  let kernel: Kernel
+  /// nil: a plain RFM's, which has none.
+  private let features: FeatureKind?
   private let file: SafetensorsFile
 
   /// *Local.* Throws `InputError`.
-  init(_ file: SafetensorsFile, features: FeatureKind) throws {
+  init(_ file: SafetensorsFile, _ options: TrainOptions) throws {
     path = file.path
-    self.features = features
+    features = options.model == .rfm ? nil : options.features
     self.file = file
-    (outputWidth, inputWidth) = try file.matrixShape("weights")
+    kernel = Kernel(options.kernel, bandwidth: try Self.bandwidth(file, options))
+    (outputWidth, inputWidth) = try file.matrixShape(features == nil ? "projection" : "weights")
     (samples, classCount) = try file.matrixShape("coefficients")
     try file.expect("projection", [inputWidth, inputWidth])
     if features == .cosine { try file.expect("phases", [outputWidth]) }
   }
 
-  /// *Local.* x -> phi(x R W^T + u)
-  public func map() throws -> FeatureMap<Double> {
+  private static func bandwidth(_ file: SafetensorsFile, _ options: TrainOptions) throws(InputError) -> Double {
+    if let same = options.bandwidth { return same }
+    guard let chosen = file.metadata[RunFolder.bandwidthKey].flatMap(Double.init), chosen.isFinite, chosen > 0 else {
+      throw InputError("\(file.path) does not say the bandwidth that was chosen for its layer")
+    }
+    return chosen
+  }
+
+  /// *Local.* x -> phi(x R W^T + u), or x -> x R of the first rows.
+  public func map() throws -> LayerMap<Double> {
+    guard let features else { return .projection(try file.matrix("projection")) }
     let phases = features == .cosine ? try file.vector("phases", as: Double.self) : nil
-    return FeatureMap(
-      kind: features, projection: try file.matrix("projection"),
-      weights: try file.matrix("weights"),
-      phases: phases.map { Matrix(rows: 1, columns: $0.count, $0) })
+    return .features(
+      FeatureMap(
+        kind: features, projection: try file.matrix("projection"), weights: try file.matrix("weights"),
+        phases: phases.map { Matrix(rows: 1, columns: $0.count, $0) }))
   }
 
   /// *Local.* Rows of A, class-sorted.

@@ -46,13 +46,23 @@ final class Prediction {
     var new = try NewRows(options, model, layout: layout, context: context)
     let writer = try openOutput(rows: new.count)
     let centers = try loadCenters()
-    for layer in model.layers.dropLast() {
-      let map = try world.together { try layer.map() }
-      new.points = new.points.normalised().mapped(by: map)
-    }
-    let outputs = try evaluate(new.points.normalised(), centers)
+    new.points = try lastInput(of: new.points)
+    let outputs = try evaluate(new.points, centers)
     try write(outputs, of: new.count, to: writer)
     try report(outputs, new)
+  }
+
+  /// *Collective.* Standardised rows as the wanted layer's kernel sees them.
+  private func lastInput(of points: GroupedRows<Double>) throws -> GroupedRows<Double> {
+    let normalised = { (points: GroupedRows<Double>) in
+      self.model.options.normalise == .rows ? points.normalised() : points
+    }
+    return try model.mapsToLast.reduce(normalised(points)) { points, layer in
+      switch try world.together({ try layer.map() }) {
+      case .features(let map): normalised(points.mapped(by: map))
+      case .projection(let r): points.projected(by: r)
+      }
+    }
   }
 
   /// *Collective.* f(x) = k(x, centers) A of each own point, in the input's order.
@@ -60,8 +70,7 @@ final class Prediction {
     -> Matrix<Double>
   {
     let coefficients = try world.together { try model.last.coefficients(shard) }
-    let kernel = Kernel(model.options.kernel, bandwidth: model.options.bandwidth)
-    let predictor = Predictor(kernel: kernel, rows: centers)
+    let predictor = Predictor(kernel: model.last.kernel, rows: centers)
     let grouped = points.regrouped(to: centers)
     let outputs = try predictor.outputs(at: grouped, coefficients)
     return try world.together {

@@ -25,6 +25,8 @@ public struct TrainedRun {
   let layers: [LayerFile]
 
   public var last: LayerFile { layers[layers.count - 1] }
+  /// The layers whose maps lead from the data to the last one's input: a plain RFM's is the one before it.
+  var mapsToLast: ArraySlice<LayerFile> { options.model == .rfm ? layers.dropLast().suffix(1) : layers.dropLast() }
   var featureCount: Int { standardisation.mean.count }
   /// Whether the wanted layer's centers are in model.safetensors.
   var storesCenters: Bool { layers.count == options.layers }
@@ -49,7 +51,7 @@ public struct TrainedRun {
     }
     var layers: [LayerFile] = []
     for number in 1...layer {
-      let file = try LayerFile(directory.openLayer(number), features: options.features)
+      let file = try LayerFile(directory.openLayer(number), options)
       let width = layers.last?.outputWidth ?? data.standardisation.mean.count
       let classes = layers.first?.classCount ?? file.classCount
       guard (file.inputWidth, file.samples, file.classCount) == (width, data.order.count, classes)

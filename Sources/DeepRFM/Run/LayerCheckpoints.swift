@@ -43,7 +43,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     let facts = [
       ("layer", JSON(place.layer)), ("samples", JSON(place.samples)), ("threads", JSON(context.host.threads)),
       ("memoryBudget", JSON(place.memory.budget)), ("memoryResident", JSON(place.memory.resident)),
-      ("memoryPeak", JSON(place.peak)), ("version", .string(version)),
+      ("memoryPeak", JSON(place.peak)), ("version", .string(version)), ("bandwidth", JSON(place.bandwidth)),
     ]
     for (key, value) in facts { checkpoint.facts.set(value, at: [key]) }
     checkpoint.shared.append(SavedTensor("seconds", slowest))
@@ -109,7 +109,9 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     _ checkpoint: Checkpoint, _ isSame: Bool, _ classes: Int, _ rows: Rows<T>
   ) throws -> LayerState<T>? {
     let facts = checkpoint.facts
-    guard let budget = facts.count("memoryBudget"), let resident = facts.count("memoryResident") else {
+    guard let budget = facts.count("memoryBudget"), let resident = facts.count("memoryResident"),
+      let bandwidth = facts.number("bandwidth"), bandwidth > 0
+    else {
       throw CheckpointError("its facts are not all there")
     }
     let progress = try LayerProgress<T>(
@@ -117,7 +119,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     let (memory, seconds) = (
       MemoryBasis(budget: budget, resident: resident), try checkpoint.shared.values("seconds")
     )
-    return progress.map { LayerState(memory: memory, seconds: seconds, progress: $0) }
+    return progress.map { LayerState(memory: memory, bandwidth: bandwidth, seconds: seconds, progress: $0) }
   }
 }
 
@@ -128,6 +130,8 @@ struct LayerSafePoints<T: Real & TensorElement> {
   let memory: MemoryBasis
   /// Bytes of a rank that the memory plan counts on.
   let peak: Int
+  /// s of the layer's kernel.
+  let bandwidth: Double
 
   private func points<State>(_ progress: @escaping (State) -> LayerProgress<T>) -> SafePoints<State> {
     SafePoints(pace: checkpoints.pace) { try checkpoints.save(progress($0), self) }

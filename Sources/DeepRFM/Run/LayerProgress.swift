@@ -9,6 +9,8 @@ public struct Layer<T: Real & TensorElement> {
   /// From 1.
   let number: Int
   let plan: MemoryPlan
+  /// s of its kernel.
+  let bandwidth: Double
   /// Where it can be saved and stopped; nil: nowhere.
   let safe: LayerSafePoints<T>?
 }
@@ -54,6 +56,8 @@ enum LayerProgress<T: Real> {
 /// A layer's state as a checkpoint gives it back.
 struct LayerState<T: Real> {
   let memory: MemoryBasis
+  /// s of the layer's kernel.
+  let bandwidth: Double
   /// By phase, then the total: the slowest rank's.
   let seconds: [Double]
   let progress: LayerProgress<T>
@@ -127,6 +131,7 @@ extension Fit {
     [
       JSON.Member("iterations", JSON(solution.iterations)), JSON.Member("outcome", .string(solution.outcome.rawValue)),
       JSON.Member("preconditionerRank", JSON(preconditionerRank)),
+      JSON.Member("kernelAlignment", JSON(kernelAlignment)),
     ]
   }
 
@@ -140,6 +145,7 @@ extension Fit {
   fileprivate init(_ checkpoint: Checkpoint, rows: Int, classes: Int) throws {
     let facts = checkpoint.facts
     guard let iterations = facts.count("iterations"), let rank = facts.count("preconditionerRank"),
+      let bandwidth = facts.number("bandwidth"),
       case .string(let name)? = facts["outcome"], let outcome = Outcome(rawValue: name)
     else { throw CheckpointError("its facts are not all there") }
     let coefficients: Matrix<Double> = try checkpoint.spread.matrix("coefficients")
@@ -152,6 +158,8 @@ extension Fit {
       coefficients: coefficients, residual: residual, relativeResiduals: residuals, iterations: iterations,
       outcome: outcome)
     preconditionerRank = rank
+    self.bandwidth = bandwidth
+    kernelAlignment = facts.number("kernelAlignment") ?? .nan
   }
 }
 

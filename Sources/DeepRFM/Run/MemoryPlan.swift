@@ -1,5 +1,6 @@
 import Files
 import KernelMachine
+import Measures
 import Runtime
 
 /// The sizes that decide how much memory a layer takes on the rank that takes most.
@@ -19,6 +20,10 @@ public struct Workload: Sendable, Equatable {
   public var tileElements, remoteElements: Int
   /// Whether K is held whole in double precision, for the dense solver.
   public var isDense = false
+  /// Bytes of other rows that are to be kept beside the layer's: a plain RFM's first ones, as long as they are not resident.
+  public var keptBytes = 0
+  /// Whether the bandwidth is to be chosen.
+  public var choosesBandwidth = false
 
   public init(
     samples: Int, rows: Int, width: Int, outputWidth: Int, classes: Int, ranks: Int, threads: Int, testRows: Int,
@@ -34,8 +39,17 @@ public struct Workload: Sendable, Equatable {
   /// Bytes of so many rows of the layer's input with what is kept of each: its inner products with the centres, its norm.
   func rowBytes(_ count: Int, width: Int) -> Int { count * (width * scalarBytes + 8 * classes + 8) }
 
+  /// Bytes of the rows that a bandwidth is chosen by, some features at a time and twice, and of their distances.
+  var bandwidthBytes: Int {
+    let rows = min(samples, bandwidthRows)
+    return choosesBandwidth ? PairDistances.bytes(rows: rows) + 16 * rows * min(width, bandwidthFeatures) : 0
+  }
+
+  /// Bytes of the layer's rows, training and test.
+  public var rowsBytes: Int { rowBytes(rows + testRows, width: width) }
+
   /// Bytes of the samples that a rank holds as a layer begins.
-  public var sampleBytes: Int { rowBytes(rows + testRows, width: width) + 8 * samples }
+  public var sampleBytes: Int { rowsBytes + 8 * samples }
 
   /// What the parts of a solve state.
   var solve: SolveMemory {
@@ -105,7 +119,7 @@ public struct MemoryPlan: Sendable, Equatable {
     self.budget = budget
     preconditionerRank = wantedRank
     historyLimit = Self.historyLimit(load, budget: budget)
-    let base = resident + Self.slack(load)
+    let base = resident + load.keptBytes + Self.slack(load)
     let memory = load.solve
     let travelling = Self.travellingBytes(load)
     let dense = load.isDense ? 8 * load.samples * (load.samples + load.classes) : 0
@@ -140,7 +154,7 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "features", bytes: mapping),
     ]
     stages = [
-      Item(name: "normalise", bytes: base + Self.normalisingBytes(load)),
+      Item(name: "normalise", bytes: base + max(Self.normalisingBytes(load), load.bandwidthBytes)),
       Item(name: "kernel", bytes: base + tileBudget + travelling + memory.building + memory.recomputing),
       Item(name: "solve", bytes: base + tileBudget + solving + repeated),
       Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0) + remoteBytes),

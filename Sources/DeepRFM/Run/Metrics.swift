@@ -92,6 +92,10 @@ public struct LayerMetrics: Sendable, Equatable {
   public var meanSquaredError = Splits()
   public var solver = Solver()
   public var agop = AGOP()
+  /// s of the kernel.
+  public var bandwidth = Double.nan
+  /// <H K H, H Y Y^T H> / (|H K H| |H Y Y^T H|), H = I - 1 1^T / N, K without the ridge.
+  public var kernelAlignment = Double.nan
   public var seconds = Seconds()
   /// Of the rank that held most.
   public var peakMemoryBytes = 0
@@ -119,15 +123,17 @@ extension LayerMetrics {
     let path: [String]
     /// Not written where there is nothing to say.
     let isOptional: Bool
+    /// Not there in the lines of earlier versions.
+    let isLater: Bool
     let get: @Sendable (LayerMetrics) -> JSON
     /// False: the value has the wrong type.
     let set: @Sendable (inout LayerMetrics, JSON) -> Bool
 
     init<Value: JSONScalar>(
       _ name: String, _ property: WritableKeyPath<LayerMetrics, Value> & Sendable,
-      isOptional: Bool = false
+      isOptional: Bool = false, isLater: Bool = false
     ) {
-      self.isOptional = isOptional
+      (self.isOptional, self.isLater) = (isOptional, isLater)
       path = name.split(separator: ".").map(String.init)
       get = { $0[keyPath: property].json }
       set = { metrics, json in
@@ -162,6 +168,8 @@ extension LayerMetrics {
       Field("solver.preconditionerRank", \.solver.preconditionerRank),
       Field("agop.route", \.agop.route),
       Field("agop.error", \.agop.error, isOptional: true),
+      Field("bandwidth", \.bandwidth, isLater: true),
+      Field("kernelAlignment", \.kernelAlignment, isLater: true),
     ] + Phase.ofLayer.map { Field("seconds.\($0.name)", \.seconds[$0]) } + [
       Field("seconds.total", \.seconds.total),
       Field("peakMemoryBytes", \.peakMemoryBytes),
@@ -184,7 +192,7 @@ extension LayerMetrics {
     self.init()
     for field in Self.fields {
       let name = field.path.joined(separator: ".")
-      guard let value = json[field.path] ?? (field.isOptional ? .null : nil) else {
+      guard let value = json[field.path] ?? (field.isOptional || field.isLater ? .null : nil) else {
         throw InputError("\(source): \(name) is missing")
       }
       guard field.set(&self, value) else {

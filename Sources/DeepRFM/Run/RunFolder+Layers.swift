@@ -6,6 +6,9 @@ extension RunFolder {
   public static var layersName: String { "layers" }
   public var layers: String { path + "/" + Self.layersName }
 
+  /// In the metadata of a layer's file, where the layer's bandwidth was chosen: the number.
+  static let bandwidthKey = "bandwidth"
+
   /// layers/01.safetensors; `layer` counts from 1.
   public func layer(_ layer: Int) -> String { path + "/" + Self.layerName(layer) }
 

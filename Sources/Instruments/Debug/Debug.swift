@@ -30,6 +30,7 @@ public func debugChecks(
       options, samples: min(fewSamples, options.samples), kernel: kind, world: world)
     if kind == .laplace { checks += try run("data") { try problem.checkData() } }
     checks += try run("kernel, \(kind)") { try problem.checkKernel() }
+    checks += try run("kernel alignment, \(kind)") { try problem.checkAlignment() }
     checks += try run("solve, \(kind)") { try problem.checkSolve() }
     checks += try run("CG, iterations, \(kind)") { try problem.checkIterations() }
     checks += try run("checkpoint round trip, \(kind)") { try problem.checkCheckpoint() }
@@ -37,6 +38,10 @@ public func debugChecks(
     checks += try run("gradients, \(kind)") { try problem.checkGradients() }
     checks += try run("AGOP, \(kind)") { try problem.checkAGOP() }
     checks += try run("AGOP, finite differences, \(kind)") { try few.checkAGOPByDifferences() }
+    checks += try run("plain RFM, \(kind)") {
+      try problem.checkPlainRFM(
+        symmetricRoot(problem.agop.compute(problem.a).matrix, pool: problem.training.context.pool))
+    }
     // What follows does not know the kernel.
     if kind == .laplace { checks += try run("layer's end") { try checkLayerEnd(problem, dump) } }
   }

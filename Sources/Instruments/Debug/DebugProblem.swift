@@ -49,7 +49,7 @@ public struct DebugProblem {
 
   private init(_ training: Training<Double>) throws {
     self.training = training
-    kernel = Kernel(training.options.kernel, bandwidth: training.options.bandwidth)
+    kernel = Kernel(training.options.kernel, bandwidth: training.options.bandwidth ?? 2)
     var loaded = try training.loadSamples()
     try training.normalise(&loaded)
     x = loaded.rows.assembled()

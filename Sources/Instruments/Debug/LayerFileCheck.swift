@@ -23,10 +23,10 @@ extension DebugProblem {
       directory: directory, world: training.context.world, layout: samples.layout)
     try CheckpointFolder(directory).make()
     try recorder.saveData(samples)
-    try recorder.save(1, agop, map, a)
+    try recorder.save(1, agop, .features(map), a)
     try recorder.saveModel(samples)
     let run = try TrainedRun(directory.path)
-    let again = try run.last.map()
+    guard let again = try run.last.map().features else { throw InputError("\(run.directory.path) has no features") }
     var bits = BitComparison()
     bits.add(try run.last.agop(), agop)
     bits.add(again.projection, map.projection)

@@ -56,7 +56,9 @@ extension PlanOptions {
   /// What `arguments` ask for, checked. Throws `InputError`.
   public static func parse(_ arguments: [String]) throws(InputError) -> PlanOptions {
     let assignments = try table.assignments(arguments)
+    let given = assignments.map { ($0.option.name, $0.text) }
     var options = PlanOptions()
+    options.train.begin(with: given)
     if let run = assignments.last(where: { $0.option.name == "calibrate" })?.text {
       try options.train.read(configuration: RunFolder(run).configuration)
     }
@@ -64,6 +66,7 @@ extension PlanOptions {
       try options.train.read(configuration: file)
     }
     try table.apply(assignments, to: &options)
+    try options.train.refuseForeign(given)
     guard (options.scaling == nil) == (options.calibration == nil) else {
       throw InputError("--scaling and --calibrate go together")
     }

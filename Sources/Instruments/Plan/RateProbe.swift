@@ -130,7 +130,7 @@ final class RateProbe<T: Real & TensorElement> {
     bench.dimension = width
     bench.classes = min(shape.classes, samples)
     bench.kernel = options.kernel
-    bench.bandwidth = options.bandwidth
+    bench.bandwidth = options.bandwidth ?? bench.bandwidth
     bench.precision = options.precision
     return try BenchProblem<T>(bench, context)
   }

@@ -24,13 +24,15 @@ public struct RunPlan: Sendable, Equatable {
     (self.threads, self.budget, self.program) = (threads, budget, program)
     let (tileElements, remoteElements) = Self.tileElements(shape, ranks)
     layers = (1...options.layers).map { layer in
-      let width = layer == 1 || options.features == .cosine ? shape.width : options.width
-      let load = Workload(
+      let width = layer == 1 ? shape.width : options.outputWidth(of: shape.width)
+      var load = Workload(
         samples: shape.samples, rows: (shape.samples + ranks - 1) / ranks, width: width,
-        outputWidth: options.features == .cosine ? width : options.width, classes: shape.classes, ranks: ranks,
+        outputWidth: options.outputWidth(of: width), classes: shape.classes, ranks: ranks,
         threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks, scalarBytes: options.precision.bytes,
         tileRows: 512, tileElements: tileElements, remoteElements: remoteElements,
         isDense: options.solver == .cholesky)
+      load.keptBytes = options.model == .rfm ? load.rowsBytes : 0
+      load.choosesBandwidth = options.bandwidth == nil
       let plan = MemoryPlan(
         estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
         wantedRank: options.wantedRank(samples: shape.samples, width: width, classes: shape.classes, layer: layer))
@@ -38,7 +40,7 @@ public struct RunPlan: Sendable, Equatable {
         load, plan,
         iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
         nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop,
-        takesTiles: plan.keepsTiles && Kernel(options.kernel, bandwidth: options.bandwidth).keepsDigits)
+        takesTiles: plan.keepsTiles && options.keepsDigits)
     }
   }
 

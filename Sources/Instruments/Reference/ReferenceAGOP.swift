@@ -7,6 +7,13 @@ extension Reference {
     agop(samples: x.rows, width: x.columns) { gradients(kernel, x, a, at: $0) }
   }
 
+  /// The same of x -> f(x R), from f's gradients by u = x R at the rows u: grad_x = R grad_u, R symmetric; (d x d).
+  public static func agop(_ kernel: Kernel, _ u: Matrix<Double>, _ a: Matrix<Double>, through r: Matrix<Double>)
+    -> Matrix<Double>
+  {
+    agop(samples: u.rows, width: r.rows) { product(gradients(kernel, u, a, at: $0), r) }
+  }
+
   /// The same from finite differences of f alone.
   public static func agopByDifferences(_ kernel: Kernel, _ x: Matrix<Double>, _ a: Matrix<Double>) -> Matrix<Double> {
     agop(samples: x.rows, width: x.columns) {

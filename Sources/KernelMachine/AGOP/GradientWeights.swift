@@ -14,7 +14,7 @@ struct GradientWeights<T: Real>: @unchecked Sendable {  // Reads only.
   init(builder: TileBuilder<T>, rows: Rows<T>, kernel: KernelOperator<T>?) {
     self.builder = builder
     self.rows = rows
-    self.kernel = builder.kernel.keepsDigits ? kernel : nil
+    self.kernel = kernel?.keepsDigits == true ? kernel : nil
   }
 
   /// Whether the rows' inner products are wanted in `out` before `fill`: one product for many segments.

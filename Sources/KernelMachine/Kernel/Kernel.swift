@@ -26,8 +26,9 @@ public struct Kernel: Sendable, Equatable {
     }
   }
 
-  /// Whether the kernel's deviations of unit rows keep the digits of its values: no value is below e^-2 of that at the class means.
-  public var keepsDigits: Bool { bandwidth >= 1 }
+  /// Whether the kernel's deviations keep the digits of its values between rows of at most this norm: no value is below e^-2 of that at
+  /// the centres. (Rounding has made unit rows a little longer.)
+  public func keepsDigits(norm: Double) -> Bool { bandwidth >= norm * (1 - 1e-6) }
 
   /// The factor of the gradient that `gradientWeight` leaves out: 1 / s, or 1 / s^2.
   public var gradientFactor: Double {

@@ -20,6 +20,8 @@ public final class KernelOperator<T: Real>: RowsWork {
   private var remote: RemoteTiles<T>?
   /// Blocks of X that have to come by in each product, since some rank makes tiles of them again.
   private(set) var circulating = 0
+  /// Whether the gradient's weights can come from tiles.
+  let keepsDigits: Bool
   /// Breaks tiles off, being made or multiplied: the caller then asks the ranks whether it was set, and uses no result.
   public var stop: StopSwitch?
 
@@ -35,6 +37,7 @@ public final class KernelOperator<T: Real>: RowsWork {
     self.rows = rows
     schedule = PairSchedule(rank: rows.context.world.rank, ranks: rows.context.world.size)
     builder = TileBuilder(kernel: kernel, rows)
+    keepsDigits = kernel.keepsDigits(norm: try rows.largestNorm())
     workspace = ProductWorkspace([PairBlock<T>](), holders: 0, workers: 1)
     blocks = makeBlocks(tileBudget)
     workspace = ProductWorkspace(blocks, holders: schedule.holders.count, workers: pool.count)
@@ -96,7 +99,7 @@ public final class KernelOperator<T: Real>: RowsWork {
   /// `cancelTileExchange` has to follow. Nothing is sent where no weight could come from a tile, or some rank makes tiles again.
   /// - Parameter limit: bytes of what this rank borrows.
   public func beginTileExchange(limit: Int) throws {
-    guard builder.kernel.keepsDigits else { return }
+    guard keepsDigits else { return }
     let wanted = Double(RemoteTiles<T>.bytes(schedule, layout))
     let share = blocks.allSatisfy(\.storesAll) ? min(1, Double(limit) / max(1, wanted)) : 0
     let agreed = try communicating { try world.minimum(share) }
@@ -168,6 +171,33 @@ struct TilePlace: Hashable {
 }
 
 extension Rows {
+  /// *Local.* Multiplies each row of a matrix with its centre's factor. - Parameter v: (own rows x columns).
+  func scale(_ v: Matrix<Double>, by factors: [Double]) {
+    context.pool.forEach(0..<segments.count) { [segments] index, _ in
+      for i in segments[index].rows {
+        let (row, factor) = (v.pointer + i * v.columns, factors[segments[index].centre])
+        for k in 0..<v.columns { row[k] *= factor }
+      }
+    }
+  }
+
+  /// *Local.* The same in memory of its own.
+  func scaled(_ v: Matrix<Double>, by factors: [Double]) -> Matrix<Double> {
+    let copy = v.copy()
+    scale(copy, by: factors)
+    return copy
+  }
+
+  /// *Collective.* The largest norm of a row, centre and all, over all ranks.
+  func largestNorm() throws -> Double {
+    var most = 0.0
+    for segment in segments {
+      let square = centres.row(segment.centre).reduce(0) { $0 + $1 * $1 }
+      for i in segment.rows { most = max(most, square + 2 * innerProduct(i, with: segment.centre) + squaredNorm(i)) }
+    }
+    return try context.communicating { try context.world.maximum(most) }.squareRoot()
+  }
+
   /// *Collective.* Sums of a matrix's rows by centre, over all ranks; (centres x columns). - Parameter v: (own rows x columns).
   func sumByCentre(_ v: Matrix<Double>) throws -> Matrix<Double> {
     let (pool, segments) = (context.pool, self.segments)

@@ -133,7 +133,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     build(quantity, rows, rowSegment, columns, columnSegment, products: out, into: out, worker: worker)
   }
 
-  /// *Local.* The gradient's weights from a tile's kernel deviations, without a product; only if `kernel.keepsDigits`.
+  /// *Local.* The gradient's weights from a tile's kernel deviations, without a product; only if the kernel `keepsDigits`.
   /// - Parameter e: (row segment x column segment), as `build` made it.
   func weights(
     fromDeviations e: MatrixView<T>, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,

@@ -20,10 +20,17 @@ extension KernelOperator {
     return matrix
   }
 
-  /// *Local, one rank.* Solves the ridge system by Cholesky in double precision.
-  func solveDensely(_ y: Matrix<Double>, ridge: Double) throws -> Matrix<Double> {
+  /// *Local, one rank.* Solves W^1/2 K W^1/2 + ridge I by Cholesky in double precision. - Parameter weights: W by centre; nil: 1.
+  func solveDensely(_ y: Matrix<Double>, ridge: Double, weights: [Double]? = nil) throws -> Matrix<Double> {
     precondition(world.size == 1, "the dense solver works on one rank")
-    let matrix = dense(ridge: ridge)
+    let matrix = dense(ridge: weights == nil ? ridge : 0)
+    if let weights {
+      let roots = rows.segments.flatMap { [Double](repeating: weights[$0.centre].squareRoot(), count: $0.rows.count) }
+      for i in 0..<matrix.rows {
+        for j in 0..<matrix.rows { matrix[i, j] *= roots[i] * roots[j] }
+        matrix[i, i] += ridge
+      }
+    }
     // LAPACK takes right-hand sides one after the other.
     let sides = Matrix<Double>(uninitialisedRows: y.columns, columns: y.rows)
     for i in 0..<y.rows { for c in 0..<y.columns { sides[c, i] = y[i, c] } }

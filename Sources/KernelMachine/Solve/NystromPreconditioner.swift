@@ -21,14 +21,17 @@ public struct NystromPreconditioner<T: Real> {
   /// What is left of a stiff direction.
   private static var stiffness: Double { 1e-3 }
 
-  /// *Collective.* At most `limit` columns; fewer where K is numerically of lower rank.
+  /// *Collective.* At most `limit` columns; fewer where K is numerically of lower rank. - Parameter weights: W by centre, of the
+  /// preconditioner of W^1/2 K W^1/2; nil: 1.
   public init(
-    of k: KernelOperator<T>, ridge: Double, limit: Int, random: RandomStream, progress: (Double) -> Void = { _ in }
+    of k: KernelOperator<T>, ridge: Double, limit: Int, weights: [Double]? = nil, random: RandomStream,
+    progress: (Double) -> Void = { _ in }
   ) throws {
     context = k.context
     // With K - F F^T below the ridge the condition is below 2: more columns save nothing.
     let partial = try PartialCholesky(
-      of: k, limit: min(limit, k.layout.sampleCount), enough: ridge, random: random, progress: progress)
+      of: k, limit: min(limit, k.layout.sampleCount), enough: ridge, weights: weights, random: random,
+      progress: progress)
     let factor = partial.factor.view.columns(0..<partial.rank)
     let gram = Matrix<Double>(rows: partial.rank, columns: partial.rank)
     k.pool.addGram(of: factor, beta: 0, intoLower: gram.view)

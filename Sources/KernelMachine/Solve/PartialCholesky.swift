@@ -9,6 +9,8 @@ public struct PartialCholesky {
   private(set) var rank = 0
   /// Trace of K - F F^T over all ranks.
   private(set) var residualTrace: Double
+  /// W by centre, of a factor of W^1/2 K W^1/2; nil: 1.
+  private let weights: [Double]?
 
   /// Smallest pivot taken, beside the mean of the residual's diagonal.
   private static let worthwhile = 1e-2
@@ -16,11 +18,15 @@ public struct PartialCholesky {
   /// *Collective.* Adds blocks of pivots until `limit` columns are there, the residual's trace is down to `enough`, or what is
   /// left of the diagonal is rounding.
   init<T: Real>(
-    of k: KernelOperator<T>, limit: Int, enough: Double, random: RandomStream, progress: (Double) -> Void
+    of k: KernelOperator<T>, limit: Int, enough: Double, weights: [Double]? = nil, random: RandomStream,
+    progress: (Double) -> Void
   ) throws {
     factor = Matrix(rows: k.rows.rowCount, columns: limit)
-    residualTrace = Double(k.layout.sampleCount)
-    var diagonal = [Double](repeating: 1, count: k.rows.rowCount)
+    self.weights = weights
+    residualTrace =
+      weights.map { zip($0, k.layout.classCounts).reduce(0) { $0 + $1.0 * Double($1.1) } }
+      ?? Double(k.layout.sampleCount)
+    var diagonal = k.rows.segments.flatMap { [Double](repeating: weights?[$0.centre] ?? 1, count: $0.rows.count) }
     let block = Self.blockColumns(limit)
     var round = 0
     while rank < limit && residualTrace > enough {
@@ -48,7 +54,14 @@ public struct PartialCholesky {
   private mutating func add<T: Real>(
     _ pivots: PivotRows<T>, of k: KernelOperator<T>, to diagonal: inout [Double]
   ) throws -> Int {
-    let (columns, largest) = try k.columns(at: pivots)
+    var (columns, largest) = try k.columns(at: pivots)
+    if let roots = weights?.map({ $0.squareRoot() }) {
+      k.rows.scale(columns, by: roots)
+      for segment in pivots.rows.segments {
+        for j in segment.rows { for i in 0..<columns.rows { columns[i, j] *= roots[segment.centre] } }
+      }
+      largest *= weights?.max() ?? 1
+    }
     // F's rows at the pivots, from the ranks that own them.
     let known = Matrix<Double>(rows: pivots.count, columns: rank)
     for (position, local) in pivots.own {

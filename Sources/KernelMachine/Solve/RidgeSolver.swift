@@ -16,10 +16,13 @@ public struct RidgeSolver {
   let historyLimit: Int
   /// Columns of the preconditioner; 0 for none.
   let preconditionerRank: Int
+  /// W of the system (K + ridge W^-1) A = Y, by centre; nil: 1. It is solved as (W^1/2 K W^1/2 + ridge I) W^-1/2 A = W^1/2 Y, and iterations,
+  /// preconditioner and residual are that system's.
+  let weights: [Double]?
 
   public init(
     method: SolverMethod, ridge: Double, tolerance: Double, maxIterations: Int, historyLimit: Int = 50,
-    preconditionerRank: Int
+    preconditionerRank: Int, weights: [Double]? = nil
   ) {
     self.method = method
     self.ridge = ridge
@@ -27,31 +30,7 @@ public struct RidgeSolver {
     self.maxIterations = maxIterations
     self.historyLimit = historyLimit
     self.preconditionerRank = preconditionerRank
-  }
-
-  /// Columns that pay, if the user asks for no number. A sixteenth of the samples, at most 1,000, keeps mapped layers below 35
-  /// iterations; up to 400 a tenth costs next to nothing, and ridge 0 needs it. The data itself needs fewer iterations and its columns
-  /// are wide: there the cost decides.
-  public static func defaultRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
-    let most = max(min(samples, 50), min(samples / 10, max(400, min(samples / 16, 1000))))
-    guard layer == 1 else { return most }
-    return stride(from: 50, to: most, by: 10).min {
-      inputCost(rank: $0, samples, width, classes) < inputCost(rank: $1, samples, width, classes)
-    } ?? most
-  }
-
-  /// Operations of set-up and iterations over N, at layer 1. Measured on CIFAR-10, N = 16,000 and 32,000, ranks 190 to 550: r columns take
-  /// as long as 5 N d r + 4 N r^2 operations of sgemm, an iteration as long as 4.5 N^2 K. The cost is flat.
-  private static func inputCost(rank: Int, _ samples: Int, _ width: Int, _ classes: Int) -> Double {
-    let (n, r) = (Double(samples), Double(rank))
-    let iterations = inputIterations(samples: samples, rank: rank)
-    return r * (5 * Double(width) + 4 * r) + iterations * 4.5 * n * Double(classes)
-  }
-
-  /// Iterations at layer 1 to a residual of 1e-4, as measured there within one: CIFAR-10, N = 4,000 to 32,000.
-  public static func inputIterations(samples: Int, rank: Int) -> Double {
-    let (n, r) = (Double(samples), Double(rank))
-    return 1.33 * pow(n, 0.232) * pow(n / r, 0.19)
+    self.weights = weights
   }
 
   /// *Collective.*
@@ -60,7 +39,7 @@ public struct RidgeSolver {
   ) throws -> NystromPreconditioner<T>? {
     guard method == .cg && preconditionerRank > 0 else { return nil }
     return try NystromPreconditioner(
-      of: k, ridge: ridge, limit: preconditionerRank, random: random, progress: progress)
+      of: k, ridge: ridge, limit: preconditionerRank, weights: weights, random: random, progress: progress)
   }
 
   /// *Collective.*
@@ -74,33 +53,41 @@ public struct RidgeSolver {
   ) throws -> Solution {
     // A product that nobody will use need not be finished; a direct solve has no safe point to ask at.
     let system = system(k, preconditioner, stop: method == .cg ? safePoints.stop : nil)
+    let y = weights.map { k.rows.scaled(y, by: $0.map { $0.squareRoot() }) } ?? y
     if method == .cholesky {
-      return try check(k.solveDensely(y, ridge: ridge), y, system, k.pool)
+      return unweighted(try check(k.solveDensely(y, ridge: ridge, weights: weights), y, system, k.pool), k.rows)
     }
     let solver = BlockConjugateGradient(
       system, rows: y.rows, classes: y.columns, tolerance: tolerance, maxIterations: maxIterations,
       historyLimit: historyLimit, rounding: Double(T.ulpOfOne), pool: k.pool, safePoints: safePoints)
-    return try solver.solve(y, from: saved) { _, residual in
+    let solution = try solver.solve(y, from: saved) { _, residual in
       progress(residual >= 1 ? 0 : min(1, log(residual) / log(tolerance)))
     }
+    return unweighted(solution, k.rows)
+  }
+
+  /// A of W^-1/2 A, and Y - (K + ridge W^-1) A of the weighted system's residual, whose norms stay.
+  private func unweighted<T>(_ solution: Solution, _ rows: Rows<T>) -> Solution {
+    guard let weights else { return solution }
+    return Solution(
+      coefficients: rows.scaled(solution.coefficients, by: weights.map { $0.squareRoot() }),
+      residual: rows.scaled(solution.residual, by: weights.map { 1 / $0.squareRoot() }),
+      relativeResiduals: solution.relativeResiduals, iterations: solution.iterations, outcome: solution.outcome)
   }
 
   private func system<T: Real>(_ k: KernelOperator<T>, _ preconditioner: NystromPreconditioner<T>?, stop: StopSwitch?)
     -> RidgeSystem
   {
     let columns = ColumnBlock(pool: k.pool)
-    func add(_ x: Matrix<Double>, to y: Matrix<Double>) {
+    let roots = weights?.map { $0.squareRoot() }
+    func apply<V: Real>(_ x: Matrix<Double>, _ y: Matrix<Double>, in precision: V.Type) throws {
+      try k.apply(roots.map { k.rows.scaled(x, by: $0) } ?? x, into: y, in: precision, stop: stop)
+      if let roots { k.rows.scale(y, by: roots) }
       columns.add(x, times: [Double](repeating: ridge, count: x.columns), to: y)
     }
     return RidgeSystem(
-      apply: { x, y in
-        try k.apply(x, into: y, in: T.self, stop: stop)
-        add(x, to: y)
-      },
-      applyExactly: { x, y in
-        try k.apply(x, into: y, in: Double.self, stop: stop)
-        add(x, to: y)
-      },
+      apply: { x, y in try apply(x, y, in: T.self) },
+      applyExactly: { x, y in try apply(x, y, in: Double.self) },
       precondition: { r, z in
         if let preconditioner {
           try preconditioner.apply(r, into: z)

@@ -26,8 +26,9 @@ struct SingleRun {
       lead: lead,
       [Page.Section(id: "collapse", title: "Collapse", body: collapse)] + pictures
         + [
-          Page.Section(id: "accuracy", title: "Accuracy", body: accuracy),
-          Page.Section(id: "solver", title: "Solver", body: solver),
+          Page.Section(id: "accuracy", title: "Accuracy", body: accuracy)
+        ] + alignment + [
+          Page.Section(id: "solver", title: "Solver", body: solver)
         ] + (spectrum ?? [])
         + [
           Page.Section(id: "time", title: "Time", body: time),
@@ -39,7 +40,7 @@ struct SingleRun {
   private var subtitle: String {
     let started = run.configuration.startedAt.replacing("T", with: " ").replacing("Z", with: " UTC")
     return "\(run.name) · \(Figure.grouped(last.samples)) samples · \(run.options.kernel.rawValue) kernel · "
-      + "\(run.options.features.rawValue) features · projection \(run.options.projection.rawValue) · seed \(run.options.seed) · "
+      + "\(run.options.modelWords) · seed \(run.options.seed) · "
       + "started \(started)"
   }
 

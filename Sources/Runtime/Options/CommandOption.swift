@@ -59,6 +59,20 @@ extension ValueKind where Value == Double {
   }
 }
 
+extension ValueKind where Value == Double? {
+  /// A number above 0, or a word that stands for none.
+  public static func positive(_ placeholder: String, orNil word: String) -> Self {
+    let number = ValueKind<Double>.positive(placeholder)
+    return Self(
+      placeholder: "\(placeholder)|\(word)", wanted: "\(number.wanted), or \(word)",
+      parse: { text in
+        if text == word { return .some(nil) }
+        return number.parse(text).map { .some($0) }
+      },
+      json: { $0.map(number.json) ?? .string(word) })
+  }
+}
+
 extension ValueKind where Value == String {
   /// A path; not the empty one.
   public static func path(_ placeholder: String) -> Self {

@@ -1,3 +1,4 @@
+import KernelMachine
 import LinearAlgebra
 import Measures
 import Runtime
@@ -21,9 +22,11 @@ extension Rows {
 }
 
 extension GramPictures {
-  /// *Collective.* Of training rows. - Parameter projection: R; (width x width).
-  public init<T: Real>(_ rows: Rows<T>, projection: Matrix<T>) throws {
+  /// *Collective.* Of training rows, and of others of the same samples times R. - Parameter projection: R; (width x width).
+  public init<T: Real>(_ rows: Rows<T>, of projected: Rows<T>? = nil, projection: Matrix<T>) throws {
     let sample = PictureSample(rows.layout)
-    try self.init(of: sample, shown: rows.shown(of: sample), projection: projection, context: rows.context)
+    try self.init(
+      of: sample, shown: rows.shown(of: sample), projected: projected?.shown(of: sample), projection: projection,
+      context: rows.context)
   }
 }

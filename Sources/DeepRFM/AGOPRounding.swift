@@ -1,3 +1,4 @@
+import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
@@ -53,14 +54,16 @@ public struct AGOPRounding: Sendable {
   }
 
   /// *Local.* Throws `UnsoundAGOP` if an eigenvalue is not finite, or so negative that it is not rounding.
-  /// - Parameter spectrum: all eigenvalues, largest first, of the AGOP or any multiple of it.
-  public func require(_ spectrum: [Double], of route: AGOPRoute, layer: Int) throws {
+  /// - Parameters:
+  ///   - spectrum: all eigenvalues, largest first, of the AGOP or any multiple of it.
+  ///   - allowance: times what rounding explains.
+  public func require(_ spectrum: [Double], of route: AGOPRoute, layer: Int, allowance: Double = 1) throws {
     guard let largest = spectrum.first, let least = spectrum.last else { return }
     let how = "layer \(layer): the AGOP by route \(route.rawValue)"
     guard spectrum.allSatisfy(\.isFinite) else {
       throw UnsoundAGOP(sentence: how + " has eigenvalues that are no numbers")
     }
-    let bound = negativeShare(of: route) * spectrum.reduce(0) { $0 + abs($1) }
+    let bound = allowance * negativeShare(of: route) * spectrum.reduce(0) { $0 + abs($1) }
     guard least < -bound else { return }
     throw UnsoundAGOP(
       sentence: how

@@ -1,0 +1,51 @@
+import LinearAlgebra
+import Runtime
+
+extension KernelOperator {
+  /// *Collective.* S_ab, the sum of E between the rows of centres a and b, (centres x centres), and the sum of all its squares: over all
+  /// ranks, in double precision. Reads each tile once, and makes those anew that are not stored.
+  /// - Parameter stop: breaks it off; the caller then asks the ranks whether it was set, and uses no result.
+  public func deviationSums(stop: StopSwitch? = nil) throws -> (byCentres: Matrix<Double>, squares: Double) {
+    let count = rows.centres.rows
+    let sums = Matrix<Double>(rows: count, columns: count)
+    var all = 0.0
+    func add(_ pair: PairBlock<T>, _ block: Rows<T>) {
+      for (tile, parts) in zip(pair.tiles, tileSums(pair, block, stop)) {
+        let (a, b) = (tile.rows.centre, tile.columns.centre)
+        sums[a, b] += parts[0]
+        if !tile.isDiagonal { sums[b, a] += parts[0] }
+        all += (tile.isDiagonal ? 1 : 2) * parts[1]
+      }
+    }
+    var pairs = blocks[...]
+    try rows.forEachBlock(steps: circulating) { _, block in if let pair = pairs.popFirst() { add(pair, block) } }
+    for pair in pairs { add(pair, rows) }  // stored, all of them
+    try sum(sums.buffer)
+    return (sums, try communicating { try world.sum(all) })
+  }
+
+  /// Of each tile the sum of E and of its squares.
+  private func tileSums(_ pair: PairBlock<T>, _ block: Rows<T>, _ stop: StopSwitch?) -> [SIMD2<Double>] {
+    let (rows, builder, tiles, pool, side) = (self.rows, self.builder, pair.tiles, self.pool, layout.tileRows)
+    let result = Matrix<Double>(rows: tiles.count, columns: 2)
+    pool.forEachWhenFree(0..<tiles.count) { index, worker in
+      guard stop?.isRequested != true else { return }
+      let tile = tiles[index]
+      let view = tile.dense ?? tile.view(of: Matrix(uninitialisedRows: side, columns: paddedForProduct(side)))
+      if tile.isRecomputed { tile.build(in: view, builder, rows, block, worker: worker) }
+      let wide = Matrix<Double>(rows: 1, columns: (view.columns + 7) / 8 * 8)
+      var (sums, squares) = (SIMD8<Double>.zero, SIMD8<Double>.zero)
+      for i in 0..<view.rows {
+        T.widen(view.pointer + i * view.stride, wide.pointer, view.columns)
+        for k in stride(from: 0, to: wide.columns, by: 8) {
+          let part = UnsafeRawPointer(wide.pointer + k).loadUnaligned(as: SIMD8<Double>.self)
+          sums += part
+          squares += part * part
+        }
+      }
+      (result[index, 0], result[index, 1]) = (sums.sum(), squares.sum())
+      pool.breathe(worker)
+    }
+    return (0..<tiles.count).map { SIMD2(result[$0, 0], result[$0, 1]) }
+  }
+}
