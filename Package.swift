@@ -44,17 +44,19 @@ let package = Package(
     .target(
       name: "Network",
       dependencies: ["Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
-    .target(name: "Report", dependencies: ["DeepRFM", "Measures", "Runtime", "Files"], swiftSettings: settings),
+    .target(
+      name: "Report", dependencies: ["DeepRFM", "Network", "Measures", "Runtime", "Files"], swiftSettings: settings),
     .target(
       name: "Instruments",
       dependencies: [
-        "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra",
+        "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra",
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "deeprfm",
       dependencies: [
-        "Instruments", "Report", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI",
+        "Instruments", "Report", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files",
+        "MPI",
         "LinearAlgebra",
       ],
       swiftSettings: settings),
@@ -86,7 +88,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "ReportTests", dependencies: ["Report", "DeepRFM", "KernelMachine", "Runtime", "Files"],
+      name: "ReportTests", dependencies: ["Report", "DeepRFM", "Network", "KernelMachine", "Runtime", "Files"],
       swiftSettings: settings),
     .testTarget(
       name: "MPITests",

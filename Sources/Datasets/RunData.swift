@@ -69,6 +69,16 @@ public struct RunData {
   }
 }
 
+extension Standardisation {
+  /// Whether it is the same but for rounding: sums over other ranks round differently.
+  public func agrees(with other: Standardisation) -> Bool {
+    func agree(_ a: [Double], _ b: [Double]) -> Bool {
+      a.count == b.count && zip(a, b).allSatisfy { $0 == $1 || abs($0 - $1) <= 1e-9 * (abs($0) + abs($1)) + 1e-12 }
+    }
+    return agree(mean, other.mean) && agree(scale, other.scale)
+  }
+}
+
 extension RunFolder {
   /// In the metadata of data.safetensors, JSON arrays: the classes' names in their order; the labels that the files have for them,
   /// where these are others; and a number, the index of the files' first feature, where it is not 1.

@@ -70,16 +70,12 @@ extension Training {
     progress.message("going on in layer \(found.finishedLayers + 1) of \(options.layers)\(different)")
   }
 
-  /// *Local.* Sums over ranks round differently: means and scales may differ by that.
+  /// *Local.* Throws `InputError`.
   private func check(_ samples: Samples<T>, against directory: RunFolder) throws {
     let data = try directory.readData()
     let now = samples.layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
-    func agree(_ a: [Double], _ b: [Double]) -> Bool {
-      a.count == b.count && zip(a, b).allSatisfy { $0 == $1 || abs($0 - $1) <= 1e-9 * (abs($0) + abs($1)) + 1e-12 }
-    }
-    let (then, standardisation) = (data.standardisation, samples.standardisation)
-    guard data.order == samples.order, data.labels == now, agree(then.mean, standardisation.mean),
-      agree(then.scale, standardisation.scale)
+    guard data.order == samples.order, data.labels == now,
+      data.standardisation.agrees(with: samples.standardisation)
     else {
       throw InputError(
         "--resume: the data are not those that the run in \(directory.path) was begun with"

@@ -1,5 +1,6 @@
 import Files
 import LinearAlgebra
+import Runtime
 
 /// The networks that can be trained. Raw values are those of `--architecture`.
 public enum Architecture: String, Sendable, Codable, CaseIterable {
@@ -44,6 +45,13 @@ public struct NetworkForm: Sendable, Equatable {
       appendHead(of: features, names: "head.", isOnConvolutions: true, &builder)
     }
     return builder
+  }
+
+  /// *Local.* The network on a rank, for so many rows of a batch, its weights still to be filled.
+  public func network<T: NetworkReal>(
+    rows: Int, _ context: Context, of type: T.Type = T.self
+  ) throws(InputError) -> Network<T> {
+    Network(try build(rows: rows, threads: context.host.threads), context)
   }
 
   /// linear1, activation, ... linear{depth}, activation, linear{depth + 1}.

@@ -11,8 +11,8 @@ public struct NetworkBuilder<T: NetworkReal> {
   public let isPlan: Bool
   /// Of all workspaces so far.
   public private(set) var bytes = 0
-  private(set) var parameters: [Parameter] = []
-  private(set) var statistics: [Statistic] = []
+  package private(set) var parameters: [Parameter] = []
+  package private(set) var statistics: [Statistic] = []
   private(set) var layers: [any NetworkLayer<T>] = []
   /// Of each layer.
   private(set) var ranges: [Range<Int>] = []
@@ -25,6 +25,9 @@ public struct NetworkBuilder<T: NetworkReal> {
   }
 
   private var parameterCount: Int { parameters.last?.range.upperBound ?? 0 }
+
+  /// Features of the first fully-connected layer.
+  var headInputs: Int { layers.first { $0 is Linear<T> }?.input.count ?? 0 }
 
   /// A parameter of the layer that is being made.
   public mutating func parameter(_ name: String, _ shape: [Int], _ initialisation: Initialisation) -> Parameter {

@@ -47,13 +47,18 @@ public final class NetworkWeights<T: NetworkReal> {
   public let statisticValues: Matrix<Double>
 
   /// Uninitialised: `draw`, a file or a checkpoint fills it.
-  init(_ parameters: [Parameter], _ statistics: [Statistic]) {
+  package init(_ parameters: [Parameter], _ statistics: [Statistic]) {
     self.parameters = parameters
     self.statistics = statistics
     let count = parameters.last?.range.upperBound ?? 0
     values = Matrix(uninitialisedRows: 1, columns: count)
     gradients = Matrix(rows: 1, columns: count + 1)
     statisticValues = Matrix(rows: 1, columns: statistics.last?.range.upperBound ?? 0)
+    resetStatistics()
+  }
+
+  /// *Local.* As before the first batch.
+  func resetStatistics() {
     for statistic in statistics { values(of: statistic).update(repeating: statistic.initial) }
   }
 
@@ -78,7 +83,7 @@ public final class NetworkWeights<T: NetworkReal> {
   }
 
   /// *Local.* Draws the initial values.
-  func draw(seed: UInt64) {
+  package func draw(seed: UInt64) {
     for (number, parameter) in parameters.enumerated() {
       let stream = RandomStream(seed: seed, layer: number, purpose: .initialWeights)
       let view = matrix(parameter)

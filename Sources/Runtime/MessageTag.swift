@@ -12,6 +12,8 @@ public enum MessageTag: Int32, CaseIterable, Sendable {
   case checkpoint
   /// Kernel tiles for the AGOP.
   case tiles
+  /// Rows of a batch on their way to the rank that trains on them.
+  case batch
   /// Probes of the network.
   case probe
 }

@@ -1,6 +1,8 @@
 import DeepRFM
+import Files
 import Instruments
 import MPI
+import Network
 import Runtime
 
 /// `deeprfm predict`
@@ -17,5 +19,19 @@ struct Predict: Subcommand {
     options = try PredictOptions.parse(arguments)
   }
 
-  func run(_ world: Communicator) throws -> ExitStatus { try predict(options, world: world) }
+  func run(_ world: Communicator) throws -> ExitStatus {
+    guard RunFolder(options.model).isNetwork else { return try predict(options, world: world) }
+    return try predictNetwork(request(), world: world)
+  }
+
+  /// What a network can be asked. Throws `InputError`.
+  private func request() throws(InputError) -> NetworkPredictionRequest {
+    if options.layer != nil { throw InputError("--layer: \(options.model) is a network, which has one predictor") }
+    var request = NetworkPredictionRequest()
+    (request.model, request.dataset, request.data, request.split) =
+      (options.model, options.dataset, options.data, options.split)
+    (request.samples, request.input, request.strict, request.output) =
+      (options.samples, options.input, options.strict, options.output)
+    return request
+  }
 }

@@ -2,6 +2,7 @@ import Files
 import Instruments
 import KernelMachine
 import MPI
+import Network
 import Report
 import Runtime
 
@@ -32,7 +33,14 @@ struct ReportRuns: Subcommand {
   private func write() throws {
     var options = options
     for path in options.dropRepeated() { standardOutput("\(path): named more than once, shown once\n") }
-    let runs = try options.directories.map { path throws(InputError) in try RunRecord(reading: path) }
+    let isNetwork = { (path: String) in RunFolder(path).isNetwork }
+    let networks = try options.directories.filter(isNetwork).map { path throws(InputError) in
+      try NetworkRecord(reading: path)
+    }
+    let runs = try options.directories.filter { !isNetwork($0) }.map { path throws(InputError) in
+      try RunRecord(reading: path)
+    }
+    if !networks.isEmpty { return try write(networks, beside: runs, options) }
     if let path = options.picture {
       guard let picture = Picture.svg(of: runs[0]) else {
         throw InputError("--picture: the run in \(runs[0].name) has no pictures to make it of")
@@ -46,14 +54,34 @@ struct ReportRuns: Subcommand {
   }
 }
 
+extension ReportRuns {
+  /// *Local.* The page of networks, and of Deep RFM runs beside them.
+  private func write(_ networks: [NetworkRecord], beside runs: [RunRecord], _ options: ReportOptions) throws {
+    if let path = options.picture { throw InputError("--picture \(path): there is none of a network") }
+    let (html, finding): (String, String)
+    if networks.count == 1, runs.isEmpty {
+      let page = NetworkPage(networks[0])
+      (html, finding) = (page.html, page.finding)
+    } else {
+      let page = NetworkComparison(networks, beside: runs)
+      (html, finding) = (page.html, page.finding)
+    }
+    try OutputFile.replace(options.page, with: html)
+    for run in networks { for note in run.notes { standardOutput("\(run.name): \(note)\n") } }
+    standardOutput("\(finding)\nreport: \(options.page)\n")
+  }
+}
+
 /// The report that ends a run.
 enum FinalReport {
   /// *Local: rank 0 alone.* Writes report.html into the run's directory. The run is whole without it: what goes wrong is said,
   /// and no error.
   static func write(_ path: String) {
     do {
-      let run = try RunRecord(reading: path)
-      try OutputFile.replace(RunFolder(path).report, with: Page.html(of: [run]))
+      let html =
+        RunFolder(path).isNetwork
+        ? try NetworkPage(NetworkRecord(reading: path)).html : try Page.html(of: [RunRecord(reading: path)])
+      try OutputFile.replace(RunFolder(path).report, with: html)
     } catch {
       standardError("deeprfm: the run is complete, but its report could not be written: \(error)\n")
     }

@@ -13,19 +13,6 @@ extension RunFolder {
   /// *Local.* layers/NN.safetensors, open. Throws `InputError` or `FileError`.
   public func openLayer(_ number: Int) throws -> SafetensorsFile { try openTensors(layer(number)) }
 
-  /// *Local.* The lines of metrics.jsonl as bytes, with their ends. A last line that was cut off, by a crash while it was written, is
-  /// left out. Throws `InputError` if there is no such file.
-  public func readLines() throws(InputError) -> [[UInt8]] {
-    let bytes = try InputFile.contents(own(metrics), limit: 1 << 28)
-    var lines: [[UInt8]] = []
-    var start = 0
-    for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "\n") {
-      lines.append(Array(bytes[start...index]))
-      start = index + 1
-    }
-    return lines
-  }
-
   /// *Local.* The layers of metrics.jsonl. Throws `InputError` if there is no such file or a whole line is malformed.
   public func readMetrics() throws(InputError) -> [LayerMetrics] {
     let (layers, fault) = try readMetricsUpToFault()

@@ -45,6 +45,8 @@ public func debugChecks(
     // What follows does not know the kernel.
     if kind == .laplace { checks += try run("layer's end") { try checkLayerEnd(problem, dump) } }
   }
+  let context = Context(world: world, host: try Host(surveying: world))
+  for check in NetworkCheck.all { checks += try run(check.name) { try check.check(context) } }
   return checks
 }
 

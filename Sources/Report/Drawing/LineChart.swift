@@ -37,6 +37,8 @@ struct LineChart: Sendable {
   /// "s": the colours that tell settings apart; "q": those that run from the first layer to the last.
   var palette = "s"
   var showsMarkers = true
+  /// Off: points alone.
+  var connects = true
 
   private var legend: Legend {
     Legend(lines.map { ($0.name, $0.slot) }, palette: palette, showsMarkers: showsMarkers)
@@ -74,12 +76,12 @@ struct LineChart: Sendable {
   private func curve(_ line: Line, _ frame: Frame) -> Markup {
     let places = line.points.map { place($0.x, $0.y, frame) }
     var result = Markup(stringLiteral: "<g class=\"\(palette)\(line.slot % 8 + 1)\">")
-    for part in places.split(whereSeparator: { $0 == nil }) where part.count > 1 {
+    for part in places.split(whereSeparator: { $0 == nil }) where connects && part.count > 1 {
       let points = part.compactMap { $0 }.map { "\(Figure.coordinate($0.0)),\(Figure.coordinate($0.1))" }
       result += "<polyline class=\"l\" points=\"\(points.joined(separator: " "))\"/>"
     }
     // Markers of a very deep run would hide the line.
-    if showsMarkers && line.points.count <= 60 {
+    if showsMarkers && (!connects || line.points.count <= 60) {
       for (point, place) in zip(line.points, places) {
         guard let place else { continue }
         result += """

@@ -1,4 +1,5 @@
 import DeepRFM
+import Files
 
 /// Runs of one setting: they differ in the seed alone, or in what does not change the result.
 public struct RunGroup: Sendable {
@@ -60,8 +61,11 @@ struct Setting: Sendable, Equatable {
   }
 
   /// In the order of the help.
-  static func all(of options: TrainOptions) -> [Setting] {
-    guard case .object(let members) = TrainOptions.table.json(options) else { return [] }
+  static func all(of options: TrainOptions) -> [Setting] { all(in: TrainOptions.table.json(options)) }
+
+  /// Of config.json's options.
+  static func all(in options: JSON) -> [Setting] {
+    guard case .object(let members) = options else { return [] }
     return members.map { member in
       switch member.value {
       case .null: Setting(key: member.key, value: "default")

@@ -87,6 +87,19 @@ public struct RunFolder: Sendable, Equatable {
     try file.finish()
   }
 
+  /// *Local.* The lines of metrics.jsonl as bytes, with their ends. A last line that was cut off, by a crash while it was written, is
+  /// left out. Throws `InputError` if there is no such file.
+  public func readLines() throws(InputError) -> [[UInt8]] {
+    let bytes = try InputFile.contents(own(metrics), limit: 1 << 28)
+    var lines: [[UInt8]] = []
+    var start = 0
+    for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "\n") {
+      lines.append(Array(bytes[start...index]))
+      start = index + 1
+    }
+    return lines
+  }
+
   /// *Local.* The path of a file of this run, to be read. Throws `InputError` if it is no regular file, or a link leads out of the
   /// directory: somebody else may have made it, to have other files read or a pipe waited for (realpath, stat).
   public func own(_ file: String) throws(InputError) -> String {

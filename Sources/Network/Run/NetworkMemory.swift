@@ -1,0 +1,80 @@
+import Files
+import LinearAlgebra
+import Runtime
+
+/// What a rank's part of a network's run takes, in bytes, by item: each is told by who allocates it.
+struct NetworkMemory: Sendable {
+  var samples = 0
+  var batches = 0
+  /// Weights, gradients and what the optimiser keeps.
+  var weights = 0
+  /// The layers' workspaces.
+  var workspaces = 0
+  var measurement = 0
+
+  /// Rows that go through the network at once when nothing is trained: more make its products no faster.
+  static var evaluationRows: Int { 256 }
+
+  var total: Int { samples + batches + weights + workspaces + measurement }
+
+  /// Bytes that a rank may take.
+  static func budget(_ options: NetworkOptions, _ host: Host) -> Int {
+    options.memory ?? Memory.used + Memory.available / 10 * 9 / host.ranksOnNode
+  }
+
+  /// *Local.* - Parameter rows: of the network's workspaces.
+  init<T: NetworkReal>(
+    _ options: NetworkOptions, _ form: NetworkForm, _ layout: Layout, testRows: Int, rows: Int, threads: Int,
+    of type: T.Type
+  ) throws(InputError) {
+    let element = MemoryLayout<T>.stride
+    let features = form.input.count
+    let builder: NetworkBuilder<T> = try form.build(rows: rows, threads: threads, isPlan: true)
+    let parameters = builder.parameters.last?.range.upperBound ?? 0
+    samples = (layout.largestShard + testRows) * features * element
+    batches = BatchRows<T>.elements(layout, batch: options.batch, features: features) * element
+    weights =
+      parameters * element * (2 + Optimizer<T>.vectors(options.optimizer, momentum: options.momentum))
+      + 8 * (builder.statistics.last?.range.upperBound ?? 0)
+    workspaces = builder.bytes + rows * form.classes * element
+    measurement = NetworkMeasurement<T>.bytes(form, features: builder.headInputs)
+  }
+
+  /// Rows of the network's workspaces: of a batch's share, and for evaluation more, as far as they fit. Throws `InputError` if not even the
+  /// batch does.
+  static func rows<T: NetworkReal>(
+    _ options: NetworkOptions, _ form: NetworkForm, _ layout: Layout, testRows: Int, budget: Int, resident: Int,
+    threads: Int, of type: T.Type
+  ) throws(InputError) -> (rows: Int, memory: NetworkMemory) {
+    let least = BatchPlan.largestShare(of: min(options.batch, layout.sampleCount), ranks: layout.ranks)
+    var rows = max(least, min(evaluationRows, max(layout.largestShard, testRows)))
+    while true {
+      let memory = try NetworkMemory(
+        options, form, layout, testRows: testRows, rows: rows, threads: threads, of: type)
+      if resident + memory.total <= budget { return (rows, memory) }
+      guard rows > least else {
+        throw InputError(
+          "the network needs \(Format.bytes(resident + memory.total)) a rank, of which \(memory.largest), and \(Format.bytes(budget)) are there: a smaller --batch or --width, or more ranks, need less"
+        )
+      }
+      rows = max(least, rows / 2)
+    }
+  }
+
+  private var items: [(name: String, bytes: Int)] {
+    [
+      ("samples", samples), ("batches on their way", batches), ("weights and gradients", weights),
+      ("the layers' workspaces", workspaces), ("measuring", measurement),
+    ]
+  }
+
+  private var largest: String {
+    let item = items.max { $0.bytes < $1.bytes } ?? ("", 0)
+    return "\(Format.bytes(item.bytes)) for \(item.name)"
+  }
+
+  /// For people.
+  func summary(resident: Int, budget: Int) -> String {
+    "memory a rank: \(Format.bytes(resident + total)) of \(Format.bytes(budget)), \(largest)"
+  }
+}

@@ -1,0 +1,200 @@
+import Datasets
+import Files
+import LinearAlgebra
+import Runtime
+
+/// What is measured beside the hidden fully-connected layers. Raw values are those of `--measure`.
+public enum ExtraMeasure: String, Sendable, Codable, CaseIterable {
+  case convolutions
+}
+
+/// Everything that `deeprfm network` can be told, by its long name in camelCase: the options of config.json.
+public struct NetworkOptions: Sendable, Equatable {
+  public var dataset = DatasetName.digits
+  /// The folder with the data set's files.
+  public var data: String?
+  /// The first so many of the file's order; nil: all.
+  public var samples: Int?
+  /// The same of the test split; 0: no test.
+  public var testSamples: Int?
+  public var labelSet = LabelSet.fine
+  public var extra = false
+  public var architecture = Architecture.mlp
+  /// Hidden fully-connected layers.
+  public var depth = 5
+  public var width = 512
+  public var activation = ActivationKind.relu
+  public var initScale = 1.0
+  public var epochs = 300
+  /// Rows of a batch, of all ranks.
+  public var batch = 128
+  public var learningRate = 0.05
+  public var momentum = 0.0
+  public var weightDecay = 0.0
+  public var optimizer = OptimizerKind.sgd
+  public var loss = LossKind.mse
+  /// Epochs from one measurement to the next.
+  public var measureEvery = 10
+  public var measure: ExtraMeasure?
+  /// A safetensors file to begin with.
+  public var initialWeights: String?
+  /// An NPY file, epochs x samples.
+  public var sampleOrder: String?
+  public var seed: UInt64 = 0
+  public var precision = Precision.float32
+  /// Bytes per rank; nil: most of what is free.
+  public var memory: Int?
+  /// Per rank; nil: the node's cores over its ranks.
+  public var threads: Int?
+  /// The run directory; nil: a new one under runs/.
+  public var output: String?
+  /// Seconds.
+  public var checkpointEvery = 600.0
+  public var resume = false
+  /// Seconds.
+  public var timeLimit: Double?
+  public var quiet = false
+
+  public init() {}
+
+  public var datasetVariant: DatasetVariant { DatasetVariant(labelSet: labelSet, hasExtra: extra) }
+
+  /// Whether an epoch, from 0, ends with a measurement.
+  public func measures(after epoch: Int) -> Bool { epoch % measureEvery == 0 || epoch == epochs - 1 }
+}
+
+extension NetworkOptions {
+  /// The order of the help and of config.json.
+  public static let table = OptionTable<NetworkOptions>(
+    "network", dataOptions + networkOptions + trainingOptions + runOptions)
+
+  private static let dataOptions: [CommandOption<NetworkOptions>] = [
+    CommandOption("dataset", \.dataset, .choice, "what to learn, as train's; digits and synthetic need no files"),
+    CommandOption("data", \.data, .path("DIR"), "folder with the set's official files (.gz accepted)"),
+    CommandOption("samples", \.samples, .integer("N", in: countable), "the first N of the file's order"),
+    CommandOption(
+      "test-samples", \.testSamples, .integer("N", in: 0...countable.upperBound),
+      "the same of the test split; 0: no test"),
+    CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
+    CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
+  ]
+
+  private static let networkOptions: [CommandOption<NetworkOptions>] = [
+    CommandOption(
+      "architecture", \.architecture, .choice, "fully-connected layers, alone or on torchvision's convolutions"),
+    CommandOption("depth", \.depth, .integer("L", in: 1...1000), "hidden fully-connected layers"),
+    CommandOption("width", \.width, .integer("W", in: 1...1_000_000), "units of each"),
+    CommandOption("activation", \.activation, .choice, "of every hidden unit"),
+    CommandOption(
+      "init-scale", \.initScale, .positive("S"), "hidden layers begin uniform in +-S sqrt(6 / (in + out))"),
+    CommandOption(
+      "initial-weights", \.initialWeights, .path("FILE.safetensors"),
+      "begin with these: names as PyTorch's state dict has them, or weights.1, ... of an mlp"),
+  ]
+
+  private static let trainingOptions: [CommandOption<NetworkOptions>] = [
+    CommandOption("epochs", \.epochs, .integer("E", in: 1...10_000_000), "0 to E - 1"),
+    CommandOption("batch", \.batch, .integer("B", in: countable), "samples of a step, of all ranks together"),
+    CommandOption("learning-rate", \.learningRate, .positive("R"), "of a step"),
+    CommandOption("momentum", \.momentum, .real("M", "a number from 0 to below 1") { $0 >= 0 && $0 < 1 }, "of sgd"),
+    CommandOption(
+      "weight-decay", \.weightDecay, .real("D", "a number of at least 0") { $0 >= 0 },
+      "times the weights, added to the gradient"),
+    CommandOption("optimizer", \.optimizer, .choice, "adam: beta 0.9 and 0.999"),
+    CommandOption("loss", \.loss, .choice, "mse: of targets 1 and -1"),
+    CommandOption(
+      "measure-every", \.measureEvery, .integer("E", in: 1...10_000_000), "epochs; the first and the last always"),
+    CommandOption("measure", \.measure, .choice, "measured beside the hidden fully-connected layers"),
+    CommandOption(
+      "sample-order", \.sampleOrder, .path("FILE.npy"),
+      "the order of the samples, epochs x N class-sorted positions (default: drawn)"),
+    CommandOption("seed", \.seed, .seed, "of all randomness; the rank count changes nothing"),
+    CommandOption("precision", \.precision, .choice, "of the data and the network"),
+  ]
+
+  private static let runOptions: [CommandOption<NetworkOptions>] = [
+    CommandOption("memory", \.memory, .size, "per rank, like 20GiB (default: most of what is free)"),
+    CommandOption("threads", \.threads, .integer("T", in: 1...4096), "per rank (default: cores / ranks on the node)"),
+    CommandOption("output", \.output, .path("DIR"), "the run directory (default: runs/<dataset>-<time>)"),
+    CommandOption("checkpoint-every", \.checkpointEvery, .time, "between two checkpoints"),
+    CommandOption(
+      flag: "resume", \.resume, "go on with the run in --output, or begin it; nothing to do if it is finished"),
+    CommandOption("time-limit", \.timeLimit, .time, "checkpoint and exit with 75 before it"),
+    CommandOption(
+      directive: "config", "FILE", "options from a network's config.json; those on the command line win"),
+    CommandOption(flag: "quiet", \.quiet, "print nothing but errors"),
+  ]
+
+  /// BLAS and MPI take 32-bit numbers.
+  private static let countable = 1...Int(Int32.max)
+
+  /// What may change between two parts of a run: where and how fast, not what.
+  static let free: Set<String> = [
+    "data", "memory", "threads", "output", "checkpoint-every", "resume", "time-limit", "quiet",
+  ]
+
+  /// The options that `arguments` ask for, checked. Throws `InputError`.
+  public static func parse(_ arguments: [String]) throws(InputError) -> NetworkOptions {
+    let assignments = try table.assignments(arguments)
+    var options = NetworkOptions()
+    if let file = assignments.last(where: { $0.option.name == "config" })?.text {
+      try options.read(configuration: file)
+    }
+    try table.apply(assignments, to: &options)
+    try options.validate()
+    return options
+  }
+
+  /// Reads a run's config.json, but for its output directory, or a bare object of options.
+  private mutating func read(configuration file: String) throws(InputError) {
+    let bytes = try InputFile.contents(file, limit: 1 << 20, pipes: true)
+    let json = try RunFolder.parse(bytes, file)
+    if let object = json["options"] {
+      try RunFormat.check(json, source: file)
+      try Self.table.apply(object, from: file, leaving: ["output", "resume"], to: &self)
+    } else {
+      try Self.table.apply(json, from: file, to: &self)
+    }
+  }
+
+  /// Checks what no option can check alone. Throws `InputError`.
+  public func validate() throws(InputError) {
+    try requireData(dataset, data)
+    if labelSet != .fine && dataset != .cifar100 { throw InputError("--label-set goes with --dataset cifar100") }
+    if extra && dataset != .svhn { throw InputError("--extra goes with --dataset svhn") }
+    if resume && output == nil {
+      throw InputError("--resume needs --output DIR, the run directory to go on with")
+    }
+    if momentum != 0 && optimizer == .adam { throw InputError("--momentum goes with --optimizer sgd") }
+    if measure == .convolutions && !architecture.takesImages {
+      throw InputError("--measure convolutions: --architecture \(architecture.rawValue) has none")
+    }
+  }
+
+  /// The network that is trained. Throws `InputError` where the samples are no images and it wants some.
+  func form(features: Int, classes: Int) throws(InputError) -> NetworkForm {
+    var input = FeatureShape(features)
+    if architecture.takesImages {
+      guard let image = FeatureShape.image(features: features) else {
+        throw InputError(
+          "--architecture \(architecture.rawValue) takes square images of one channel or three, and \(dataset.rawValue) has \(features) features a sample"
+        )
+      }
+      input = image
+    }
+    var form = NetworkForm(architecture, input: input, classes: classes)
+    (form.depth, form.width, form.activation, form.scale) = (depth, width, activation, initScale)
+    return form
+  }
+}
+
+/// config.json of a network's run.
+public typealias NetworkConfiguration = RunHeader<NetworkOptions>
+
+extension RunHeader<NetworkOptions> {
+  var json: JSON { json(NetworkOptions.table) }
+
+  init(json: JSON, source: String) throws(InputError) {
+    try self.init(json: json, source: source, NetworkOptions.table, defaults: NetworkOptions())
+  }
+}

@@ -1,0 +1,99 @@
+import Datasets
+import Files
+import LinearAlgebra
+import MPI
+import Runtime
+
+/// What a network's run folder holds beside what every run's does.
+extension RunFolder {
+  static var weightsName: String { "weights" }
+
+  /// weights/0010.safetensors: the network after an epoch that was measured, from 0.
+  static func weightsName(_ epoch: Int) -> String {
+    let digits = "\(epoch)"
+    return "\(weightsName)/\(String(repeating: "0", count: max(0, 4 - digits.count)))\(digits).safetensors"
+  }
+
+  /// *Local.* config.json. Throws `InputError` if there is none or it is malformed.
+  public func readNetworkConfiguration() throws(InputError) -> NetworkConfiguration {
+    let bytes = try InputFile.contents(own(configuration), limit: 1 << 20)
+    return try NetworkConfiguration(json: try Self.parse(bytes, configuration), source: configuration)
+  }
+
+  /// *Local.* Whether a run's config.json is a network's.
+  public var isNetwork: Bool {
+    guard let bytes = try? InputFile.contents(own(configuration), limit: 1 << 20),
+      let json = try? Self.parse(bytes, configuration)
+    else { return false }
+    return json["options"]?["architecture"] != nil
+  }
+
+  /// *Local.* The epochs of metrics.jsonl. Throws `InputError` if there is no such file or a whole line is malformed.
+  public func readEpochs() throws(InputError) -> [EpochMetrics] {
+    var epochs: [EpochMetrics] = []
+    for (index, line) in try readLines().enumerated() where line.count > 1 {
+      let source = "\(metrics), line \(index + 1)"
+      epochs.append(try EpochMetrics(json: try Self.parse(line, source), source: source))
+    }
+    return epochs
+  }
+}
+
+// MARK: - Weights in a file
+
+extension NetworkWeights {
+  /// *Local.* Writes parameters and statistics under PyTorch's names, so that `load_state_dict` takes them.
+  /// - Parameter agops: M of each hidden layer, agop.1, ..., in double.
+  package func write(to path: String, agops: [Matrix<Double>] = []) throws {
+    var tensors = parameters.map { TensorInfo($0.name, T.tensorType, $0.shape) }
+    for statistic in statistics {
+      tensors.append(
+        statistic.isCount
+          ? TensorInfo(statistic.name, .int64, []) : TensorInfo(statistic.name, T.tensorType, [statistic.range.count]))
+    }
+    for (number, agop) in agops.enumerated() {
+      tensors.append(TensorInfo("agop.\(number + 1)", .float64, [agop.rows, agop.columns]))
+    }
+    let writer = try SafetensorsWriter(path, tensors, metadata: RunFormat.metadata)
+    for parameter in parameters {
+      try writer.append(UnsafeBufferPointer(rebasing: values.buffer[parameter.range]))
+    }
+    for statistic in statistics {
+      let values = values(of: statistic)
+      if statistic.isCount {
+        try writer.append([Int(values[0])])
+      } else {
+        try writer.append(values.map { T($0) })
+      }
+    }
+    for agop in agops { try writer.append(UnsafeBufferPointer(agop.buffer)) }
+    try writer.finish()
+  }
+
+  /// *Local.* Reads what `write` or torch wrote, or parameters alone: an mlp's also under the names weights.1, ... Throws `InputError`
+  /// where a parameter is missing, has another shape, or a number is not finite.
+  package func read(_ file: SafetensorsFile) throws {
+    let names = Set(file.tensors.map(\.name))
+    for (number, parameter) in parameters.enumerated() {
+      let short = "weights.\(number + 1)"
+      let name = !names.contains(parameter.name) && names.contains(short) ? short : parameter.name
+      try file.expect(name, parameter.shape)
+      let target = UnsafeMutableBufferPointer(rebasing: values.buffer[parameter.range])
+      try file.read(name, rows: 0..<parameter.rows, into: target)
+      guard target.allSatisfy(\.isFinite) else {
+        throw InputError("\(file.path): tensor \"\(name)\" holds a number that is not finite")
+      }
+    }
+    for statistic in statistics where names.contains(statistic.name) {
+      try file.expect(statistic.name, statistic.isCount ? [] : [statistic.range.count])
+      let rows = statistic.isCount ? 0..<1 : 0..<statistic.range.count
+      try file.read(statistic.name, rows: rows, into: values(of: statistic))
+    }
+  }
+
+  /// *Collective.* Every rank's numbers by rank 0's.
+  func broadcast(_ world: Communicator) throws {
+    try world.broadcast(values.buffer, from: 0)
+    try world.broadcast(statisticValues.buffer, from: 0)
+  }
+}

@@ -1,0 +1,194 @@
+import Datasets
+import Files
+import Foundation
+import LinearAlgebra
+import MPI
+import Network
+import Runtime
+import Testing
+
+/// Whole runs on a few digits: figures against plain loops, bytes against an interrupted run's, and what ends a run.
+@Suite(.serialized) struct NetworkRunTests {
+  private static let samples = 60
+
+  private func withRuns(_ body: (_ folder: String, _ world: Communicator) throws -> Void) throws {
+    let world = try TestWorld.all
+    let folder = try SharedFolder(world)
+    try body(folder.path, world)
+    try world.barrier()
+    withExtendedLifetime(folder) {}
+  }
+
+  private func options(_ folder: String, _ name: String, _ change: (inout NetworkOptions) -> Void = { _ in })
+    -> NetworkOptions
+  {
+    var options = NetworkOptions()
+    (options.samples, options.testSamples, options.epochs, options.batch) = (Self.samples, 20, 3, 16)
+    (options.depth, options.width, options.measureEvery) = (2, 12, 2)
+    (options.precision, options.output, options.quiet) = (.float64, "\(folder)/\(name)", true)
+    change(&options)
+    return options
+  }
+
+  @discardableResult private func train(
+    _ options: NetworkOptions, _ world: Communicator, stop: StopSwitch = StopSwitch()
+  ) throws -> Runtime.ExitStatus {
+    let status = try trainNetwork(options, host: Host(surveying: world, threads: 1), world: world, stop: stop)
+    try world.barrier()
+    return status
+  }
+
+  // MARK: - Figures
+
+  /// Three epochs of SGD in float64 by plain loops in the order that the run draws.
+  @Test(arguments: [16, 1, 60, 500]) func lossesAreThoseOfPlainLoops(batch: Int) throws {
+    try withRuns { folder, world in
+      let options = options(folder, "run") { $0.batch = batch }
+      try train(options, world)
+      let epochs = try RunFolder(folder + "/run").readEpochs()
+      #expect(epochs.map(\.epoch) == [0, 1, 2])
+      let shard = try TrainingShard<Double>(
+        Dataset.open(.digits, directory: nil, seed: 0, trainSamples: Self.samples).train, world: world)
+      let all = try world.allGather(shard.rows.values).flatMap { $0 }
+      let features = shard.rows.columns
+      var form = NetworkForm(.mlp, input: FeatureShape(features), classes: shard.layout.classCount)
+      (form.depth, form.width) = (2, 12)
+      let builder: NetworkBuilder<Double> = try form.build(rows: 1, threads: 1)
+      let weights = NetworkWeights<Double>(builder.parameters, builder.statistics)
+      weights.draw(seed: 0)
+      var reference = ReferenceNetwork(weights)
+      for epoch in 0..<3 {
+        let order = SampleOrder.drawn(count: Self.samples, seed: 0, epoch: epoch)
+        var loss = 0.0
+        for start in stride(from: 0, to: order.count, by: batch) {
+          let rows = order[start..<min(order.count, start + batch)].map { position in
+            let row = Int(position) * features
+            return (Array(all[row..<(row + features)]), shard.labels[Int(position)])
+          }
+          loss += reference.step(rows, rate: options.learningRate)
+        }
+        let expected = loss / Double(order.count)
+        #expect(abs(epochs[epoch].loss.train - expected) <= 1e-10 * expected)
+      }
+      #expect(epochs.map { $0.layers.count } == [2, 0, 2])
+    }
+  }
+
+  /// A file's weights and order in place of drawn ones; what model.safetensors holds can be begun with.
+  @Test func goesOnFromAFile() throws {
+    try withRuns { folder, world in
+      try train(options(folder, "first") { $0.epochs = 1 }, world)
+      if world.rank == 0 { try writeOrders([Array((0..<60).reversed()), Array(0..<60)], to: folder + "/order.npy") }
+      try world.barrier()
+      try train(
+        options(folder, "second") {
+          $0.epochs = 2
+          $0.initialWeights = folder + "/first/model.safetensors"
+          $0.sampleOrder = folder + "/order.npy"
+        }, world)
+      let last = try RunFolder(folder + "/first").readEpochs()[0]
+      let next = try RunFolder(folder + "/second").readEpochs()[0]
+      #expect(next.loss.train < last.loss.train)
+      // Of as many epochs as wanted; and an order.
+      #expect(throws: (any Error).self) {
+        try train(options(folder, "third") { $0.sampleOrder = folder + "/order.npy" }, world)
+      }
+      #expect(!FileManager.default.fileExists(atPath: folder + "/third/config.json"))
+    }
+  }
+
+  private func writeOrders(_ orders: [[Int32]], to path: String) throws {
+    let flat = orders.flatMap { $0 }
+    let writer = try NPYWriter<Double>(path, shape: [orders.count, orders[0].count])
+    try flat.map(Double.init).withUnsafeBufferPointer { try writer.append($0) }
+    try writer.finish()
+  }
+
+  // MARK: - Stops
+
+  /// Stopped after a few looks each time, in training, between epochs and in measuring: the files are those of an undisturbed run.
+  @Test(arguments: [OptimizerKind.sgd, .adam]) func stoppedAndGoneOnWith(optimizer: OptimizerKind) throws {
+    try withRuns { folder, world in
+      let change: (inout NetworkOptions) -> Void = {
+        $0.optimizer = optimizer
+        $0.momentum = optimizer == .sgd ? 0.9 : 0
+        $0.learningRate = 0.01
+        $0.precision = .float32
+        $0.epochs = 6
+      }
+      #expect(try train(options(folder, "whole", change), world) == .done)
+      var stops = 0
+      while true {
+        let next = options(folder, "parts") {
+          change(&$0)
+          $0.resume = true
+        }
+        if try train(next, world, stop: StopSwitch(afterPolls: 5 + stops % 4)) == .done { break }
+        stops += 1
+        try #require(stops < 200)
+      }
+      #expect(stops > 3)
+      for name in ["model.safetensors", "weights/0000.safetensors", "weights/0002.safetensors", "data.safetensors"] {
+        let (a, b) = (
+          try Data(contentsOf: URL(filePath: "\(folder)/whole/\(name)")),
+          try Data(contentsOf: URL(filePath: "\(folder)/parts/\(name)"))
+        )
+        #expect(a == b, "\(name)")
+      }
+      let (whole, parts) = (
+        try RunFolder(folder + "/whole").readEpochs(), try RunFolder(folder + "/parts").readEpochs()
+      )
+      #expect(whole.map(\.loss) == parts.map(\.loss))
+      #expect(whole.map(\.layers) == parts.map(\.layers))
+    }
+  }
+
+  /// Another number of ranks would do the same to rounding; here: a run that is finished is left alone, and other options are refused.
+  @Test func whatCannotBeGoneOnWith() throws {
+    try withRuns { folder, world in
+      try train(options(folder, "run"), world)
+      let before = try Data(contentsOf: URL(filePath: folder + "/run/metrics.jsonl"))
+      try world.barrier()
+      #expect(try train(options(folder, "run") { $0.resume = true }, world) == .done)
+      #expect(try Data(contentsOf: URL(filePath: folder + "/run/metrics.jsonl")) == before)
+      #expect(throws: (any Error).self) {
+        try train(
+          options(folder, "run") {
+            $0.resume = true
+            $0.width = 13
+          }, world)
+      }
+      #expect(throws: (any Error).self) { try train(options(folder, "run"), world) }
+    }
+  }
+
+  // MARK: - Ends
+
+  @Test func divergence() throws {
+    try withRuns { folder, world in
+      let wild = options(folder, "run") {
+        $0.learningRate = 1e150
+        $0.epochs = 5
+      }
+      #expect { try train(wild, world) } throws: { error in
+        (error as? any RankError)?.exitStatus == 1
+          && "\((error as? any RankError)?.sentence ?? "")".contains("not finite")
+      }
+    }
+  }
+
+  @Test func refusedBeforeAnythingIsWritten() throws {
+    try withRuns { folder, world in
+      let cases: [(inout NetworkOptions) -> Void] = [
+        { $0.memory = 1 << 16 },
+        { $0.initialWeights = folder + "/missing.safetensors" },
+        { $0.sampleOrder = folder + "/missing.npy" },
+      ]
+      for (number, change) in cases.enumerated() {
+        let refused = options(folder, "refused\(number)", change)
+        #expect { try train(refused, world) } throws: { ($0 as? any RankError)?.exitStatus == 2 }
+        #expect(!FileManager.default.fileExists(atPath: refused.output ?? ""))
+      }
+    }
+  }
+}
