@@ -54,7 +54,9 @@ public struct NetworkCheck {
 }
 
 /// (f(w + h) - f(w - h)) / 2h, h = 1e-6: off by some 1e-9, eps / h of f and h^2 of its third derivative.
-public func centralDifference(_ value: UnsafeMutablePointer<Double>, _ loss: @escaping () throws -> Double) throws -> Double {
+public func centralDifference(
+  _ value: UnsafeMutablePointer<Double>, _ loss: @escaping () throws -> Double
+) throws -> Double {
   let (before, h) = (value.pointee, 1e-6)
   defer { value.pointee = before }
   value.pointee = before + h

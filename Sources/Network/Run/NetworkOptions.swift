@@ -104,7 +104,7 @@ extension NetworkOptions {
     CommandOption("loss", \.loss, .choice, "mse: of targets 1 and -1"),
     CommandOption(
       "measure-every", \.measureEvery, .integer("E", in: 1...10_000_000), "epochs; the first and the last always"),
-    CommandOption("measure", \.measure, .choice, "measured beside the hidden fully-connected layers"),
+    CommandOption("measure", \.measure, .choice, "beside the hidden fully-connected layers: not in this version"),
     CommandOption(
       "sample-order", \.sampleOrder, .path("FILE.npy"),
       "the order of the samples, epochs x N class-sorted positions (default: drawn)"),
@@ -166,9 +166,7 @@ extension NetworkOptions {
       throw InputError("--resume needs --output DIR, the run directory to go on with")
     }
     if momentum != 0 && optimizer == .adam { throw InputError("--momentum goes with --optimizer sgd") }
-    if measure == .convolutions && !architecture.takesImages {
-      throw InputError("--measure convolutions: --architecture \(architecture.rawValue) has none")
-    }
+    if measure == .convolutions { throw InputError("--measure convolutions is not in this version") }
   }
 
   /// The network that is trained. Throws `InputError` where the samples are no images and it wants some.
