@@ -135,7 +135,7 @@ import Testing
   @Test func unnamedColumns() throws {
     let data = try open("\"\",a,y\n\"1\",5,0\n\"2\",6,1\n")
     #expect(try allRows(data.train) == [[5], [6]])
-    #expect(data.notes.contains { $0.contains("1 without a name") })
+    #expect(data.notes.contains { $0.contains("no name in the header") })
   }
 
   // MARK: Missing values

@@ -85,8 +85,8 @@ struct CSVHeader {
     return (roles, extra)
   }
 
-  /// Columns that have no name, as row numbers have none in R's and pandas' files.
-  var unnamed: Int { names.count { $0.isEmpty } }
+  /// Whether a column has no name, as row numbers have none in R's and pandas' files.
+  var hasUnnamed: Bool { names.contains("") }
 
   private func lacks(_ name: String, _ option: String) -> InputError {
     InputError("\(option) \(name): \(path) has no such column: \(listed(names))")

@@ -197,7 +197,7 @@ struct CSVSurvey {
       "\(path): \"\(target)\" from \(numbers) columns of numbers"
         + (texts.isEmpty ? "" : " and \(texts.count) of categories (\(listed)), \(coding.featureCount) features")
     ]
-    if header.unnamed > 0 { notes.append("\(path): \(header.unnamed) without a name (row numbers?) are ignored") }
+    if header.hasUnnamed { notes.append("\(path): what has no name in the header (row numbers?) is ignored") }
     for (name, facts) in zip(names + [target], columns + [targetFacts]) where facts.numbers > 0 {
       guard let first = facts.firstText else { continue }
       notes.append(
