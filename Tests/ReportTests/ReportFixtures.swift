@@ -43,6 +43,7 @@ enum Made {
     metrics.solver.converged = true
     metrics.solver.preconditionerRank = 200
     metrics.agop = .init(route: .class)
+    (metrics.bandwidth, metrics.kernelAlignment) = (2, 0.5 + 0.1 * Double(layer))
     metrics.seconds = .init(values: [1, 2, 3, 4, 5, 6, 7, 8, 36].map { $0 / Double(layer) })
     metrics.peakMemoryBytes = 1 << 28
     return metrics
