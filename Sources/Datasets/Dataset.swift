@@ -3,7 +3,9 @@ import Files
 /// A data set, open for reading: its samples stay in their files.
 public struct Dataset: Sendable {
   public let name: String
-  public let train: any SampleReader
+  public internal(set) var train: any SampleReader
+  /// Held out of the training samples to choose by; nil: none are.
+  public internal(set) var validation: (any SampleReader)?
   /// nil where the folder has no test files, or no test samples are wanted.
   public let test: (any SampleReader)?
   /// What was found in the files that the user should know: a sentence each.
@@ -176,7 +178,8 @@ extension Dataset {
 
   /// LIBSVM: index of the first feature in the training file.
   public var firstIndex: Int {
-    let reader = (train as? SampleRange)?.whole ?? train
+    let part = (train as? SampleSelection)?.whole ?? train
+    let reader = (part as? SampleRange)?.whole ?? part
     return (reader as? LIBSVM)?.firstIndex ?? 1
   }
 

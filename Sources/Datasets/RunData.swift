@@ -3,8 +3,11 @@ import Runtime
 
 /// data.safetensors: what turns a file's samples into X.
 public struct RunData {
-  /// Class-sorted position -> position in the file; each sample once, at least one.
+  /// Class-sorted position -> position in the file; each sample once, at least one. With `validationOrder` the first samples of the
+  /// file, none left out.
   public let order: [Int]
+  /// Positions in the file of the samples that were held out to choose by; ascending.
+  public let validationOrder: [Int]
   /// Class-sorted, so ascending.
   public let labels: [Int]
   /// One value a feature; an infinite scale belongs to a constant feature.
@@ -19,6 +22,8 @@ public struct RunData {
     path = file.path
     order = try file.vector("order")
     labels = try file.vector("labels", count: order.count)
+    let holdsOut = file.tensors.contains { $0.name == RunFolder.validationOrderName }
+    validationOrder = holdsOut ? try file.vector(RunFolder.validationOrderName) : []
     let mean = try file.vector("mean", as: Double.self)
     let scale = try file.vector("scale", count: mean.count, as: Double.self)
     guard !order.isEmpty, !mean.isEmpty, mean.allSatisfy(\.isFinite), scale.allSatisfy({ $0 > 0 }) else {
@@ -32,10 +37,11 @@ public struct RunData {
 
   /// Throws unless the order names every sample once and the labels ascend.
   private func checkOrder() throws(InputError) {
-    var seen = [Bool](repeating: false, count: order.count)
-    for position in order {
+    let held = validationOrder.isEmpty ? "" : " and \"validationOrder\""
+    var seen = [Bool](repeating: false, count: order.count + validationOrder.count)
+    for position in order + validationOrder {
       guard seen.indices.contains(position), !seen[position] else {
-        throw InputError("\(path): \"order\" is no order of \(order.count) samples")
+        throw InputError("\(path): \"order\"\(held) is no order of \(seen.count) samples")
       }
       seen[position] = true
     }
@@ -80,6 +86,9 @@ extension Standardisation {
 }
 
 extension RunFolder {
+  /// A tensor of data.safetensors, there where samples are held out to choose by.
+  public static let validationOrderName = "validationOrder"
+
   /// In the metadata of data.safetensors, JSON arrays: the classes' names in their order; the labels that the files have for them,
   /// where these are others; and a number, the index of the files' first feature, where it is not 1.
   static let classNamesKey = "classNames"

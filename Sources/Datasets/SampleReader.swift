@@ -23,6 +23,9 @@ public protocol SampleReader: Sendable {
   /// What a class is called, where a file beside the labels names it.
   func className(of label: Label) -> String?
 
+  /// Where a sample of a part is in the whole of its file.
+  func place(ofSample sample: Int) -> Int
+
   /// A feature's name, or its number from 0 on, for messages: "column 3".
   func featureName(_ feature: Int) -> String
 
@@ -41,6 +44,7 @@ extension SampleReader {
   public var hasLabels: Bool { true }
   public var coding: TableCoding? { nil }
   public func className(of label: Label) -> String? { nil }
+  public func place(ofSample sample: Int) -> Int { sample }
   public func featureName(_ feature: Int) -> String { "column \(feature)" }
 
   /// Throws unless the first `count` samples exist.
@@ -71,6 +75,7 @@ public struct SampleRange: SampleReader {
   public var coding: TableCoding? { whole.coding }
   public func className(of label: Label) -> String? { whole.className(of: label) }
   public func featureName(_ feature: Int) -> String { whole.featureName(feature) }
+  public func place(ofSample sample: Int) -> Int { whole.place(ofSample: range.lowerBound + sample) }
 
   public func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: "the part of the data set")

@@ -27,7 +27,7 @@ public struct TrainingShard<T: Scalar & MPIElement> {
     var counts = [Int](repeating: 0, count: classes.count)
     for label in labels { counts[label] += 1 }
     layout = Layout(classCounts: counts, ranks: world.size)
-    self.order = order
+    self.order = order.map(reader.place(ofSample:))
     let shard = Layout(classCounts: counts, ranks: world.size).shard(of: world.rank)
     (rows, standardisation) = try standardised(Array(order[shard]), reader, world)
     guard standardisation.scale.contains(where: \.isFinite) else {

@@ -46,7 +46,7 @@ public struct Standardisation: Sendable, Equatable {
       return
     }
     throw InputError(
-      "\(reader.place) has \(values[k]) at sample \(sample), \(reader.featureName(k)): more than 1e15 standard deviations from"
+      "\(reader.place) has \(values[k]) at sample \(reader.place(ofSample: sample)), \(reader.featureName(k)): more than 1e15 standard deviations from"
         + " the training samples' mean")
   }
 }

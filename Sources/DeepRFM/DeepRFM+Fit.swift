@@ -29,14 +29,14 @@ public struct Fit {
   /// s of its kernel.
   public let bandwidth: Double
   /// How far K and Y Y^T agree, both centred; NaN where that is not defined.
-  let kernelAlignment: Double
+  var kernelAlignment = Double.nan
 
   /// A's own rows, (own rows x classes).
   public var coefficients: Matrix<Double> { solution.coefficients }
 }
 
 extension Training {
-  private func kernel(_ bandwidth: Double) -> Kernel { Kernel(options.kernel, bandwidth: bandwidth) }
+  func kernel(_ bandwidth: Double) -> Kernel { Kernel(options.kernel, bandwidth: bandwidth) }
 
   /// *Collective.* Solves (k(X, X) + ridge I) A = Y, from where an earlier solve was saved. Leaves K for the AGOP, where the plan keeps
   /// its tiles.
@@ -44,11 +44,32 @@ extension Training {
     _ layer: Layer<T>, _ samples: Samples<T>, _ kept: inout KernelOperator<T>?,
     from saved: BlockConjugateGradient.State? = nil
   ) throws -> Fit {
-    let (number, plan, safe) = (layer.number, layer.plan, layer.safe)
-    let kernel = kernel(layer.bandwidth)
-    let matrix = try phase(number, .kernel) { try kernelMatrix(kernel, samples, plan, stop: safe?.stop, progress: $0) }
+    let matrix = try makeKernelMatrix(layer, samples)
+    var fit = try solve(layer, samples, matrix, from: saved)
+    fit.kernelAlignment = try phase(layer.number, .metrics) { _ in
+      try kernelAlignment(of: matrix, targets(samples), stop: layer.safe?.stop)
+    }
+    try layer.safe?.stopHere()
+    if layer.plan.keepsTiles { kept = matrix }
+    return fit
+  }
+
+  /// *Collective.* K.
+  func makeKernelMatrix(_ layer: Layer<T>, _ samples: Samples<T>) throws -> KernelOperator<T> {
+    let matrix = try phase(layer.number, .kernel) {
+      try kernelMatrix(kernel(layer.bandwidth), samples, layer.plan, stop: layer.safe?.stop, progress: $0)
+    }
     // Tiles and preconditioner are recomputed faster than they would be read.
-    try safe?.stopHere()
+    try layer.safe?.stopHere()
+    return matrix
+  }
+
+  /// *Collective.* Solves (K + ridge I) A = Y.
+  func solve(
+    _ layer: Layer<T>, _ samples: Samples<T>, _ matrix: KernelOperator<T>,
+    from saved: BlockConjugateGradient.State? = nil
+  ) throws -> Fit {
+    let (number, plan, safe) = (layer.number, layer.plan, layer.safe)
     let solver = RidgeSolver(
       method: options.solver, ridge: options.ridge, tolerance: options.tolerance,
       maxIterations: options.maxIterations, historyLimit: plan.historyLimit,
@@ -66,12 +87,8 @@ extension Training {
     if solution.outcome == .notFinite || solution.outcome != .converged && !options.allowUnconverged {
       throw unsolved(number, solution)
     }
-    let alignment = try phase(number, .metrics) { _ in try kernelAlignment(of: matrix, targets, stop: safe?.stop) }
-    try safe?.stopHere()
-    if plan.keepsTiles { kept = matrix }
     return Fit(
-      solution: solution, preconditionerRank: preconditioner?.rank ?? 0, bandwidth: layer.bandwidth,
-      kernelAlignment: alignment)
+      solution: solution, preconditionerRank: preconditioner?.rank ?? 0, bandwidth: layer.bandwidth)
   }
 
   private func kernelMatrix(
@@ -166,6 +183,17 @@ extension Training {
   }
 }
 
+extension LayerMetrics {
+  mutating func note(train: Quality, validation: Quality?, test: Quality?) {
+    func splits(_ value: (Quality) -> Double) -> Splits {
+      Splits(train: value(train), validation: validation.map(value), test: test.map(value))
+    }
+    accuracy = splits(\.accuracy)
+    balancedAccuracy = splits(\.balancedAccuracy)
+    meanSquaredError = splits(\.meanSquaredError)
+  }
+}
+
 extension LayerMetrics.AGOP {
   init<T>(_ result: AGOP<T>.Result) { self.init(route: result.route, error: result.error) }
 }
@@ -181,6 +209,13 @@ struct Projection<T: Real> {
 extension Training {
   /// *Collective.* What is known of a layer before its features: collapse of its input, and its predictor's quality.
   public func measure(_ layer: Int, _ samples: Samples<T>, _ fit: Fit) throws -> LayerMetrics {
+    try measureAndShow(layer, samples, fit).metrics
+  }
+
+  /// *Collective.* The same, and which classes were taken for which.
+  func measureAndShow(
+    _ layer: Int, _ samples: Samples<T>, _ fit: Fit
+  ) throws -> (metrics: LayerMetrics, confusion: LayerConfusion) {
     var metrics = LayerMetrics()
     metrics.layer = layer
     metrics.inputWidth = samples.rows.width
@@ -189,14 +224,15 @@ extension Training {
     let scatter = try timer.measure(.communication) { try world.sum(samples.rows.scatter) }
     metrics.nc1.input = nc1(scatter: scatter, means: samples.rows.centres, layout: samples.layout)
     metrics.nc2.input = nc2(means: samples.rows.centres, layout: samples.layout)
-    (metrics.accuracy.train, metrics.meanSquaredError.train) = try quality(
+    let train = try Quality(
       of: trainOutputs(samples, fit), samples.labels, over: samples.layout.sampleCount, world, timer)
-    if let test = samples.test {
-      let predictor = Predictor(kernel: kernel(fit.bandwidth), rows: samples.rows)
-      let outputs = try predictor.outputs(at: test, fit.coefficients)
-      (metrics.accuracy.test, metrics.meanSquaredError.test) = try quality(
-        of: outputs, samples.testLabels, over: samples.testCount, world, timer)
-    }
+    let (validation, test) = (
+      try quality(samples.validation, samples, fit), try quality(samples.test, samples, fit)
+    )
+    metrics.note(train: train, validation: validation, test: test)
+    let confusion = LayerConfusion(
+      train: try Confusion(samples.labels, train.predicted, world),
+      validation: try confusion(samples.validation, validation), test: try confusion(samples.test, test))
     metrics.bandwidth = fit.bandwidth
     metrics.kernelAlignment = fit.kernelAlignment
     metrics.solver.method = options.solver
@@ -204,11 +240,25 @@ extension Training {
     metrics.solver.residual = fit.solution.worstResidual
     metrics.solver.converged = fit.solution.outcome == .converged
     metrics.solver.preconditionerRank = fit.preconditionerRank
-    return metrics
+    return (metrics, confusion)
+  }
+
+  /// *Collective.* nil: there are no such samples.
+  private func confusion(_ part: HeldOut<T>?, _ quality: Quality?) throws -> Confusion? {
+    guard let part, let quality else { return nil }
+    return try Confusion(part.labels, quality.predicted, world)
+  }
+
+  /// *Collective.* nil: there are no such samples.
+  private func quality(_ part: HeldOut<T>?, _ samples: Samples<T>, _ fit: Fit) throws -> Quality? {
+    guard let part else { return nil }
+    let outputs = try Predictor(kernel: kernel(fit.bandwidth), rows: samples.rows).outputs(
+      at: part.rows, fit.coefficients)
+    return try Quality(of: outputs, part.labels, over: part.count, world, timer)
   }
 
   /// f(X) = K A = Y - ridge W^-1 A - residual: no product is needed.
-  private func trainOutputs(_ samples: Samples<T>, _ fit: Fit) -> Matrix<Double> {
+  func trainOutputs(_ samples: Samples<T>, _ fit: Fit) -> Matrix<Double> {
     let (outputs, weights) = (targets(samples), classWeights(samples.layout))
     for segment in samples.rows.segments {
       let ridge = options.ridge / (weights?[segment.centre] ?? 1)

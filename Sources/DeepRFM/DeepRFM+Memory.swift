@@ -51,7 +51,7 @@ extension Training {
     return Workload(
       samples: layout.sampleCount, rows: layout.largestShard, width: samples.rows.width,
       outputWidth: options.outputWidth(of: samples.rows.width), classes: layout.classCount,
-      ranks: world.size, threads: host.threads, testRows: (samples.testCount + world.size - 1) / world.size,
+      ranks: world.size, threads: host.threads, testRows: samples.heldOutRows(ranks: world.size),
       scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
       remoteElements: remoteElements, isDense: options.solver == .cholesky)
   }

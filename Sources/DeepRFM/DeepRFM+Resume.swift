@@ -37,14 +37,21 @@ extension Training {
     let found = try world.together { world.rank == 0 ? try EarlierRun(output) : nil }
     try world.together { try found?.checkOptions(options) }
     guard try world.broadcast(found == nil ? 0 : 1, from: 0) == 1 else { return nil }
-    let finished = try world.broadcast(found?.finishedLayers ?? 0, from: 0)
-    return Earlier(run: found, finishedLayers: finished)
+    var numbers = [
+      found?.finishedLayers ?? 0, found?.isFinished == true ? 1 : 0, found?.layerOfLostModel ?? 0,
+    ]
+    try world.broadcast(&numbers, from: 0)
+    return Earlier(
+      run: found, finishedLayers: numbers[0], isFinished: numbers[1] == 1,
+      layerOfLostModel: numbers[2] == 0 ? nil : numbers[2])
   }
 
   struct Earlier {
     /// Rank 0's.
     let run: EarlierRun?
     let finishedLayers: Int
+    let isFinished: Bool
+    let layerOfLostModel: Int?
   }
 
   /// *Collective.* Opens an earlier run's directory again. Throws `InputError` if the data are not those that it was begun with.
@@ -66,15 +73,16 @@ extension Training {
   }
 
   private func tell(_ found: EarlierRun) {
+    guard !found.isFinished else { return }
     let different = found.configuration.differences(ranks: world.size, host)
     progress.message("going on in layer \(found.finishedLayers + 1) of \(options.layers)\(different)")
   }
 
   /// *Local.* Throws `InputError`.
-  private func check(_ samples: Samples<T>, against directory: RunFolder) throws {
+  func check(_ samples: Samples<T>, against directory: RunFolder) throws {
     let data = try directory.readData()
     let now = samples.layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
-    guard data.order == samples.order, data.labels == now,
+    guard data.order == samples.order, data.validationOrder == samples.validationOrder, data.labels == now,
       data.standardisation.agrees(with: samples.standardisation)
     else {
       throw InputError(
@@ -94,15 +102,21 @@ extension Training {
   }
 
   /// *Collective.* Takes the samples through the layers that are finished, with the maps of their files: the input of the next, to
-  /// the last bit on as many ranks.
-  func replay(_ layers: Int, _ samples: inout Samples<T>, _ run: RunRecorder<T>) throws {
+  /// the last bit on as many ranks. On the way the model is written again, if it was lost.
+  func replay(_ earlier: Earlier?, _ samples: inout Samples<T>, _ run: RunRecorder<T>) throws {
+    let layers = earlier?.finishedLayers ?? 0
     guard layers > 0 else { return }
     progress.begin("going through finished layers")
     defer { progress.endPhase() }
     var ignored = LayerMetrics()
+    let lost = earlier?.layerOfLostModel
     // A plain RFM's rows are the first ones times the last root.
-    for layer in (options.model == .rfm ? layers : 1)...layers {
+    for layer in (options.model == .rfm && lost == nil ? layers : 1)...layers {
       try prepare(&samples)
+      if layer == lost {
+        try run.saveModel(samples, layer: layer)
+        try run.noteModel()
+      }
       try apply(try run.map(layer, width: samples.rows.width, options), to: &samples, &ignored)
       progress.advance(fraction: Double(layer) / Double(layers))
     }

@@ -47,6 +47,7 @@ public struct RunRecorder<T: Real & TensorElement> {
       guard world.rank == 0 else { return }
       try directory.write(RunFacts(classNames: samples.classes.names, coding: samples.coding))
       let n = samples.order.count
+      let heldOut = samples.validationOrder
       let standardisation = samples.standardisation
       let writer = try SafetensorsWriter(
         directory.data,
@@ -54,7 +55,7 @@ public struct RunRecorder<T: Real & TensorElement> {
           TensorInfo("order", .int64, [n]), TensorInfo("labels", .int64, [n]),
           TensorInfo("mean", .float64, [standardisation.mean.count]),
           TensorInfo("scale", .float64, [standardisation.scale.count]),
-        ],
+        ] + (heldOut.isEmpty ? [] : [TensorInfo(RunFolder.validationOrderName, .int64, [heldOut.count])]),
         metadata: RunFormat.metadata.merging(
           RunFolder.metadata(samples.classes, firstIndex: samples.firstIndex)
         ) { $1 })
@@ -62,6 +63,7 @@ public struct RunRecorder<T: Real & TensorElement> {
       try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
       try writer.append(standardisation.mean)
       try writer.append(standardisation.scale)
+      try writer.append(heldOut)
       try writer.finish()
       let folder = CheckpointFolder(directory)
       var manifest = Manifest(folder)
@@ -70,8 +72,9 @@ public struct RunRecorder<T: Real & TensorElement> {
     }
   }
 
-  /// *Collective.* model.safetensors: the last layer's X, as the kernel sees it.
-  public func saveModel(_ samples: Samples<T>) throws {
+  /// *Collective.* model.safetensors: the chosen layer's X, as the kernel sees it, and its number here and in run.json. While layers
+  /// are still to come it is that of the best so far: nothing is kept in memory for it.
+  public func saveModel(_ samples: Samples<T>, layer: Int) throws {
     let centers = Matrix<T>(uninitialisedRows: samples.rows.rowCount, columns: samples.rows.width)
     let row = Matrix<Double>(uninitialisedRows: 1, columns: samples.rows.width)
     for segment in samples.rows.segments {
@@ -81,19 +84,38 @@ public struct RunRecorder<T: Real & TensorElement> {
       }
     }
     try write(
-      directory.model, [TensorInfo("centers", T.tensorType, [layout.sampleCount, centers.columns])], centers.view
+      directory.model, [TensorInfo("centers", T.tensorType, [layout.sampleCount, centers.columns])], centers.view,
+      [RunFolder.modelLayerKey: "\(layer)"]
     ) { _ in }
+    try world.together {
+      guard world.rank == 0, var facts = try directory.readFacts() else { return }
+      facts.selectedLayer = layer
+      try directory.write(facts)
+    }
+  }
+
+  /// *Collective.* The model is as it is to be: the manifest has its checksum.
+  func noteModel() throws {
+    try world.together {
+      guard world.rank == 0 else { return }
+      let folder = CheckpointFolder(directory)
+      var manifest = Manifest(folder)
+      try manifest.note(RunFolder.modelName, in: directory)
+      try manifest.write(folder)
+    }
   }
 
   /// *Collective.* A line of metrics.jsonl, by rank 0: the layer is finished when it is on the disk, after the checksums of all that
   /// the layer has written.
-  func append(_ metrics: LayerMetrics, isLast: Bool) throws {
+  /// - Parameter isSelected: the layer has written the model.
+  func append(_ metrics: LayerMetrics, isSelected: Bool) throws {
     try world.together {
       guard world.rank == 0 else { return }
       let folder = CheckpointFolder(directory)
       var manifest = Manifest(folder)
       try manifest.note(RunFolder.layerName(metrics.layer), in: directory)
-      if isLast { try manifest.note(RunFolder.modelName, in: directory) }
+      try manifest.note(RunFolder.confusionName(metrics.layer), in: directory)
+      if isSelected { try manifest.note(RunFolder.modelName, in: directory) }
       manifest.note(line: RunFolder.line(metrics), of: metrics.layer)
       try manifest.write(folder)
       try directory.append(metrics)
@@ -175,13 +197,15 @@ extension Training {
   }
 
   /// *Collective.* The layer's metrics with its times, the slowest rank's, and its memory; shows the row.
-  func finished(_ metrics: LayerMetrics) throws -> LayerMetrics {
+  /// - Parameter isSelected: it is the best so far.
+  func finished(_ metrics: LayerMetrics, isSelected: Bool) throws -> LayerMetrics {
     var metrics = metrics
     var slowest = timer.values(of: Phase.ofLayer)
     try world.maximum(&slowest)
     metrics.seconds = LayerMetrics.Seconds(values: slowest)
     metrics.peakMemoryBytes = try world.maximum(Memory.peak)
-    progress.row(MetricsTable.row(metrics), header: MetricsTable.header)
+    let isBest = isSelected && options.choice == .best
+    progress.row(MetricsTable.row(metrics, isSelected: isBest), header: MetricsTable.header(metrics))
     return metrics
   }
 }

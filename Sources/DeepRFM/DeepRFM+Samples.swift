@@ -21,18 +21,17 @@ public struct Samples<T: Real> {
   let coding: TableCoding?
   /// X, own rows as deviations from the class means.
   public var rows: Rows<T>
-  var test: GroupedRows<T>?
+  var test: HeldOut<T>?
   /// `--model rfm`: the first rows, once they are normalised or need not be.
   var first: FirstRows<T>?
-  /// A class, or `Classes.unseen`.
-  let testLabels: [Int]
-  /// Over all ranks.
-  let testCount: Int
+  /// Of the training samples' file; the layers are chosen by them.
+  var validation: HeldOut<T>?
+  /// Positions of the validation samples in the file, all of them, ascending.
+  var validationOrder: [Int] = []
 
   public init(
     layout: Layout, order: [Int], standardisation: Standardisation, classes: Classes, firstIndex: Int = 1,
-    coding: TableCoding? = nil, rows: Rows<T>,
-    test: GroupedRows<T>?, testLabels: [Int], testCount: Int
+    coding: TableCoding? = nil, rows: Rows<T>
   ) {
     self.layout = layout
     self.order = order
@@ -41,13 +40,38 @@ public struct Samples<T: Real> {
     self.firstIndex = firstIndex
     self.coding = coding
     self.rows = rows
-    self.test = test
-    self.testLabels = testLabels
-    self.testCount = testCount
+  }
+
+  /// Rows that are no training samples, of the rank that has most.
+  func heldOutRows(ranks: Int) -> Int {
+    [test, validation].reduce(0) { $0 + (($1?.count ?? 0) + ranks - 1) / ranks }
+  }
+
+  /// *Local.* A step of the rows that are no training samples.
+  mutating func changeHeldOut(_ step: (GroupedRows<T>) -> GroupedRows<T>) {
+    if let rows = test?.rows { test?.rows = step(rows) }
+    if let rows = validation?.rows { validation?.rows = step(rows) }
   }
 
   /// This rank's labels.
   public var labels: [Int] { rows.segments.flatMap { [Int](repeating: $0.centre, count: $0.rows.count) } }
+}
+
+/// Samples that a predictor did not see: each rank its share, in the file's order.
+struct HeldOut<T: Real> {
+  var rows: GroupedRows<T>
+  /// Of the own rows, a class or `Classes.unseen`.
+  let labels: [Int]
+  /// Over all ranks.
+  let count: Int
+
+  /// nil: nothing can be said of samples whose labels are not known.
+  init?(_ shard: TestShard<T>, layout: Layout, context: Context) {
+    guard let labels = shard.labels else { return nil }
+    rows = GroupedRows(shard.rows, layout: layout, context: context)
+    self.labels = labels
+    count = shard.sampleCount
+  }
 }
 
 extension Training {
@@ -57,7 +81,7 @@ extension Training {
     progress.begin("reading \(options.dataset.rawValue)")
     defer { progress.endPhase() }
     let copies = try SampleCopies(of: options.data, hostName: host.name, world: world)
-    let dataset = try world.together {
+    let opened = try world.together {
       if isNew, world.rank == 0, let output = options.output { try RunFolder.check(output) }
       return try copies.reading {
         try Dataset.open(
@@ -65,29 +89,46 @@ extension Training {
           testSamples: options.testSamples, variant: options.datasetVariant)
       }
     }
-    let splits = [dataset.train, dataset.test].compactMap(\.self)
+    let splits = [opened.train, opened.test].compactMap(\.self)
     let room = options.memory ?? Memory.available / 10 * 9 / host.ranksOnNode
     try world.together {
       try Memory.checkSamples(splits, ranks: world.size, elementBytes: MemoryLayout<T>.stride, budget: room)
     }
     try copies.checkSame(splits)
-    let (shard, read) = try copies.reading {
+    let dataset = try copies.reading { try holdOut(opened) }
+    let (shard, test, validation) = try copies.reading {
       let shard = try TrainingShard<T>(dataset.train, world: world)
-      let test = try dataset.test.map {
-        try TestShard<T>($0, shard.classes, shard.standardisation, isStrict: options.strict, world: world)
+      func heldOut(_ reader: any SampleReader) throws -> TestShard<T> {
+        try TestShard(reader, shard.classes, shard.standardisation, isStrict: options.strict, world: world)
       }
-      return (shard, test)
+      return (shard, try dataset.test.map(heldOut), try dataset.validation.map(heldOut))
     }
-    for note in dataset.notes + shard.notes + (read?.notes ?? []) { progress.message(printable(note)) }
-    // Nothing can be said of test samples whose labels are not known.
-    let test = read?.labels == nil ? nil : read
+    for note in dataset.notes + shard.notes + (test?.notes ?? []) { progress.message(printable(note)) }
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
-    return Samples(
+    var samples = Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
-      classes: shard.classes, firstIndex: dataset.firstIndex, coding: dataset.train.coding,
-      rows: try centre(shard.rows, near: origin, shard.layout),
-      test: test.map { GroupedRows($0.rows, layout: shard.layout, context: context) },
-      testLabels: test?.labels ?? [], testCount: test?.sampleCount ?? 0)
+      classes: shard.classes, firstIndex: dataset.firstIndex, coding: opened.train.coding,
+      rows: try centre(shard.rows, near: origin, shard.layout))
+    samples.test = test.flatMap { HeldOut($0, layout: shard.layout, context: context) }
+    samples.validation = validation.flatMap { HeldOut($0, layout: shard.layout, context: context) }
+    samples.validationOrder =
+      dataset.validation.map { reader in
+        (0..<reader.sampleCount).map(reader.place(ofSample:))
+      } ?? []
+    return samples
+  }
+
+  /// *Collective.* The data set without its validation samples among the training samples: rank 0 draws them.
+  private func holdOut(_ dataset: Dataset) throws -> Dataset {
+    guard options.validation > 0 else { return dataset }
+    var chosen = try world.together {
+      guard world.rank == 0 else { return [Int]() }
+      let labels = try dataset.train.labels(first: dataset.train.sampleCount)
+      let groups = try dataset.classes().numbers(of: labels)
+      return try ValidationSplit(options.validation, of: groups, seed: options.seed).validation
+    }
+    try world.broadcast(&chosen, from: 0)
+    return dataset.holdingOut(ValidationSplit(validation: chosen, of: dataset.train.sampleCount))
   }
 
   /// *Collective.* What a layer does first: rows are divided by their norms where the options say so, a plain RFM's once. Test rows go to
@@ -98,9 +139,13 @@ extension Training {
       try normalise(&samples)
     } else {
       try findCopies(&samples)
-      samples.test = samples.test?.regrouped(to: samples.rows)
+      let rows = samples.rows
+      samples.changeHeldOut { $0.regrouped(to: rows) }
     }
-    if options.model == .rfm { samples.first = FirstRows(rows: samples.rows, test: samples.test) }
+    if options.model == .rfm {
+      samples.first = FirstRows(
+        rows: samples.rows, test: samples.test?.rows, validation: samples.validation?.rows)
+    }
   }
 
   /// *Collective.* Every row divided by its norm. Test rows go to the nearest class mean.
@@ -108,7 +153,8 @@ extension Training {
     let unit = samples.rows.normalised()
     samples.rows = try centre(unit.deviations, near: unit.centres, samples.layout)
     try findCopies(&samples)
-    samples.test = samples.test?.normalised().regrouped(to: samples.rows)
+    let rows = samples.rows
+    samples.changeHeldOut { $0.normalised().regrouped(to: rows) }
   }
 
   /// *Collective.* Looks for equal samples, before the first layer's kernel.
@@ -149,7 +195,9 @@ extension Training {
     guard let first = samples.first else { preconditionFailure("a plain RFM's first rows are not prepared") }
     let image = first.rows.projected(by: r)
     samples.rows = try centre(image.deviations, near: image.centres, samples.layout)
-    samples.test = first.test?.projected(by: r).regrouped(to: samples.rows)
+    let rows = samples.rows
+    if let test = first.test { samples.test?.rows = test.projected(by: r).regrouped(to: rows) }
+    if let held = first.validation { samples.validation?.rows = held.projected(by: r).regrouped(to: rows) }
     samples.first?.projection = r
   }
 
@@ -157,7 +205,7 @@ extension Training {
   public func apply(_ map: FeatureMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
     let mapped = samples.rows.mapped(by: map)
     samples.rows = try centre(mapped.deviations, near: mapped.centres, samples.layout)
-    samples.test = samples.test?.mapped(by: map)
+    samples.changeHeldOut { $0.mapped(by: map) }
     let scatters = try timer.measure(.communication) {
       var sums = [mapped.projectedScatter, samples.rows.scatter]
       try world.sum(&sums)

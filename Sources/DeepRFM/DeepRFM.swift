@@ -33,6 +33,8 @@ public final class Training<T: Real & TensorElement> {
   let monitor: RunMonitor?
   /// Whether the last layer's plan left tiles out.
   var recomputesTiles = false
+  /// Rank 0's.
+  private var selection: LayerSelection
   /// Keeps other jobs out of the run directory.
   var lock: FolderLock?
 
@@ -41,16 +43,27 @@ public final class Training<T: Real & TensorElement> {
     monitor: RunMonitor? = nil
   ) {
     self.options = options
+    selection = LayerSelection(options)
     self.monitor = monitor
     context = Context(world: world, host: host, stop: stop)
     progress = Progress(enabled: world.rank == 0, quiet: options.quiet)
     pace = Pace(stop: stop, interval: options.checkpointEvery)
   }
 
+  /// *Local.* With other options, on the same ranks, threads and terminal.
+  init(_ options: TrainOptions, like other: Training) {
+    self.options = options
+    selection = LayerSelection(options)
+    (context, progress, pace, monitor) = (other.context, other.progress, other.pace, other.monitor)
+  }
+
   func train() throws {
     let earlier = try findRun()
     let done = earlier?.finishedLayers ?? 0
-    if done == options.layers { return progress.message("the run in \(options.output ?? "") is finished") }
+    if let earlier, earlier.isFinished, earlier.layerOfLostModel == nil {
+      return progress.message("the run in \(options.output ?? "") is finished")
+    }
+    selection = LayerSelection(options, earlier?.run?.metrics ?? [])
     var samples = try loadSamples(isNew: earlier == nil)
     // Before anything is written: a budget that is too small is bad input.
     progress.message(try planMemory(1, samples).plan.summary)
@@ -58,20 +71,23 @@ public final class Training<T: Real & TensorElement> {
     let run = try earlier.map { try reopenRun($0, samples) } ?? openRun(samples)
     let checkpoints = LayerCheckpoints<T>(
       CheckpointFolder(run.directory), context, pace: pace, progress: progress, monitor: monitor)
-    try replay(done, &samples, run)
-    for number in (done + 1)...options.layers {
+    try replay(earlier, &samples, run)
+    var (number, hasEnded) = (done, earlier?.isFinished ?? false)
+    while !hasEnded {
+      number += 1
       try checkpoints.stopHere()
       timer.restart()
-      try work(on: number, &samples, run, checkpoints, resumes: number == done + 1 && earlier != nil)
+      hasEnded = try work(on: number, &samples, run, checkpoints, resumes: number == done + 1 && earlier != nil)
     }
+    tellChoice()
     progress.message("run directory: \(run.directory.path)")
   }
 
-  /// *Collective.* One layer: X becomes the next layer's.
+  /// *Collective.* One layer: X becomes the next layer's. Returns whether it was the last.
   private func work(
     on number: Int, _ samples: inout Samples<T>, _ run: RunRecorder<T>, _ checkpoints: LayerCheckpoints<T>,
     resumes: Bool
-  ) throws {
+  ) throws -> Bool {
     // Algorithm 1 begins.
     try phase(number, .features) { _ in try prepare(&samples) }  // x_i <- x_i / |x_i|
     let saved = resumes ? try load(number, samples, checkpoints) : nil
@@ -88,18 +104,37 @@ public final class Training<T: Real & TensorElement> {
     let projection = try phase(number, .root) { _ in try project(number, agop, samples, fit) }  // R <- M^(1/2)
     try layer.safe?.reached(end)
     // What is measured of X, while it is there.
-    var metrics = try phase(number, .metrics) { _ in try measure(number, samples, fit) }
+    let measured = try phase(number, .metrics) { _ in try measureAndShow(number, samples, fit) }
+    var metrics = measured.metrics
     metrics.agop = LayerMetrics.AGOP(agop)
     let pictures = try phase(number, .metrics) { _ in try drawPictures(samples, projection) }
     try layer.safe?.reached(end)
-    if number == options.layers { try run.saveModel(samples) }
+    let choice = try choose(metrics)
+    if choice.isSelected { try run.saveModel(samples, layer: number) }
     let map = layerMap(number, projection.matrix)
     try phase(number, .features) { _ in try apply(map, to: &samples, &metrics) }  // X <- phi(X R W^T), or U <- X R
     // Algorithm 1 ends: the rest is files.
     try run.save(
       number, agop.matrix, map, fit.coefficients, pictures, bandwidth: options.bandwidth == nil ? fit.bandwidth : nil)
-    try run.append(finished(metrics), isLast: number == options.layers)
+    try run.save(measured.confusion, of: number)
+    try run.append(finished(metrics, isSelected: choice.isSelected), isSelected: choice.isSelected)
     try checkpoints.layerEnded()
+    return choice.isLast
+  }
+
+  /// *Collective.* Whether the layer that was measured is the chosen one so far, and whether it is the last: rank 0 decides.
+  private func choose(_ metrics: LayerMetrics) throws -> (isSelected: Bool, isLast: Bool) {
+    selection.note(metrics)
+    var flags = [selection.takesLatest ? 1 : 0, selection.hasEnded ? 1 : 0]
+    try world.broadcast(&flags, from: 0)
+    return (flags[0] == 1, flags[1] == 1)
+  }
+
+  /// What was chosen and why the run ended, in a sentence.
+  private func tellChoice() {
+    guard options.choice == .best || selection.isOutOfPatience, let layer = selection.layer else { return }
+    let why = selection.isOutOfPatience ? "no better validation metric for \(options.patience ?? 0) layers: " : ""
+    progress.message("\(why)layer \(layer) is selected")
   }
 
   var host: Host { context.host }

@@ -27,7 +27,7 @@ public enum LayerMap<T: Real>: Sendable {
 public struct FirstRows<T: Real> {
   /// X, own rows as deviations from the class means.
   let rows: Rows<T>
-  let test: GroupedRows<T>?
+  let test, validation: GroupedRows<T>?
   /// R, the last layer's root; nil: the identity, of the first layer.
   var projection: Matrix<T>?
 }

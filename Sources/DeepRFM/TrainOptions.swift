@@ -13,6 +13,8 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var samples: Int?
   /// The same of the test split; 0: no test.
   public var testSamples: Int?
+  /// Training samples held out to choose by: a share below 1, or a number; 0: none.
+  public var validation = 0.0
   /// cifar100: which of its labels.
   public var labelSet = LabelSet.fine
   /// svhn: the extra training samples too.
@@ -28,6 +30,10 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var model = ModelKind.deepRFM
   public var layers = ModelKind.deepRFM.defaultLayers
   public var normalise = ModelKind.deepRFM.defaultNormalisation
+  /// nil: best where samples are held out to choose by, else last.
+  public var select: LayerChoice?
+  /// Layers without a better validation metric after which the run ends; nil: it goes on to the last.
+  public var patience: Int?
   public var kernel = Kernel.Kind.laplace
   /// nil: the median distance of each layer's rows.
   public var bandwidth: Double? = 2
@@ -95,6 +101,12 @@ extension TrainOptions {
     CommandOption(
       "test-samples", \.testSamples, .integer("N", in: 0...countable.upperBound),
       "the same of the test split; 0: no test"),
+    CommandOption(
+      "validation", \.validation,
+      .real("F", "a share below 1, or a number of samples") {
+        $0 >= 0 && ($0 < 1 || $0 == $0.rounded()) && $0 <= Double(countable.upperBound)
+      },
+      "hold out this share (below 1) or number of the training samples, in proportion from each class, to choose by"),
     CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
     CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
     CommandOption("target", \.target, .name, "csv: the column to be predicted (default: the last)"),
@@ -114,6 +126,12 @@ extension TrainOptions {
     CommandOption("layers", \.layers, .integer("L", in: 1...100_000), "number of layers"),
     CommandOption(
       "normalise", \.normalise, .choice, "divide each row by its norm, in rfm once, before the first layer"),
+    CommandOption(
+      "select", \.select, .choice,
+      "the layer that predict uses: the last, or the best by the validation samples (default: best with --validation)"),
+    CommandOption(
+      "patience", \.patience, .integer("P", in: 1...100_000),
+      "end after P layers without a better validation metric"),
     CommandOption("kernel", \.kernel, .choice, "of the Euclidean distance"),
     CommandOption(
       "bandwidth", \.bandwidth, .positive("S", orNil: "auto"),
@@ -234,6 +252,10 @@ extension TrainOptions {
       ] where isGiven { throw InputError("--\(option) goes with --dataset csv") }
     }
     if extra && dataset != .svhn { throw InputError("--extra goes with --dataset svhn") }
+    if validation == 0 {
+      if select == .best { throw InputError("--select best goes with --validation") }
+      if patience != nil { throw InputError("--patience goes with --validation") }
+    }
     if resume && output == nil {
       throw InputError("--resume needs --output DIR, the run directory to go on with")
     }

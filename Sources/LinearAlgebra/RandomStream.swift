@@ -18,6 +18,7 @@ public struct RandomStream: Sendable {
     case probe = 6
     case sketch = 7
     case copies = 8
+    case validation = 9
     case bandwidth = 12
     case initialWeights = 20
     case sampleOrder = 21

@@ -7,7 +7,10 @@ import Runtime
 /// Parse, start MPI, run the subcommand, map errors to the exit status.
 @main enum Main {
   static var subcommands: [any Subcommand.Type] {
-    [Train.self, NetworkCommand.self, Predict.self, ReportRuns.self, Plan.self, Doctor.self, Bench.self, Debug.self]
+    [
+      Train.self, Tune.self, NetworkCommand.self, Predict.self, ReportRuns.self, Plan.self, Doctor.self, Bench.self,
+      Debug.self,
+    ]
   }
 
   /// When the program began, on the monotonic clock: --time-limit counts from here.

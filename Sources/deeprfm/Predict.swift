@@ -10,7 +10,7 @@ struct Predict: Subcommand {
   static let name = "predict"
   static let summary = "the outputs of a trained run for new rows"
   static let usage =
-    "--model DIR [--layer L] (--dataset NAME [--data DIR] [--split train|test] | --input X.npy [--data DIR]) --output P.npy"
+    "--model DIR [--layer L] (--dataset NAME [--data DIR] [--split train|test] | --input X.npy [--data DIR]) [--output P.npy] [--labels FILE] [--write-features FILE.npy]"
   static var optionHelp: String { PredictOptions.table.help(defaults: PredictOptions()) }
 
   let options: PredictOptions
@@ -27,11 +27,15 @@ struct Predict: Subcommand {
   /// What a network can be asked. Throws `InputError`.
   private func request() throws(InputError) -> NetworkPredictionRequest {
     if options.layer != nil { throw InputError("--layer: \(options.model) is a network, which has one predictor") }
+    if options.labels != nil || options.features != nil {
+      throw InputError("--labels, --write-features: \(options.model) is a network, of which the outputs are written alone")
+    }
+    guard let output = options.output else { throw InputError("--output P.npy is needed, the file to write") }
     var request = NetworkPredictionRequest()
     (request.model, request.dataset, request.data, request.split) =
       (options.model, options.dataset, options.data, options.split)
     (request.samples, request.input, request.strict, request.output) =
-      (options.samples, options.input, options.strict, options.output)
+      (options.samples, options.input, options.strict, output)
     return request
   }
 }

@@ -33,6 +33,8 @@ struct ReportRuns: Subcommand {
   private func write() throws {
     var options = options
     for path in options.dropRepeated() { standardOutput("\(path): named more than once, shown once\n") }
+    let tunings = options.directories.filter { RunFolder($0).holdsTuning }
+    guard tunings.isEmpty else { return try write(tunings, options) }
     let isNetwork = { (path: String) in RunFolder(path).isNetwork }
     let networks = try options.directories.filter(isNetwork).map { path throws(InputError) in
       try NetworkRecord(reading: path)
@@ -70,6 +72,16 @@ extension ReportRuns {
     for run in networks { for note in run.notes { standardOutput("\(run.name): \(note)\n") } }
     standardOutput("\(finding)\nreport: \(options.page)\n")
   }
+
+  /// *Local.* The page of a tuning.
+  private func write(_ tunings: [String], _ options: ReportOptions) throws {
+    guard tunings.count == 1, options.directories.count == 1, options.picture == nil else {
+      throw InputError("\(tunings[0]) is a tuning: its page stands by itself, without other runs and without --picture")
+    }
+    let page = TunePage(try TuneRecord(reading: tunings[0]))
+    try OutputFile.replace(options.page, with: page.html)
+    standardOutput("\(page.sentence)\nreport: \(options.page)\n")
+  }
 }
 
 /// The report that ends a run.
@@ -79,8 +91,10 @@ enum FinalReport {
   static func write(_ path: String) {
     do {
       let html =
-        RunFolder(path).isNetwork
-        ? try NetworkPage(NetworkRecord(reading: path)).html : try Page.html(of: [RunRecord(reading: path)])
+        RunFolder(path).holdsTuning
+        ? TunePage(try TuneRecord(reading: path)).html
+        : RunFolder(path).isNetwork
+          ? try NetworkPage(NetworkRecord(reading: path)).html : try Page.html(of: [RunRecord(reading: path)])
       try OutputFile.replace(RunFolder(path).report, with: html)
     } catch {
       standardError("deeprfm: the run is complete, but its report could not be written: \(error)\n")

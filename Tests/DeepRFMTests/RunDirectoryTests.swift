@@ -29,6 +29,7 @@ import Testing
     metrics.nc1 = .init(input: 1 / 3.0, projected: 0.25, mapped: 4e-7)
     metrics.nc2 = .init(input: 0.5, projected: 0.5, mapped: 0.5)
     metrics.accuracy = .init(train: 1, test: 0.9)
+    metrics.balancedAccuracy = .init(train: 1, test: 0.875)
     metrics.meanSquaredError = .init(train: 0.5, test: 0.25)
     metrics.solver.iterations = 19
     metrics.solver.residual = 8.1e-5
@@ -47,7 +48,8 @@ import Testing
         {"layer": 1, "inputWidth": 784, "outputWidth": 512, "samples": 4000, "ranks": 2, \
         "nc1": {"input": 0.3333333333333333, "projected": 0.25, "mapped": 4e-07}, \
         "nc2": {"input": 0.5, "projected": 0.5, "mapped": 0.5}, \
-        "accuracy": {"train": 1.0, "test": 0.9}, "meanSquaredError": {"train": 0.5, "test": 0.25}, \
+        "accuracy": {"train": 1.0, "test": 0.9}, "balancedAccuracy": {"train": 1.0, "test": 0.875}, \
+        "meanSquaredError": {"train": 0.5, "test": 0.25}, \
         "solver": {"method": "cg", "iterations": 19, "residual": 8.1e-05, "converged": true, \
         "preconditionerRank": 1000}, "agop": {"route": "class"}, \
         "bandwidth": 2.0, "kernelAlignment": 0.75, "seconds": {"kernel": 1.0, "preconditioner": 2.0, "solve": 3.0, "agop": 4.0, "root": 5.0, \

@@ -111,7 +111,7 @@ import Testing
       stage.wait(1)
       progress.advance(fraction: 0.5)
       progress.endPhase()
-      progress.row(MetricsTable.row(metrics), header: MetricsTable.header)
+      progress.row(MetricsTable.row(metrics), header: MetricsTable.header(metrics))
     }
     progress.message("done")
     let row = "     3    512  1.234e-04  undefined   98.77%        -     0   8.1e-05    12.34"
@@ -140,7 +140,7 @@ import Testing
     progress.begin("layer 1/2  kernel")
     stage.wait(100)
     progress.advance(fraction: 0.5)
-    progress.row(MetricsTable.row(metrics), header: MetricsTable.header)
+    progress.row(MetricsTable.row(metrics), header: MetricsTable.header(metrics))
     progress.message("x")
     progress.endPhase()
     #expect(stage.text.isEmpty)

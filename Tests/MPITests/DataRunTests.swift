@@ -50,7 +50,7 @@ import Testing
     (options.output, options.strict) = ("\(folder)/p.npy", strict)
     #expect(try DeepRFM.predict(options, world: world) == .done)
     try world.barrier()
-    let file = try NPYSamples.unlabelled(options.output)
+    let file = try NPYSamples.unlabelled(options.output ?? "")
     var rows = [[Double]](repeating: [], count: file.sampleCount)
     try file.readRows(Array(0..<file.sampleCount)) { rows[$0] = Array($1) }
     try world.barrier()

@@ -81,7 +81,7 @@ import Testing
     change(&options)
     #expect(try DeepRFM.predict(options, world: world) == .done)
     try world.barrier()
-    let file = try NPYSamples.unlabelled(options.output)
+    let file = try NPYSamples.unlabelled(options.output ?? "")
     var rows = [[Double]](repeating: [], count: file.sampleCount)
     try file.readRows(Array(0..<file.sampleCount)) { rows[$0] = Array($1) }
     try world.barrier()

@@ -157,7 +157,7 @@ import Testing
       (options.input, options.layer) = (folder.path + "/test_x.npy", layer + 1)
       #expect(try predict(options, world: world) == .done)
       try world.barrier()
-      let (shape, values) = try NPYFile.read(options.output)
+      let (shape, values) = try NPYFile.read(folder.path + "/p.npy")
       let outputs = Matrix(rows: shape[0], columns: shape[1], values)
       #expect(relativeError(outputs, Matrix(expected.testPredictions)) < 1e-7, "layer \(layer + 1)")
       try world.barrier()

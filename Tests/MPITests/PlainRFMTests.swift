@@ -79,7 +79,7 @@ import Testing
       (predicted.dataset, predicted.samples) = (.digits, 50)
       #expect(try predict(predicted, world: world) == .done)
       try world.barrier()
-      let outputs = try NPYFile.read(predicted.output).values
+      let outputs = try NPYFile.read(folder.path + "/p.npy").values
       let labels = try Digits().labels(first: 200).suffix(50)
       var (right, error) = (0, 0.0)
       for (i, label) in labels.enumerated() {

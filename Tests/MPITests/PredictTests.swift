@@ -53,7 +53,7 @@ final class SharedFolder {
   private func outputs(_ options: PredictOptions, _ world: Communicator) throws -> [[Double]] {
     #expect(try predict(options, world: world) == .done)
     try world.barrier()
-    let file = try NPYSamples.unlabelled(options.output)
+    let file = try NPYSamples.unlabelled(options.output ?? "")
     var rows = [[Double]](repeating: [], count: file.sampleCount)
     try file.readRows(Array(0..<file.sampleCount)) { position, values in rows[position] = Array(values) }
     return rows

@@ -42,7 +42,7 @@ extension Prediction {
       let reader = try Dataset.openSplit(
         .train, of: model.options.dataset, directory: options.trainingData(of: model.options), seed: model.options.seed,
         model: model.trained)
-      let labels = model.classes.numbers(of: try reader.labels(first: model.order.count))
+      let labels = model.classes.numbers(of: try reader.labels(first: model.samplesOfFile))
       let sorted = model.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
       guard zip(model.order, sorted).allSatisfy({ labels[$0] == $1 }) else {
         throw InputError("its labels are not those that the run was trained on")
@@ -50,8 +50,8 @@ extension Prediction {
       return try model.standardisation.loadRows(Array(model.order[shard]), reader)
     } catch let error as InputError {
       throw InputError(
-        "--layer \(model.layers.count): \(model.directory.path) stores the centers of its last layer"
-          + " (\(model.options.layers)) alone, and the training data cannot be read again (with --input, --data DIR tells where they are): \(error)"
+        "--layer \(model.layers.count): \(model.directory.path) stores the centers of layer"
+          + " \(model.storedLayer) alone, and the training data cannot be read again (with --input, --data DIR tells where they are): \(error)"
       )
     }
   }

@@ -5,10 +5,6 @@ import LinearAlgebra
 import MPI
 import Runtime
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// *Collective.* Evaluates a trained run's predictor on new rows, writes its outputs, (rows x classes) in the rows' order,
 /// and says how good they are where labels are known.
 ///
@@ -43,12 +39,23 @@ final class Prediction {
 
   /// *Collective.*
   func predict() throws {
-    var new = try NewRows(options, model, layout: layout, context: context)
-    let writer = try openOutput(rows: new.count)
+    let new = try NewRows(options, model, layout: layout, context: context)
+    let files = try world.together { world.rank == 0 ? try PredictionFiles(options, model, rows: new.count) : nil }
     let centers = try loadCenters()
-    new.points = try lastInput(of: new.points)
-    let outputs = try evaluate(new.points, centers)
-    try write(outputs, of: new.count, to: writer)
+    let points = try lastInput(of: new.points)
+    let rows = { TestShard<Double>.share(new.count, of: $0, in: self.world).count }
+    if options.features != nil {
+      let features = points.inOrder()
+      try world.gather(UnsafeBufferPointer(features.buffer), count: { rows($0) * features.columns }) {
+        try files?.features?.append($0)
+      }
+    }
+    let outputs = try evaluate(points, centers)
+    // The ranks' outputs come to rank 0 one after the other.
+    try world.gather(UnsafeBufferPointer(outputs.buffer), count: { rows($0) * outputs.columns }) {
+      try files?.append($0)
+    }
+    try world.together { try files?.finish() }
     try report(outputs, new)
   }
 
@@ -85,35 +92,19 @@ final class Prediction {
 // MARK: - Output
 
 extension Prediction {
-  /// *Collective.* Rank 0's writer: made before the work, so that a place that cannot be written is known at once.
-  private func openOutput(rows: Int) throws -> NPYWriter<Double>? {
-    try world.together {
-      guard world.rank == 0 else { return nil }
-      var status = stat()
-      if stat(options.output, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR {
-        throw InputError("--output \(options.output) is a folder; a file's name is needed")
-      }
-      return try NPYWriter(options.output, shape: [rows, layout.classCount])
-    }
-  }
-
-  /// *Collective.* The ranks' outputs come to rank 0 one after the other.
-  private func write(_ outputs: Matrix<Double>, of count: Int, to writer: NPYWriter<Double>?) throws {
-    let rows = { TestShard<Double>.share(count, of: $0, in: self.world).count }
-    try world.gather(UnsafeBufferPointer(outputs.buffer), count: { rows($0) * outputs.columns }) {
-      try writer?.append($0)
-    }
-    try world.together { try writer?.finish() }
-  }
-
   /// *Collective.* Rank 0 tells the number of rows, and their quality where labels are known.
   private func report(_ outputs: Matrix<Double>, _ new: NewRows) throws {
     var lines = new.notes.map { printable($0) } + ["rows: \(new.count)"]
     if let labels = new.labels {
-      let found = try quality(of: outputs, labels, over: new.count, world, timer)
-      lines += ["accuracy: \(found.accuracy)", "mean squared error: \(found.meanSquaredError)"]
+      let found = try Quality(of: outputs, labels, over: new.count, world, timer)
+      lines += ["accuracy: \(found.accuracy)", "balanced accuracy: \(found.balancedAccuracy)"]
+      lines += ["mean squared error: \(found.meanSquaredError)"]
     }
-    lines.append("outputs: \(options.output) (\(new.count) x \(outputs.columns))")
+    if let output = options.output { lines.append("outputs: \(output) (\(new.count) x \(outputs.columns))") }
+    if let labels = options.labels { lines.append("labels: \(labels)") }
+    if let features = options.features {
+      lines.append("features: \(features) (\(new.count) x \(model.last.inputWidth)), layer \(model.layers.count)")
+    }
     if world.rank == 0 { standardOutput(lines.joined(separator: "\n") + "\n") }
   }
 }

@@ -6,7 +6,7 @@ import Runtime
 public struct PredictOptions: Sendable, Equatable {
   /// The run directory to predict with.
   public var model = ""
-  /// From 1; nil: the last.
+  /// From 1; nil: the selected one.
   public var layer: Int?
   public var dataset: DatasetName?
   public var data: String?
@@ -17,8 +17,12 @@ public struct PredictOptions: Sendable, Equatable {
   public var input: String?
   /// Whether a label that no training sample has is refused.
   public var strict = false
-  /// The .npy file to write.
-  public var output = ""
+  /// The .npy file to write the outputs to.
+  public var output: String?
+  /// The text file to write the classes' names to, or the values: a line a row.
+  public var labels: String?
+  /// The .npy file to write the rows to as the layer sees them.
+  public var features: String?
 
   public init() {}
 
@@ -32,7 +36,8 @@ extension PredictOptions {
     [
       CommandOption("model", \.model, .path("DIR"), "the run directory to predict with"),
       CommandOption(
-        "layer", \.layer, .integer("L", in: 1...100_000), "whose predictor (default: the last)"),
+        "layer", \.layer, .integer("L", in: 1...100_000), "whose predictor (default: the one that the run has selected)"
+      ),
       CommandOption("dataset", \.dataset, .choice, "what to predict; or give --input"),
       CommandOption(
         "data", \.data, .path("DIR"),
@@ -45,7 +50,11 @@ extension PredictOptions {
         "input", \.input, .path("X.npy"),
         "rows to predict, features as in the training files; or a .csv file, columns by their names, for a table's run"),
       CommandOption(flag: "strict", \.strict, "refuse a label that no training sample has (else: counted as wrong)"),
-      CommandOption("output", \.output, .path("P.npy"), "the K outputs of each row"),
+      CommandOption("output", \.output, .path("P.npy"), "write the K outputs of each row"),
+      CommandOption(
+        "labels", \.labels, .path("FILE"), "write a line a row: the name of the class with the largest output"),
+      CommandOption(
+        "write-features", \.features, .path("FILE.npy"), "write the rows as the layer sees them, its input"),
     ])
 
   /// The options that `arguments` ask for, checked. Throws `InputError`.
@@ -59,7 +68,11 @@ extension PredictOptions {
 
   private func validate(splitGiven: Bool) throws(InputError) {
     if model.isEmpty { throw InputError("--model DIR is needed, the run directory to predict with") }
-    if output.isEmpty { throw InputError("--output P.npy is needed, the file to write") }
+    let files = [output, labels, features].compactMap(\.self)
+    if files.isEmpty { throw InputError("--output P.npy, --labels FILE or --write-features FILE.npy is needed") }
+    if Set(files).count < files.count {
+      throw InputError("--output, --labels and --write-features need files of their own")
+    }
     switch (dataset, input) {
     case (nil, nil): throw InputError("--dataset NAME or --input X.npy is needed, the rows to predict")
     case (.some, .some): throw InputError("--dataset and --input exclude each other")

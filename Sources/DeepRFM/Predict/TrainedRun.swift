@@ -28,17 +28,20 @@ public struct TrainedRun {
   /// The layers whose maps lead from the data to the last one's input: a plain RFM's is the one before it.
   var mapsToLast: ArraySlice<LayerFile> { options.model == .rfm ? layers.dropLast().suffix(1) : layers.dropLast() }
   var featureCount: Int { standardisation.mean.count }
-  /// Whether the wanted layer's centers are in model.safetensors.
-  var storesCenters: Bool { layers.count == options.layers }
+  /// The layer whose centers are in model.safetensors.
+  let storedLayer: Int
+  var storesCenters: Bool { layers.count == storedLayer }
+  private let heldOut: Int
 
-  /// *Local.* - Parameter layer: whose predictor is wanted, from 1; nil: the last.
+  /// *Local.* - Parameter layer: whose predictor is wanted, from 1; nil: the selected one.
   public init(_ path: String, layer: Int? = nil) throws {
     directory = RunFolder(path)
     if !InputFile.exists(directory.configuration) && (errno == ENOENT || errno == ENOTDIR) {
       throw InputError("\(path) is no run directory: it has no config.json")
     }
     options = try directory.readConfiguration().options
-    let layer = layer ?? options.layers
+    let layer = try layer ?? directory.readFacts()?.selectedLayer ?? options.layers
+    storedLayer = directory.layerOfModel ?? options.layers
     guard 1...options.layers ~= layer else {
       throw InputError("--layer \(layer): the run in \(path) has \(options.layers) layers")
     }
@@ -49,6 +52,7 @@ public struct TrainedRun {
       throw InputError(
         "\(directory.facts) has columns of \(coding.featureCount) features, and the run \(standardisation.mean.count)")
     }
+    heldOut = data.validationOrder.count
     var layers: [LayerFile] = []
     for number in 1...layer {
       let file = try LayerFile(directory.openLayer(number), options)
@@ -68,7 +72,10 @@ public struct TrainedRun {
     classes = try data.classes(count: layers[0].classCount, options.dataset)
   }
 
-  /// *Local.* Rows of the last layer's X, class-sorted, of unit norm. Throws `InputError`.
+  /// Samples of the training file that the run took, those held out among them.
+  var samplesOfFile: Int { order.count + heldOut }
+
+  /// *Local.* Rows of the stored layer's X, class-sorted, of unit norm. Throws `InputError`.
   public func centers(_ rows: Range<Int>) throws -> Matrix<Double> {
     let file = try directory.openTensors(directory.model)
     try file.expect("centers", [order.count, last.inputWidth])
@@ -78,7 +85,7 @@ public struct TrainedRun {
   /// What a data set must agree with.
   var trained: Dataset.Trained {
     Dataset.Trained(
-      featureCount: featureCount, trainSamples: order.count, variant: options.datasetVariant, firstIndex: firstIndex,
+      featureCount: featureCount, trainSamples: samplesOfFile, variant: options.datasetVariant, firstIndex: firstIndex,
       coding: coding)
   }
 }

@@ -13,7 +13,11 @@ public struct EarlierRun: Sendable {
   /// Their lines of metrics.jsonl, with their ends.
   private var lines: [[UInt8]] = []
 
-  public var isFinished: Bool { finishedLayers == configuration.options.layers }
+  public var isFinished: Bool { finishedLayers > 0 && LayerSelection(configuration.options, metrics).hasEnded }
+  /// Their metrics.
+  public private(set) var metrics: [LayerMetrics] = []
+  /// The layer whose X model.safetensors should hold and does not: to be written again.
+  public private(set) var layerOfLostModel: Int?
 
   /// *Local.* nil: no run has begun there; what a run that ended before it had a configuration left is taken away.
   ///
@@ -34,17 +38,34 @@ public struct EarlierRun: Sendable {
         damages.append("\(directory.metrics), line \(layer), is damaged")
         break
       }
-      guard manifest.holds(name, in: directory) else {
-        damages.append("\(directory.path)/\(name) is missing or damaged")
+      // A run of an earlier version has no confusions.
+      let confusion = RunFolder.confusionName(layer)
+      let files = [name] + (manifest[confusion] == nil ? [] : [confusion])
+      if let lost = files.first(where: { !manifest.holds($0, in: directory) }) {
+        damages.append("\(directory.path)/\(lost) is missing or damaged")
         break
       }
+      let source = "\(directory.metrics), line \(layer)"
+      metrics.append(try LayerMetrics(json: try RunFolder.parse(written[layer - 1], source), source: source))
       finishedLayers = layer
     }
     lines = Array(written[..<finishedLayers])
-    if isFinished && !manifest.holds(RunFolder.modelName, in: directory) {
+    checkModel(manifest)
+  }
+
+  /// The last layer makes its model again; that of a layer before is written on the way through the finished layers.
+  private mutating func checkModel(_ manifest: Manifest) {
+    let selection = LayerSelection(configuration.options, metrics)
+    guard let layer = selection.layer else { return }
+    let held = manifest.holds(RunFolder.modelName, in: directory)
+    if configuration.options.choice == .last {
+      guard !held else { return }
       damages.append("\(directory.model) is missing or damaged")
       finishedLayers -= 1
       lines.removeLast()
+      metrics.removeLast()
+    } else if !held || directory.layerOfModel != layer {
+      layerOfLostModel = layer
     }
   }
 
@@ -68,7 +89,7 @@ public struct EarlierRun: Sendable {
   }
 
   /// What may change between two parts of a run: where and how fast, not what.
-  private static let free: Set<String> = [
+  static let free: Set<String> = [
     "data", "allow-unconverged", "memory", "threads", "output", "checkpoint-every", "resume", "time-limit", "quiet",
   ]
 }

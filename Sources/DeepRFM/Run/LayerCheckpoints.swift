@@ -6,13 +6,14 @@ import Runtime
 
 /// Writes and reads the states inside a layer. One for a run.
 final class LayerCheckpoints<T: Real & TensorElement> {
-  private let folder: CheckpointFolder
+  /// nil: nothing is saved inside a layer, which begins again.
+  private let folder: CheckpointFolder?
   private let context: Context
   fileprivate let pace: Pace
   private let progress: Progress
   private let monitor: RunMonitor?
 
-  init(_ folder: CheckpointFolder, _ context: Context, pace: Pace, progress: Progress, monitor: RunMonitor?) {
+  init(_ folder: CheckpointFolder?, _ context: Context, pace: Pace, progress: Progress, monitor: RunMonitor?) {
     (self.folder, self.context, self.pace) = (folder, context, pace)
     (self.progress, self.monitor) = (progress, monitor)
   }
@@ -28,12 +29,13 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 
   /// *Collective.* The layer's files are written: no state of it is needed.
   func layerEnded() throws {
-    if world.rank == 0 { folder.clear() }
+    if world.rank == 0 { folder?.clear() }
     pace.restart()
   }
 
   /// *Collective.* Writes a state inside a layer.
   fileprivate func save(_ state: LayerProgress<T>, _ place: LayerSafePoints<T>) throws {
+    guard let folder else { return }
     monitor?.isSaving = true
     defer { monitor?.isSaving = false }
     let began = monotonicSeconds()
@@ -58,7 +60,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
   /// *Collective.* The newest state of this layer that is whole; nil if there is none. A state of another rank count, version or
   /// memory plan gives what was finished in it.
   func load(_ layer: Int, memory: Int?, classes: Int, rows: Rows<T>) throws -> LayerState<T>? {
-    for path in folder.states {
+    for path in folder?.states ?? [] {
       guard try world.broadcast(world.rank == 0 && InputFile.exists(path) ? 1 : 0, from: 0) == 1 else { continue }
       do {
         guard let state = try read(path, layer, memory, classes, rows) else { continue }

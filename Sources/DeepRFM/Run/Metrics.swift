@@ -19,15 +19,16 @@ public struct LayerMetrics: Sendable, Equatable {
     }
   }
 
-  /// A figure of the layer's own predictor on both splits.
+  /// A figure of the layer's own predictor on each split.
   public struct Splits: Sendable, Equatable {
     public var train: Double
+    /// nil: no samples are held out to choose by.
+    public var validation: Double?
     /// nil: there is no test split.
     public var test: Double?
 
-    public init(train: Double = .nan, test: Double? = nil) {
-      self.train = train
-      self.test = test
+    public init(train: Double = .nan, validation: Double? = nil, test: Double? = nil) {
+      (self.train, self.validation, self.test) = (train, validation, test)
     }
   }
 
@@ -89,6 +90,8 @@ public struct LayerMetrics: Sendable, Equatable {
   public var nc1 = Stages()
   public var nc2 = Stages()
   public var accuracy = Splits()
+  /// Mean over the classes of the share of a class's samples that are taken for it.
+  public var balancedAccuracy = Splits()
   public var meanSquaredError = Splits()
   public var solver = Solver()
   public var agop = AGOP()
@@ -158,8 +161,13 @@ extension LayerMetrics {
       Field("nc2.projected", \.nc2.projected),
       Field("nc2.mapped", \.nc2.mapped),
       Field("accuracy.train", \.accuracy.train),
+      Field("accuracy.validation", \.accuracy.validation, isOptional: true),
       Field("accuracy.test", \.accuracy.test),
+      Field("balancedAccuracy.train", \.balancedAccuracy.train, isOptional: true),
+      Field("balancedAccuracy.validation", \.balancedAccuracy.validation, isOptional: true),
+      Field("balancedAccuracy.test", \.balancedAccuracy.test, isOptional: true),
       Field("meanSquaredError.train", \.meanSquaredError.train),
+      Field("meanSquaredError.validation", \.meanSquaredError.validation, isOptional: true),
       Field("meanSquaredError.test", \.meanSquaredError.test),
       Field("solver.method", \.solver.method),
       Field("solver.iterations", \.solver.iterations),

@@ -3,22 +3,33 @@ import Runtime
 
 /// The table of a run's layers. NC1 and NC2 are those of the layer's input.
 public enum MetricsTable {
-  private static let columns: [(title: String, width: Int, cell: @Sendable (LayerMetrics) -> String)] = [
+  private typealias Column = (title: String, width: Int, cell: @Sendable (LayerMetrics) -> String)
+
+  private static let all: [Column] = [
     ("layer", 6, { "\($0.layer)" }),
     ("width", 7, { "\($0.inputWidth)" }),
     ("NC1", 11, { Format.scientific($0.nc1.input, digits: 3) }),
     ("NC2", 11, { Format.scientific($0.nc2.input, digits: 3) }),
     ("train", 9, { Format.percent($0.accuracy.train) }),
+    ("valid", 9, { $0.accuracy.validation.map(Format.percent) ?? "-" }),
     ("test", 9, { $0.accuracy.test.map(Format.percent) ?? "-" }),
     ("CG", 6, { "\($0.solver.iterations)" }),
     ("residual", 10, { Format.scientific($0.solver.residual, digits: 1) }),
     ("seconds", 9, { Format.fixed($0.seconds.total, digits: 2) }),
   ]
 
-  public static let header = columns.map { padded($0.title, $0.width) }.joined()
+  /// The validation column stands where there are such samples.
+  private static func columns(_ metrics: LayerMetrics) -> [Column] {
+    metrics.validationScore == nil ? all.filter { $0.title != "valid" } : all
+  }
 
-  public static func row(_ metrics: LayerMetrics) -> String {
-    columns.map { padded($0.cell(metrics), $0.width) }.joined()
+  public static func header(_ metrics: LayerMetrics) -> String {
+    columns(metrics).map { padded($0.title, $0.width) }.joined()
+  }
+
+  /// - Parameter isSelected: the layer is the best so far, by the validation samples: it has a star.
+  public static func row(_ metrics: LayerMetrics, isSelected: Bool = false) -> String {
+    columns(metrics).map { padded($0.cell(metrics), $0.width) }.joined() + (isSelected ? " *" : "")
   }
 
   private static func padded(_ text: String, _ width: Int) -> String {

@@ -9,6 +9,9 @@ extension RunFolder {
   /// In the metadata of a layer's file, where the layer's bandwidth was chosen: the number.
   static let bandwidthKey = "bandwidth"
 
+  /// In the metadata of model.safetensors: the layer whose X it holds.
+  static let modelLayerKey = "layer"
+
   /// layers/01.safetensors; `layer` counts from 1.
   public func layer(_ layer: Int) -> String { path + "/" + Self.layerName(layer) }
 

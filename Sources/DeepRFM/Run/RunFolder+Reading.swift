@@ -13,6 +13,9 @@ extension RunFolder {
   /// *Local.* layers/NN.safetensors, open. Throws `InputError` or `FileError`.
   public func openLayer(_ number: Int) throws -> SafetensorsFile { try openTensors(layer(number)) }
 
+  /// *Local.* The layer whose X model.safetensors holds; nil: there is no such file, or it does not say.
+  var layerOfModel: Int? { (try? openTensors(model))?.metadata[Self.modelLayerKey].flatMap { Int($0) } }
+
   /// *Local.* The layers of metrics.jsonl. Throws `InputError` if there is no such file or a whole line is malformed.
   public func readMetrics() throws(InputError) -> [LayerMetrics] {
     let (layers, fault) = try readMetricsUpToFault()

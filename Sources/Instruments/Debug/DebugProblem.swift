@@ -63,7 +63,7 @@ public struct DebugProblem {
     samples = Samples(
       layout: layout, order: loaded.order, standardisation: loaded.standardisation,
       classes: loaded.classes,
-      rows: rows, test: nil, testLabels: [], testCount: 0)
+      rows: rows)
   }
 
   /// The same steps with other options.

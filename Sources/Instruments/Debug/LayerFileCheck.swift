@@ -24,7 +24,7 @@ extension DebugProblem {
     try CheckpointFolder(directory).make()
     try recorder.saveData(samples)
     try recorder.save(1, agop, .features(map), a)
-    try recorder.saveModel(samples)
+    try recorder.saveModel(samples, layer: 1)
     let run = try TrainedRun(directory.path)
     guard let again = try run.last.map().features else { throw InputError("\(run.directory.path) has no features") }
     var bits = BitComparison()

@@ -94,7 +94,9 @@ private struct Planner<T: Real & TensorElement> {
         standsFor: max(1, ranks / nodes / max(1, host.ranksOnNode)))
       seconds = run.seconds(try probe.rates(run.widths, tileBytes: run.nodeTileBytes), network)
     }
-    let report = PlanReport(plan: run, network: network, seconds: seconds, assumptions: assumptions(run))
+    let grid = try options.tuning.map { try TuneGrid($0) }
+    let report = PlanReport(
+      grid: grid, plan: run, network: network, seconds: seconds, assumptions: assumptions(run))
     if world.rank == 0 { standardOutput(options.json ? report.json.line + "\n" : report.text) }
     return run.fits ? .done : .failed
   }

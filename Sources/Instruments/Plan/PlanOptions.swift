@@ -7,6 +7,8 @@ import Runtime
 /// Everything that `deeprfm plan` can be told: train's options, and the machine to plan for.
 public struct PlanOptions: Sendable, Equatable {
   public var train = TrainOptions()
+  /// `plan tune`: the combinations to plan for; nil: one run.
+  public var tuning: TuneOptions?
   /// nil: as many as plan itself runs on.
   public var ranks: Int?
   public var nodes: Int?
@@ -30,6 +32,36 @@ public struct PlanOptions: Sendable, Equatable {
 extension PlanOptions {
   public static let table = OptionTable<PlanOptions>(
     "plan", planOptions + TrainOptions.table.options.map { $0.within(\PlanOptions.train) })
+
+  /// `plan tune`: the options of tune, and of plan what they leave free: --bandwidth is the kernel's.
+  private struct TunePlan: Sendable {
+    var plan = PlanOptions()
+    var tune = TuneOptions()
+
+    static let table = OptionTable<TunePlan>(
+      "plan tune",
+      own + TuneOptions.table.options.map { $0.within(\TunePlan.tune) })
+
+    private static let own: [CommandOption<TunePlan>] = PlanOptions.planOptions
+      .filter { ["ranks", "nodes", "latency", "iterations", "json"].contains($0.name) }
+      .map { $0.within(\TunePlan.plan) }
+  }
+
+  private static func tuning(_ arguments: [String]) throws(InputError) -> PlanOptions {
+    let assignments = try TunePlan.table.assignments(arguments)
+    let given = assignments.map { ($0.option.name, $0.text) }
+    var both = TunePlan()
+    both.tune.train.begin(with: given)
+    if let file = assignments.last(where: { $0.option.name == "config" })?.text {
+      try both.tune.train.read(configuration: file)
+    }
+    try TunePlan.table.apply(assignments, to: &both)
+    try both.tune.train.refuseForeign(given)
+    let grid = try TuneGrid(both.tune)
+    both.plan.tuning = both.tune
+    both.plan.train = grid.chains[0].options
+    return both.plan
+  }
 
   private static let planOptions: [CommandOption<PlanOptions>] = [
     CommandOption("ranks", \.ranks, .integer("P", in: 1...1_000_000), "of the run (default: those of plan itself)"),
@@ -55,6 +87,7 @@ extension PlanOptions {
 
   /// What `arguments` ask for, checked. Throws `InputError`.
   public static func parse(_ arguments: [String]) throws(InputError) -> PlanOptions {
+    if arguments.first == "tune" { return try tuning(Array(arguments.dropFirst())) }
     let assignments = try table.assignments(arguments)
     let given = assignments.map { ($0.option.name, $0.text) }
     var options = PlanOptions()

@@ -4,6 +4,8 @@ import Runtime
 
 /// A plan as people and programs read it.
 struct PlanReport {
+  /// nil: of one run.
+  let grid: TuneGrid?
   let plan: RunPlan
   let network: Network
   /// One a layer; empty: it does not fit, and nothing was measured.
@@ -18,6 +20,9 @@ struct PlanReport {
   private var whole: LayerMetrics.Seconds { Self.sum(seconds) }
   private var total: Double { plan.loadingSeconds + whole.total }
 
+  /// Of the whole tuning.
+  private var tuneSeconds: Double? { grid.map { $0.seconds(seconds, loading: plan.loadingSeconds) } }
+
   private static func sum(_ layers: [LayerMetrics.Seconds]) -> LayerMetrics.Seconds {
     var sums = LayerMetrics.Seconds().values
     for layer in layers { for (k, value) in layer.values.enumerated() { sums[k] += value } }
@@ -31,7 +36,11 @@ struct PlanReport {
     var json = JSON.object([])
     func set(_ path: String..., to value: JSON) { json.set(value, at: path[...]) }
     set("fits", to: .bool(plan.fits))
-    set("seconds", to: seconds.isEmpty ? .null : JSON(total))
+    set("seconds", to: seconds.isEmpty ? .null : JSON(tuneSeconds ?? total))
+    if let grid {
+      set("combinations", to: JSON(grid.count))
+      set("secondsOfOneRun", to: seconds.isEmpty ? .null : JSON(total))
+    }
     set("secondsPerLayer", to: .array(seconds.map { JSON($0.total) }))
     set("peakMemoryBytesPerRank", to: JSON(plan.peak))
     set("memory", to: Self.object(largest.plan.items))
@@ -133,11 +142,15 @@ struct PlanReport {
     let share = zip(Self.phases, operations.values).filter { $0.1 > 0 }.map {
       "\($0.0) \(Format.fixed($0.1 * 1e-12, digits: 2))"
     }
-    return [
+    let tuning = tuneSeconds.map {
+      "all \(grid?.count ?? 0) combinations: \(Format.clock($0)) (\(Format.fixed($0, digits: 1)) s), with the times of the first kernel"
+    }
+    let run = [
       "whole run: \(Format.clock(total)) (\(Format.fixed(total, digits: 1)) s), \(Format.fixed(plan.loadingSeconds, digits: 1)) s of it to"
         + " start and read, \(Format.percent(whole[.communication] / total)) messages",
       "operations, 10^12: " + share.joined(separator: ", "),
     ]
+    return tuning.map { [$0] + run } ?? run
   }
 
   private static func padded(_ text: String, _ width: Int) -> String {

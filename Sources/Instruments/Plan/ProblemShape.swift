@@ -42,6 +42,7 @@ public struct ProblemShape: Sendable, Equatable {
       self.init(
         samples: dataset.train.sampleCount, testSamples: dataset.test?.sampleCount ?? 0,
         width: dataset.train.featureCount, classes: try dataset.classes().count)
+      try holdOut(options.validation)
       return
     }
     self = whole
@@ -52,5 +53,18 @@ public struct ProblemShape: Sendable, Equatable {
     }
     samples = options.samples ?? samples
     testSamples = options.testSamples ?? testSamples
+    try holdOut(options.validation)
+  }
+
+  /// Samples held out are held like test samples. Throws `InputError` where there are not so many.
+  private mutating func holdOut(_ size: Double) throws(InputError) {
+    let held = size < 1 ? (size * Double(samples)).rounded() : size
+    guard held <= Double(max(0, samples - classes)) else {
+      throw InputError(
+        "--validation: of \(samples) samples at most \(samples - classes) can be held out, for each class keeps one to train on"
+      )
+    }
+    samples -= Int(held)
+    testSamples += Int(held)
   }
 }

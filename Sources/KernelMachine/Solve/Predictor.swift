@@ -17,33 +17,41 @@ public struct Predictor<T: Real>: RowsWork {
   ///   - points: grouped by the centres of `rows`.
   ///   - coefficients: A's own rows, (own rows x classes).
   public func outputs(at points: GroupedRows<T>, _ coefficients: Matrix<Double>) throws -> Matrix<Double> {
-    let sums = Matrix<Double>(rows: points.rows.rowCount, columns: coefficients.columns)
-    let all = try CoefficientBlocks(coefficients.converted(to: T.self), rows)
+    try outputs(at: points, [coefficients])[0]
+  }
+
+  /// *Collective.* The same of several A: each tile is made once, and every output has the bits that it has alone.
+  public func outputs(at points: GroupedRows<T>, _ coefficients: [Matrix<Double>]) throws -> [Matrix<Double>] {
+    let sums = coefficients.map { Matrix<Double>(rows: points.rows.rowCount, columns: $0.columns) }
+    let all = try coefficients.map { try CoefficientBlocks($0.converted(to: T.self), rows) }
     let builder = TileBuilder<T>(kernel: kernel, rows)
     try rows.forEachBlock(steps: world.size) { owner, block in
-      add(block, all.block(of: owner), at: points.rows, builder, to: sums)
+      add(block, all.map { $0.block(of: owner) }, at: points.rows, builder, to: sums)
     }
-    try addConstants(coefficients, points.rows, builder, to: sums)
-    let outputs = Matrix<Double>(uninitialisedRows: sums.rows, columns: sums.columns)
-    for (i, original) in points.order.enumerated() { _ = outputs.row(original).update(fromContentsOf: sums.row(i)) }
-    return outputs
+    return try zip(coefficients, sums).map { coefficients, sums in
+      try addConstants(coefficients, points.rows, builder, to: sums)
+      let outputs = Matrix<Double>(uninitialisedRows: sums.rows, columns: sums.columns)
+      for (i, original) in points.order.enumerated() { _ = outputs.row(original).update(fromContentsOf: sums.row(i)) }
+      return outputs
+    }
   }
 
   /// The deviations' part of one block.
   private func add(
-    _ block: Rows<T>, _ a: MatrixView<T>, at points: Rows<T>, _ builder: TileBuilder<T>,
-    to sums: Matrix<Double>
+    _ block: Rows<T>, _ all: [MatrixView<T>], at points: Rows<T>, _ builder: TileBuilder<T>, to sums: [Matrix<Double>]
   ) {
     let (tileRows, pool) = (layout.tileRows, self.pool)
     pool.forEachWhenFree(0..<points.segments.count) { index, worker in
       let segment = points.segments[index]
       let tile = Matrix<T>(uninitialisedRows: segment.rows.count, columns: tileRows)
-      let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: a.columns)
+      let products = all.map { Matrix<T>(uninitialisedRows: segment.rows.count, columns: $0.columns) }
       for columns in block.segments {
         let e = tile.reshaped(rows: segment.rows.count, columns: columns.rows.count)
         builder.build(.kernelDeviation, points, segment, block, columns, into: e, worker: worker)
-        multiply(e, a.rows(columns.rows), into: product.view)
-        T.accumulate(product.pointer, sums.pointer + segment.rows.lowerBound * sums.columns, product.count)
+        for ((a, product), sums) in zip(zip(all, products), sums) {
+          multiply(e, a.rows(columns.rows), into: product.view)
+          T.accumulate(product.pointer, sums.pointer + segment.rows.lowerBound * sums.columns, product.count)
+        }
         pool.breathe(worker)
       }
     }

@@ -34,6 +34,8 @@ struct LineChart: Sendable {
   let lines: [Line]
   /// A value worth comparing with, and its name.
   var reference: (value: Double, name: String)?
+  /// A place on the axis worth seeing, and its name.
+  var mark: (x: Double, name: String)?
   /// "s": the colours that tell settings apart; "q": those that run from the first layer to the last.
   var palette = "s"
   var showsMarkers = true
@@ -58,6 +60,13 @@ struct LineChart: Sendable {
       body += """
         <line class="ref" x1="\(frame.left)" x2="\(frame.right)" y1="\(at)" y2="\(at)"/>\
         <text class="note" x="\(frame.right - 4)" y="\(at - 5)" text-anchor="end">\(reference.name)</text>
+        """
+    }
+    if let mark, let place = x.position(mark.x), (0...1).contains(place) {
+      let (at, isRight) = (frame.x(place), place > 0.7)
+      body += """
+        <line class="ref" x1="\(at)" x2="\(at)" y1="\(frame.top)" y2="\(frame.bottom)"/>\
+        <text class="note" x="\(at + (isRight ? -5 : 5))" y="\(frame.bottom - 6)" text-anchor="\(isRight ? "end" : "start")">\(mark.name)</text>
         """
     }
     for line in lines { body += curve(line, frame) }

@@ -30,6 +30,9 @@ struct Quantity: Sendable {
   static let testAccuracy = Quantity(
     id: "test-accuracy", title: "Test accuracy", yName: "accuracy", kind: .linear,
     value: { $0.metrics.accuracy.test ?? .nan }, text: Figure.percent)
+  static let validationAccuracy = Quantity(
+    id: "validation-accuracy", title: "Validation accuracy", yName: "accuracy", kind: .linear,
+    value: { $0.metrics.accuracy.validation ?? .nan }, text: Figure.percent)
   static let trainAccuracy = Quantity(
     id: "train-accuracy", title: "Training accuracy", yName: "accuracy", kind: .linear,
     value: { $0.metrics.accuracy.train }, text: Figure.percent)

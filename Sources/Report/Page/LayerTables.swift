@@ -5,7 +5,7 @@ import Measures
 enum LayerTables {
   static func markup(_ run: RunRecord) -> Markup {
     let layers = run.layers
-    return [collapse(layers), solver(layers), time(layers)].map(\.markup).joined()
+    return [collapse(layers), solver(layers), time(layers)].map(\.markup).joined() + chosen(run)
   }
 
   private static func collapse(_ layers: [LayerRecord]) -> Table {
@@ -24,6 +24,24 @@ enum LayerTables {
           "\(Figure.scientific(m.meanSquaredError.train))", "\(Figure.scientific(m.meanSquaredError.test ?? .nan))",
         ]
       })
+  }
+
+  /// What layers are chosen by, and the one that was; nothing where no samples are held out.
+  private static func chosen(_ run: RunRecord) -> Markup {
+    guard run.hasValidation else { return "" }
+    return Table(
+      id: "table-choice", caption: "Choice by the validation samples",
+      columns: ["layer", "validation", "balanced", "MSE", "test", "balanced", "selected"].map { .init(title: $0) },
+      rows: run.layers.map { layer in
+        let m = layer.metrics
+        return [
+          "\(m.layer)", "\(Figure.percent(m.accuracy.validation ?? .nan))",
+          "\(Figure.percent(m.balancedAccuracy.validation ?? .nan))",
+          "\(Figure.scientific(m.meanSquaredError.validation ?? .nan))", "\(Figure.percent(m.accuracy.test ?? .nan))",
+          "\(Figure.percent(m.balancedAccuracy.test ?? .nan))", "\(m.layer == run.selectedLayer ? "★" : "")",
+        ]
+      }
+    ).markup
   }
 
   private static func solver(_ layers: [LayerRecord]) -> Table {

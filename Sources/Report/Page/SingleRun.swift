@@ -21,15 +21,14 @@ struct SingleRun {
     let spectrum = Charts.spectrum(run).map {
       [Page.Section(id: "agop", title: "AGOP", body: spectrumSection($0))]
     }
+    let classes: [Page.Section] = ConfusionSection(run).map { [$0.section] } ?? []
+    let first: [Page.Section] =
+      [Page.Section(id: "collapse", title: "Collapse", body: collapse)] + pictures
+      + [Page.Section(id: "accuracy", title: "Accuracy", body: accuracy)] + classes
     return Page.document(
       title: "\(run.options.datasetTitle), \(RunRecord.count(run.options.layers, "layer"))", subtitle: subtitle,
       lead: lead,
-      [Page.Section(id: "collapse", title: "Collapse", body: collapse)] + pictures
-        + [
-          Page.Section(id: "accuracy", title: "Accuracy", body: accuracy)
-        ] + alignment + [
-          Page.Section(id: "solver", title: "Solver", body: solver)
-        ] + (spectrum ?? [])
+      first + alignment + [Page.Section(id: "solver", title: "Solver", body: solver)] + (spectrum ?? [])
         + [
           Page.Section(id: "time", title: "Time", body: time),
           Page.Section(id: "numbers", title: "Numbers", body: LayerTables.markup(run)),
@@ -50,6 +49,12 @@ struct SingleRun {
       let first = tested.first, let last = tested.last
     else { return "" }
     let (a, b, c) = (first.metrics, best.metrics, last.metrics)
+    if run.hasValidation, let selected = run.layers.first(where: { $0.metrics.layer == run.selectedLayer })?.metrics {
+      return
+        "Layer \(selected.layer) is selected, by \(Figure.percent(selected.accuracy.validation ?? .nan)) of the validation "
+        + "samples; its test accuracy is \(Figure.percent(selected.accuracy.test ?? .nan)), and the best of all layers "
+        + "\(Figure.percent(b.accuracy.test ?? .nan)), at layer \(b.layer)."
+    }
     return "Test accuracy is \(Figure.percent(a.accuracy.test ?? .nan)) at layer \(a.layer) and "
       + "\(Figure.percent(c.accuracy.test ?? .nan)) at layer \(c.layer); the best is "
       + "\(Figure.percent(b.accuracy.test ?? .nan)), at layer \(b.layer)."
@@ -109,14 +114,18 @@ struct SingleRun {
 
   private var accuracy: Markup {
     let hasTest = run.layers.contains { $0.metrics.accuracy.test != nil }
-    let series = (hasTest ? [("test", Quantity.testAccuracy)] : []) + [("training", Quantity.trainAccuracy)]
+    let series =
+      (hasTest ? [("test", Quantity.testAccuracy)] : []) + [("training", Quantity.trainAccuracy)]
+      + (run.hasValidation ? [("validation", Quantity.validationAccuracy)] : [])
+    var chart = Charts.chart("accuracy-chart", "Accuracy of each layer's predictor", of: run, series)
+    if run.hasValidation, let layer = run.selectedLayer { chart.mark = (Double(layer), "selected") }
     let error: [(String, Quantity)] =
       (hasTest
         ? [("test", .logarithmic("", "", "mean squared error") { $0.metrics.meanSquaredError.test ?? .nan })] : [])
       + [("training", .logarithmic("", "", "mean squared error") { $0.metrics.meanSquaredError.train })]
     return Page.pair([
       Page.figure(
-        Charts.chart("accuracy-chart", "Accuracy of each layer's predictor", of: run, series),
+        chart,
         caption: hasTest ? nil : "This run had no test samples."),
       Page.figure(Charts.chart("error-chart", "Mean squared error against targets of ±1", of: run, error)),
     ])

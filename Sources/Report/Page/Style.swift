@@ -84,6 +84,9 @@ enum Style {
     th.t,td.t{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:9em}
     tbody tr:hover{background:var(--hover)}
     .swatch{display:inline-block;width:11px;height:11px;border-radius:3px;background:currentColor;margin-right:8px}
+    .hit,.miss{display:inline-block;min-width:2.6em;padding:1px 4px;border-radius:3px}
+    \(levels)
+    .top{outline:2px solid var(--ink)}
     .num{white-space:nowrap}.good{color:var(--s3);font-weight:700}.poor{color:var(--s2);font-weight:700}
     .facts{columns:2 320px;column-gap:40px;margin:12px 0;padding:0;font-size:14.5px;list-style:none}
     .facts li{color:var(--soft);display:flex;gap:12px;justify-content:space-between;border-bottom:1px solid var(--line);padding:4px 0;break-inside:avoid}
@@ -101,6 +104,15 @@ enum Style {
     a{color:inherit;text-decoration:none}
     }
     """
+
+  /// Shades of tables' cells, from next to nothing to full.
+  private static var levels: String {
+    (0...9).map { level in
+      let share = 12 + 8 * level
+      return ".hit.h\(level){background:color-mix(in srgb,var(--s3) \(share * 2 / 3)%,transparent)}"
+        + ".miss.h\(level){background:color-mix(in srgb,var(--s2) \(share)%,transparent)}"
+    }.joined(separator: "\n")
+  }
 
   /// The heat map's colours as stops of a gradient.
   private static var ramp: String {

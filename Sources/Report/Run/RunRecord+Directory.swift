@@ -27,11 +27,20 @@ extension RunRecord {
       notes.append("No pictures of \(Self.count(reader.faults.count, "layer")): \(first)")
     }
     let last = layers[layers.count - 1].metrics.layer
-    if last < configuration.options.layers {
+    if !LayerSelection(configuration.options, layers.map(\.metrics)).hasEnded {
       notes.append("The run is not finished: \(last) of \(configuration.options.layers) layers so far.")
     }
     if layers.count < last { notes.append("Lines of \(Self.count(last - layers.count, "layer")) are missing.") }
+    var (facts, confusion): (RunFacts?, LayerConfusion?)
+    do {
+      facts = try directory.readFacts()
+      confusion = try facts?.selectedLayer.flatMap { try directory.readConfusion($0) }
+    } catch {
+      notes.append("What was chosen cannot be read: \(error)")
+    }
     self.init(name: path, configuration: configuration, layers: layers, notes: notes)
+    (selectedLayer, classNames) = (facts?.selectedLayer, facts?.classNames ?? [])
+    self.confusion = confusion
   }
 
   static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -9,6 +9,12 @@ public struct RunRecord: Sendable {
   public var layers: [LayerRecord]
   /// What is missing or damaged, a sentence each.
   public var notes: [String]
+  /// Whose predictor the run is for; nil: none is chosen yet, or the run does not say.
+  public var selectedLayer: Int?
+  /// Of the selected layer's predictor.
+  public var confusion: LayerConfusion?
+  /// In the order of the outputs; empty where the run does not tell.
+  public var classNames: [String] = []
 
   public init(name: String, configuration: RunConfiguration, layers: [LayerRecord], notes: [String] = []) {
     self.name = name
@@ -18,7 +24,9 @@ public struct RunRecord: Sendable {
   }
 
   var options: TrainOptions { configuration.options }
-  var isFinished: Bool { (layers.last?.metrics.layer ?? 0) >= options.layers }
+  var isFinished: Bool { LayerSelection(options, layers.map(\.metrics)).hasEnded }
+  /// Whether samples are held out to choose by.
+  var hasValidation: Bool { layers.contains { $0.metrics.validationScore != nil } }
   /// Which layers were not solved to the tolerance, in words; nil: all were.
   var unsolved: String? {
     let layers = layers.filter { !$0.metrics.solver.converged }.map { "\($0.metrics.layer)" }

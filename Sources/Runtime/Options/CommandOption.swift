@@ -89,6 +89,16 @@ extension ValueKind where Value == String {
   }
 }
 
+extension ValueKind where Value == [String] {
+  /// Texts with commas between them; each is read by whoever takes it.
+  public static func list(_ placeholder: String) -> Self {
+    Self(
+      placeholder: placeholder + ",...", wanted: "a list such as 1,2,4",
+      parse: { $0.isEmpty ? [] : $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) },
+      json: { .string($0.joined(separator: ",")) })
+  }
+}
+
 extension ValueKind
 where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
   public static var choice: Self {

@@ -89,8 +89,11 @@ public struct RunFolder: Sendable, Equatable {
 
   /// *Local.* The lines of metrics.jsonl as bytes, with their ends. A last line that was cut off, by a crash while it was written, is
   /// left out. Throws `InputError` if there is no such file.
-  public func readLines() throws(InputError) -> [[UInt8]] {
-    let bytes = try InputFile.contents(own(metrics), limit: 1 << 28)
+  public func readLines() throws(InputError) -> [[UInt8]] { try readLines(of: metrics) }
+
+  /// *Local.* The same of another file of lines.
+  public func readLines(of file: String) throws(InputError) -> [[UInt8]] {
+    let bytes = try InputFile.contents(own(file), limit: 1 << 28)
     var lines: [[UInt8]] = []
     var start = 0
     for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "\n") {
