@@ -12,17 +12,29 @@ struct NetworkProblem {
   let batchRows: Int
   /// This rank's, (rows x features).
   let x: Matrix<Double>
-  private let c: Matrix<Double>
+  let c: Matrix<Double>
 
-  /// - Parameter scale: of the parameters, which are normal; those of batch norm are drawn around 1 by their initial value.
+  /// - Parameters:
+  ///   - scale: of the parameters, which are normal; those of batch norm are drawn around 1 by their initial value.
+  ///   - ranks: all, unless given.
   init(_ form: NetworkForm, batchRows: Int, scale: Double = 0.5, seed: UInt64 = 1) throws {
-    world = try TestWorld.all
+    try self.init(input: form.input, batchRows: batchRows, scale: scale, seed: seed) { rows in
+      try form.build(rows: rows, threads: 2)
+    }
+  }
+
+  /// The same with layers of one's own.
+  init(
+    input: FeatureShape, batchRows: Int, scale: Double = 0.5, seed: UInt64 = 1, ranks: Communicator? = nil,
+    build: (_ rows: Int) throws -> NetworkBuilder<Double>
+  ) throws {
+    world = try ranks ?? TestWorld.all
     self.batchRows = batchRows
     let own = (batchRows * world.rank / world.size)..<(batchRows * (world.rank + 1) / world.size)
     let context = Context(world: world, host: Host(threads: 2))
-    network = Network(try form.build(rows: own.count, threads: 2), context)
+    network = Network(try build(own.count), context)
     let random = RandomStream(seed: seed, layer: 0, purpose: .probe)
-    x = Matrix(rows: own.count, columns: form.input.count)
+    x = Matrix(rows: own.count, columns: input.count)
     x.fill { random.normal(row: own.lowerBound + $0, column: $1) }
     c = Matrix(rows: own.count, columns: network.outputs)
     c.fill { random.normal(row: 1000 + own.lowerBound + $0, column: $1) }
@@ -33,6 +45,19 @@ struct NetworkProblem {
         values.pointer[k] = initial + scale * random.normal(row: 2000, column: place)
       }
     }
+  }
+
+  /// This rank's rows of numbers a row of the batch.
+  func own(_ values: [Double]) -> [Double] {
+    let each = values.count / batchRows
+    return Array(
+      values[(batchRows * world.rank / world.size * each)..<(batchRows * (world.rank + 1) / world.size * each)])
+  }
+
+  /// Other rows and numbers than the random ones; all ranks'.
+  func setRows(x values: [Double], c weights: [Double]) {
+    for (k, value) in own(values).enumerated() { x.pointer[k] = value }
+    for (k, value) in own(weights).enumerated() { c.pointer[k] = value }
   }
 
   /// *Collective.*

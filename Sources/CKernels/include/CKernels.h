@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "convolution.h"
 #include "network.h"
 
 // Kernel values below this are next to nothing beside the kernel's 1 on the diagonal, in either precision.

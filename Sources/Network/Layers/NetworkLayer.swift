@@ -3,7 +3,7 @@ import LinearAlgebra
 import Runtime
 
 /// A real number that a network is computed, sent and stored in.
-public typealias NetworkReal = NetworkScalar & Real & TensorElement
+public typealias NetworkReal = NetworkScalar & ConvolutionScalar & Real & TensorElement
 
 /// One step of a network on this rank's rows of a batch: forward, and backward from the same rows.
 ///
