@@ -67,6 +67,14 @@ import Testing
     #expect(try failed(problem.checkKernel { Reference.kernel(Kernel($0.kind, bandwidth: 2.01), $1, $2) }))
     #expect(try failed(problem.checkSolve { try Reference.solution($0, ridge: 1.001 * $1, $2) }))
     #expect(try failed(problem.checkIterations { _, _, _, _ in 1 }))
+    // As if one number of the solution came from memory that nobody wrote.
+    #expect(
+      try failed(
+        problem.checkMemory { layer in
+          let results = try layer()
+          results[0][0, 0] = .nan
+          return results
+        }))
     #expect(
       try failed(
         problem.checkGradients { kernel, x, a, i, coordinates in

@@ -42,6 +42,7 @@ public func debugChecks(
       try problem.checkPlainRFM(
         symmetricRoot(problem.agop.compute(problem.a).matrix, pool: problem.training.context.pool))
     }
+    checks += try run("memory, \(kind)") { try problem.checkMemory() }
     // What follows does not know the kernel.
     if kind == .laplace { checks += try run("layer's end") { try checkLayerEnd(problem, dump) } }
   }

@@ -10,9 +10,11 @@ import Runtime
 public func doctor(_ options: DoctorOptions, kernelsForced: Bool, world: Communicator) throws -> ExitStatus {
   let facts = try RankFacts(options, kernelsForced: kernelsForced, world: world).gathered(world)
   let network = world.size > 1 ? try NetworkProbe(measuring: world, repetitions: 3) : nil
+  let sums = try SumsProbe.finding(world)
   var failed = 0
   if let facts {
     let findings = Diagnosis(facts, options, network: network, output: OutputCheck.finding(options.output)).findings
+      + [sums].compactMap(\.self)
     standardOutput(options.json ? report(findings, facts, network).line + "\n" : table(findings))
     failed = findings.contains { $0.verdict == .fail } ? 1 : 0
   }
