@@ -7,6 +7,9 @@ let settings: [SwiftSetting] = [
   .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
+// The MPI to build with, by the name that pkg-config has for it: DEEPRFM_MPI=mpich, say.
+let mpi = Context.environment["DEEPRFM_MPI"] ?? "ompi-c"
+
 let package = Package(
   name: "DeepRFM",
   products: [
@@ -14,7 +17,7 @@ let package = Package(
   ],
   targets: [
     // C libraries. Each has one importer: see README, "The house".
-    .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .systemLibrary(name: "CMPI", pkgConfig: mpi, providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
@@ -26,7 +29,7 @@ let package = Package(
       ]),
     .target(name: "CDigits", exclude: ["digits.bin"]),
 
-    .target(name: "MPI", dependencies: ["COpenMPI"], swiftSettings: settings),
+    .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: settings),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"], swiftSettings: settings),
     .target(name: "Files", dependencies: ["CZlib"], swiftSettings: settings),
     .target(name: "Runtime", dependencies: ["Files", "MPI", "LinearAlgebra"], swiftSettings: settings),

@@ -1,11 +1,11 @@
-import COpenMPI
+import CMPI
 
 extension Communicator {
   /// *Collective.* Returns when every rank has called it.
   ///
   /// The corresponding C function is `MPI_Barrier`.
   public func barrier() throws {
-    try check(MPI_Barrier(handle), "MPI_Barrier")
+    try check(MPI_Barrier(handle.value), "MPI_Barrier")
   }
 
   /// *Collective.* Copies the root's elements to every rank. All ranks give the same count.
@@ -102,7 +102,7 @@ extension Communicator {
     _ memory: UnsafeMutableRawPointer?, count: Int, _ type: Datatype, from root: Int
   ) throws {
     try type.describing(count: count, limit: countLimit) { count, type in
-      try check(MPI_Bcast(memory, count, type, Int32(root), handle), "MPI_Bcast")
+      try check(MPI_Bcast(memory, count, type.value, Int32(root), handle.value), "MPI_Bcast")
     }
   }
 
@@ -112,8 +112,8 @@ extension Communicator {
   @usableFromInline func allCounts(_ count: Int) throws -> [Int] {
     var mine = count
     var counts = [Int](repeating: 0, count: size)
-    let type = Int.datatype.handle
-    try check(MPI_Allgather(&mine, 1, type, &counts, 1, type, handle), "MPI_Allgather")
+    let type = Int.datatype.handle.value
+    try check(MPI_Allgather(&mine, 1, type, &counts, 1, type, handle.value), "MPI_Allgather")
     return counts
   }
 
@@ -131,10 +131,12 @@ extension Communicator {
     if let root {
       try check(
         MPI_Gatherv(
-          mine, counts[rank], type.handle, arrived, counts, places, type.handle, Int32(root), handle), "MPI_Gatherv")
+          mine, counts[rank], type.handle.value, arrived, counts, places, type.handle.value, Int32(root), handle.value),
+        "MPI_Gatherv")
     } else {
       try check(
-        MPI_Allgatherv(mine, counts[rank], type.handle, arrived, counts, places, type.handle, handle),
+        MPI_Allgatherv(
+          mine, counts[rank], type.handle.value, arrived, counts, places, type.handle.value, handle.value),
         "MPI_Allgatherv")
     }
   }

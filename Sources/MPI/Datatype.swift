@@ -1,10 +1,10 @@
-import COpenMPI
+import CMPI
 
 /// MPI's name for an element's type.
 ///
 /// The corresponding C type is `MPI_Datatype`.
 public struct Datatype: @unchecked Sendable {
-  let handle: MPI_Datatype
+  let handle: DeepRFMDatatype
   /// Bytes from one element to the next.
   let stride: Int
 }
@@ -45,23 +45,21 @@ extension Datatype {
   /// A message that is under way keeps its type: freeing the handle early is allowed.
   ///
   /// The corresponding C functions are `MPI_Type_contiguous`, `MPI_Type_create_struct`, `MPI_Type_commit` and `MPI_Type_free`.
-  func describing<R>(count: Int, limit: Int, _ body: (Int32, MPI_Datatype) throws -> R) throws -> R {
+  func describing<R>(count: Int, limit: Int, _ body: (Int32, DeepRFMDatatype) throws -> R) throws -> R {
     if count <= limit { return try body(Int32(count), handle) }
 
-    var chunk: MPI_Datatype? = nil
-    try check(MPI_Type_contiguous(Int32(limit), handle, &chunk), "MPI_Type_contiguous")
-    defer { MPI_Type_free(&chunk) }
+    var chunk = deeprfm_type_null()
+    try check(MPI_Type_contiguous(Int32(limit), handle.value, &chunk.value), "MPI_Type_contiguous")
+    defer { MPI_Type_free(&chunk.value) }
 
     let chunks = count / limit
     let lengths = [Int32(chunks), Int32(count % limit)]
     let places: [MPI_Aint] = [0, chunks * limit * stride]
-    let types = [chunk, handle]
-    var whole: MPI_Datatype? = nil
-    try check(MPI_Type_create_struct(2, lengths, places, types, &whole), "MPI_Type_create_struct")
-    defer { MPI_Type_free(&whole) }
-    try check(MPI_Type_commit(&whole), "MPI_Type_commit")
-
-    guard let type = whole else { misuse("MPI_Type_create_struct gave no type") }
-    return try body(1, type)
+    let types = [chunk.value, handle.value]
+    var whole = deeprfm_type_null()
+    try check(MPI_Type_create_struct(2, lengths, places, types, &whole.value), "MPI_Type_create_struct")
+    defer { MPI_Type_free(&whole.value) }
+    try check(MPI_Type_commit(&whole.value), "MPI_Type_commit")
+    return try body(1, whole)
   }
 }

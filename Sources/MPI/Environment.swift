@@ -1,4 +1,4 @@
-import COpenMPI
+import CMPI
 import Glibc
 
 /// *Collective.* Starts MPI, gives `body` all ranks, and ends MPI. Without `mpirun` the program is one rank.
@@ -42,7 +42,7 @@ public func startMPI() throws -> Communicator {
   try check(MPI_Init_thread(nil, nil, wanted, &provided), "MPI_Init_thread")
   // Errors that belong to no communicator go to the world's handler, in MPI 4 to that of self.
   for communicator in [deeprfm_comm_world(), deeprfm_comm_self()] {
-    try check(MPI_Comm_set_errhandler(communicator, deeprfm_errors_return()), "MPI_Comm_set_errhandler")
+    try check(MPI_Comm_set_errhandler(communicator.value, deeprfm_errors_return()), "MPI_Comm_set_errhandler")
   }
   guard provided >= wanted else {
     throw MPIError(
@@ -64,13 +64,13 @@ extension Communicator {
   ///
   /// The corresponding C functions are `MPI_Ibarrier` and `MPI_Test`.
   func allArrive(withinSeconds patience: Double) throws -> Bool {
-    var request: MPI_Request? = nil
-    try check(MPI_Ibarrier(handle, &request), "MPI_Ibarrier")
+    var request = deeprfm_request_null()
+    try check(MPI_Ibarrier(handle.value, &request.value), "MPI_Ibarrier")
     let clock = ContinuousClock()
     let end = clock.now + .seconds(patience)
     repeat {
       var done: Int32 = 0
-      try check(MPI_Test(&request, &done, deeprfm_status_ignore()), "MPI_Test")
+      try check(MPI_Test(&request.value, &done, deeprfm_status_ignore()), "MPI_Test")
       if done != 0 { return true }
       usleep(1000)
     } while clock.now < end
@@ -82,7 +82,7 @@ extension Communicator {
   /// The corresponding C function is `MPI_Abort`.
   public func abort(exitStatus: Int32) -> Never {
     fflush(nil)
-    MPI_Abort(handle, exitStatus)
+    MPI_Abort(handle.value, exitStatus)
     _exit(exitStatus)
   }
 }

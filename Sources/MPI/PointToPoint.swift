@@ -1,4 +1,4 @@
-import COpenMPI
+import CMPI
 
 extension Communicator {
   /// *Local, blocking.* Sends the elements to a rank that receives them under the same tag (0 to 32767). They may be reused
@@ -60,7 +60,7 @@ extension Communicator {
     _ memory: UnsafeRawPointer?, count: Int, _ type: Datatype, to peer: Int, tag: Int32
   ) throws {
     try type.describing(count: count, limit: countLimit) { count, type in
-      try check(MPI_Send(memory, count, type, Int32(peer), tag, handle), "MPI_Send")
+      try check(MPI_Send(memory, count, type.value, Int32(peer), tag, handle.value), "MPI_Send")
     }
   }
 
@@ -69,7 +69,7 @@ extension Communicator {
   ) throws {
     var status = MPI_Status()
     try type.describing(count: count, limit: countLimit) { count, type in
-      try check(MPI_Recv(memory, count, type, Int32(peer), tag, handle, &status), "MPI_Recv")
+      try check(MPI_Recv(memory, count, type.value, Int32(peer), tag, handle.value, &status), "MPI_Recv")
     }
     try checkLength(&status, expected: count * type.stride, "MPI_Recv")
   }
@@ -77,9 +77,9 @@ extension Communicator {
   @usableFromInline func startSend(
     _ memory: UnsafeRawPointer?, count: Int, _ type: Datatype, to peer: Int, tag: Int32
   ) throws -> Request {
-    var request: MPI_Request? = nil
+    var request = deeprfm_request_null()
     try type.describing(count: count, limit: countLimit) { count, type in
-      try check(MPI_Isend(memory, count, type, Int32(peer), tag, handle, &request), "MPI_Isend")
+      try check(MPI_Isend(memory, count, type.value, Int32(peer), tag, handle.value, &request.value), "MPI_Isend")
     }
     return Request(handle: request, expected: nil)
   }
@@ -87,9 +87,9 @@ extension Communicator {
   @usableFromInline func startReceive(
     _ memory: UnsafeMutableRawPointer?, count: Int, _ type: Datatype, from peer: Int, tag: Int32
   ) throws -> Request {
-    var request: MPI_Request? = nil
+    var request = deeprfm_request_null()
     try type.describing(count: count, limit: countLimit) { count, type in
-      try check(MPI_Irecv(memory, count, type, Int32(peer), tag, handle, &request), "MPI_Irecv")
+      try check(MPI_Irecv(memory, count, type.value, Int32(peer), tag, handle.value, &request.value), "MPI_Irecv")
     }
     return Request(handle: request, expected: count * type.stride)
   }
@@ -100,7 +100,7 @@ extension Communicator {
 /// The corresponding C function is `MPI_Get_elements_x`.
 func checkLength(_ status: inout MPI_Status, expected: Int, _ function: String) throws {
   var arrived: MPI_Count = 0
-  try check(MPI_Get_elements_x(&status, deeprfm_type_uint8(), &arrived), "MPI_Get_elements_x")
+  try check(MPI_Get_elements_x(&status, deeprfm_type_uint8().value, &arrived), "MPI_Get_elements_x")
   guard Int(arrived) == expected else {
     throw MPIError(
       code: 0, function: function,

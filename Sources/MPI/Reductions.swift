@@ -1,10 +1,10 @@
-import COpenMPI
+import CMPI
 
 /// How the ranks' values become one.
 @usableFromInline enum Reduction {
   case sum, maximum, minimum
 
-  var handle: MPI_Op {
+  var handle: DeepRFMOp {
     switch self {
     case .sum: deeprfm_op_sum()
     case .maximum: deeprfm_op_maximum()
@@ -101,8 +101,8 @@ extension Communicator {
       let part = min(countLimit, count - done)
       try check(
         MPI_Allreduce(
-          deeprfm_in_place(), memory?.advanced(by: done * type.stride), Int32(part), type.handle, reduction.handle,
-          handle), "MPI_Allreduce")
+          deeprfm_in_place(), memory?.advanced(by: done * type.stride), Int32(part), type.handle.value,
+          reduction.handle.value, handle.value), "MPI_Allreduce")
       done += part
     }
   }

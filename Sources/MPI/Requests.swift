@@ -1,15 +1,15 @@
-import COpenMPI
+import CMPI
 
 /// A message under way. It must be waited for: `wait()` uses it up, so that a second wait does not compile, and one that is
 /// dropped before its message is through stops the program.
 ///
 /// The corresponding C type is `MPI_Request`.
 public struct Request: ~Copyable {
-  private var handle: MPI_Request?
+  private var handle: DeepRFMRequest
   /// Bytes that must arrive; nil for a send.
   private var expected: Int?
 
-  init(handle: MPI_Request?, expected: Int?) {
+  init(handle: DeepRFMRequest, expected: Int?) {
     self.handle = handle
     self.expected = expected
   }
@@ -28,7 +28,7 @@ public struct Request: ~Copyable {
   public mutating func test() throws -> Bool {
     var status = MPI_Status()
     var done: Int32 = 0
-    try check(MPI_Test(&handle, &done, &status), "MPI_Test")
+    try check(MPI_Test(&handle.value, &done, &status), "MPI_Test")
     guard done != 0 else { return false }
     if let expected { try checkLength(&status, expected: expected, "MPI_Test") }
     expected = nil
@@ -45,21 +45,21 @@ public struct Request: ~Copyable {
   }
 
   /// The bare handle; this value no longer answers for it.
-  consuming func take() -> (handle: MPI_Request?, expected: Int?) {
+  consuming func take() -> (handle: DeepRFMRequest, expected: Int?) {
     let taken = (handle, expected)
     discard self
     return taken
   }
 
   deinit {
-    if handle != deeprfm_request_null() { misuse("a request was dropped before it was waited for") }
+    if !deeprfm_request_is_null(handle) { misuse("a request was dropped before it was waited for") }
   }
 }
 
 /// Messages under way together, each known by the index that `add` gave. The same rule holds as for one request: all must be
 /// waited for, at the latest by `waitAll`.
 public final class RequestGroup {
-  private var handles: [MPI_Request?] = []
+  private var handles: [DeepRFMRequest] = []
   private var expected: [Int?] = []
 
   /// Whether nothing is left to be waited for.
@@ -84,6 +84,9 @@ public final class RequestGroup {
     try complete(&handles[index], expected: &expected[index])
   }
 
+  /// *Local.* Whether this message is known to be through: waited for, or found so by `progress`.
+  public func isThrough(_ index: Int) -> Bool { deeprfm_request_is_null(handles[index]) }
+
   /// *Local, blocking.* Returns when all are through. The group is empty then and may be filled again.
   ///
   /// The corresponding C function is `MPI_Wait`.
@@ -102,14 +105,14 @@ public final class RequestGroup {
     var count: Int32 = 0
     var which = [Int32](repeating: 0, count: handles.count)
     var statuses = [MPI_Status](repeating: MPI_Status(), count: handles.count)
-    try check(MPI_Testsome(Int32(handles.count), &handles, &count, &which, &statuses), "MPI_Testsome")
+    try check(deeprfm_testsome(Int32(handles.count), &handles, &count, &which, &statuses), "MPI_Testsome")
     if count == MPI_UNDEFINED { return true }
     for position in 0..<Int(count) {
       let index = Int(which[position])
       if let bytes = expected[index] { try checkLength(&statuses[position], expected: bytes, "MPI_Testsome") }
       expected[index] = nil
     }
-    return handles.allSatisfy { $0 == deeprfm_request_null() }
+    return handles.allSatisfy { deeprfm_request_is_null($0) }
   }
 
   /// *Local.* Lets go of all of them because the program is about to end in an error. Their memory must not be freed or
@@ -123,22 +126,22 @@ public final class RequestGroup {
   }
 
   deinit {
-    if handles.contains(where: { $0 != deeprfm_request_null() }) {
+    if handles.contains(where: { !deeprfm_request_is_null($0) }) {
       misuse("a group of requests was dropped before all were waited for")
     }
   }
 }
 
 /// Waits; a handle that is through already, or waited for, returns at once. `expected` is used up with the message.
-private func complete(_ handle: inout MPI_Request?, expected: inout Int?) throws {
+private func complete(_ handle: inout DeepRFMRequest, expected: inout Int?) throws {
   var status = MPI_Status()
-  try check(MPI_Wait(&handle, &status), "MPI_Wait")
+  try check(MPI_Wait(&handle.value, &status), "MPI_Wait")
   if let bytes = expected { try checkLength(&status, expected: bytes, "MPI_Wait") }
   expected = nil
 }
 
-private func giveUp(_ handle: inout MPI_Request?) {
-  guard handle != deeprfm_request_null() else { return }
-  MPI_Cancel(&handle)
-  MPI_Request_free(&handle)
+private func giveUp(_ handle: inout DeepRFMRequest) {
+  guard !deeprfm_request_is_null(handle) else { return }
+  MPI_Cancel(&handle.value)
+  MPI_Request_free(&handle.value)
 }
