@@ -16,4 +16,6 @@ public enum MessageTag: Int32, CaseIterable, Sendable {
   case batch
   /// Probes of the network.
   case probe
+  /// The first of all: whether ranks reach each other.
+  case greeting
 }

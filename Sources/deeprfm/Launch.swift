@@ -1,34 +1,43 @@
+import Files
 import Glibc
 import MPI
 import Runtime
 
-/// What the launcher says of this process, before MPI starts: MPI sets some of these variables itself.
+/// What the launcher says of this process, before MPI starts: MPI sets some of its variables itself.
 enum Launch {
+  private static let launcher = Launcher.ofThisProcess
+
   /// 0 without a launcher.
-  static let rank = number(["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"]) ?? 0
+  static let rank = launcher?.rank ?? 0
 
   /// 1 without a launcher. When a launcher tells the rank alone there may be others.
-  static let size = started ?? number(["SLURM_NTASKS"]) ?? (number(["PMIX_RANK"]) == nil ? 1 : Int.max)
-
-  /// Processes that were started with this one; nil where that is not said. Slurm's SLURM_NTASKS is that of a job, which a program in
-  /// its script has to itself.
-  private static let started = number(["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"])
+  static let size = launcher.map { $0.size ?? Int.max } ?? 1
 
   /// Reads them all.
-  static func look() { _ = (rank, size, started) }
+  static func look() { _ = (launcher, rank, size) }
 
-  /// A launcher that this MPI does not understand starts many runs of one rank each, which all do the same and write the same files.
-  static func warnIfAlone(_ world: Communicator) {
-    guard world.size == 1, rank == 0, let started, started > 1 else { return }
-    standardError(
-      "deeprfm: warning: \(started) processes were started, and MPI does not know of the others: each is a run of its own; mpirun starts "
-        + "one run, and srun does with --mpi=pmix where Open MPI was built for it\n")
+  /// *Local.* Before MPI starts. Under srun without PMIx Open MPI ends the process with a page of its own words: several processes are refused
+  /// in one sentence, and one alone runs as if it had been started by hand.
+  static func settle() {
+    guard let launcher, launcher.kind == .slurm, !launcher.hasPMIx, MPILibrary.isOpenMPI, !MPILibrary.speaksPMI else {
+      return
+    }
+    if launcher.startedSeveral { refuse(launcher) }
+    // By these it would take itself for a rank that srun started.
+    for name in ["SLURM_STEP_ID", "SLURM_STEPID"] { unsetenv(name) }
   }
 
-  private static func number(_ names: [String]) -> Int? {
-    for name in names {
-      if let text = getenv(name), let number = Int(String(cString: text)) { return number }
-    }
-    return nil
+  /// *Collective.* Ends processes that were started together and do not know of each other.
+  static func meet(_ world: Communicator) {
+    guard let launcher, launcher.startedSeveral, world.size == 1 else { return }
+    try? endMPI()
+    refuse(launcher)
+  }
+
+  /// One process tells. The others wait for it: a launcher may end all as soon as one has ended.
+  private static func refuse(_ launcher: Launcher) -> Never {
+    let error = launcher.refusal(library: MPILibrary.version)
+    if launcher.speaks { standardError("deeprfm: \(error.sentence)\n") } else { sleep(1) }
+    exit(error.exitStatus)
   }
 }

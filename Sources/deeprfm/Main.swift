@@ -29,6 +29,7 @@ import Runtime
     // Not `get()` yet: under mpirun the ranks must first agree on who tells the user.
     let command = Result { try parse(arguments) }
     Launch.look()
+    Launch.settle()
     if case .success(let command) = command { Startup.catchSignals(of: command) }
     if case .failure(let error) = command, Launch.size == 1 { exit(announce(error)) }
     exit(run(command))
@@ -53,7 +54,8 @@ import Runtime
       return try withMPI(telling: { _ = announce($0) }) { world in
         hasBegun = true
         defer { EndOnSignal.end() }
-        Launch.warnIfAlone(world)
+        Launch.meet(world)
+        try Connections.check(world)
         let command = try world.together {
           let command = try command.get()
           try command.check(ranks: world.size)

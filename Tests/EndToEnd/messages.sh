@@ -146,10 +146,32 @@ ended "TERM to predict" TERM predict --model open --input rows.npy --output rows
 if [ -z "$(ls rows-out.npy* 2>/dev/null)" ]; then ok "and no half of its output is left"; else bad "predict" "left $(ls rows-out.npy*)"; fi
 
 # --- warnings ---
-PMI_SIZE=2 PMI_RANK=0 "$program" doctor >out 2>err </dev/null
-if grep -q '^deeprfm: warning: 2 processes were started' err; then ok "runs that do not know of each other are told"; else bad "PMI" "$(cat err)"; fi
-PMI_SIZE=2 PMI_RANK=1 "$program" doctor >out 2>err </dev/null
-if [ ! -s err ]; then ok "by one of them"; else bad "PMI, second" "$(cat err)"; fi
+PMI_SIZE=2 PMI_RANK=0 "$program" train "${small[@]}" --output strangers >out 2>err </dev/null
+status=$?
+if [ "$status" = 2 ] && grep -q '^deeprfm: 2 processes were started' err && [ "$(wc -l <err)" = 1 ] && [ ! -e strangers ]; then
+  ok "processes that do not know of each other are refused"
+else
+  bad "PMI" "exit $status: $(cat err)"
+fi
+PMI_SIZE=2 PMI_RANK=1 "$program" train "${small[@]}" --output strangers >out 2>err </dev/null
+status=$?
+if [ "$status" = 2 ] && [ ! -s err ] && [ ! -e strangers ]; then ok "told by one of them"; else bad "PMI, second" "exit $status: $(cat err)"; fi
+if SLURM_JOB_ID=1 SLURM_NTASKS=2 SLURM_PROCID=0 "$program" report open >out 2>err </dev/null; then ok "one process in an allocation of two"; else bad "allocation" "$(cat err)"; fi
+
+# What mpirun says of a container's rules comes as one sentence.
+mkdir -p fake
+cat >fake/mpirun <<'TEXT'
+#!/bin/bash
+[ "$1" = --version ] && echo "mpirun (Open MPI) 4.1.4" && exit
+line=--------------------------------------------------------------------------
+for rank in 0 1; do
+  printf '%s\n' $line 'WARNING: Linux kernel CMA support was requested via the' 'btl_vader_single_copy_mechanism MCA variable, but CMA support is' \
+    'not available due to restrictive ptrace settings.' $line "[host:$rank] Read -1, expected 8192, errno = 1" >&2
+done
+TEXT
+chmod +x fake/mpirun
+DEEPRFM_MPIRUN=$PWD/fake/mpirun "$run" -n 2 doctor >out 2>err </dev/null
+if [ "$(wc -l <err)" = 1 ] && grep -q 'OMPI_MCA_btl_vader_single_copy_mechanism=none' err; then ok "cross-memory attach is told once, with the mend"; else bad "CMA" "$(cat err)"; fi
 if command -v taskset >/dev/null; then
   taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" "$program" train --dataset digits --samples 200 --layers 1 --width 32 --threads 2 \
     --output bound >out 2>err </dev/null

@@ -73,7 +73,7 @@ public struct Host: Sendable, Equatable {
     self.threads = threads
   }
 
-  private static func ownName() -> String {
+  static func ownName() -> String {
     var name = [CChar](repeating: 0, count: 257)
     guard gethostname(&name, 256) == 0 else { return "unknown" }
     return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)

@@ -90,20 +90,7 @@ final class Heartbeat: @unchecked Sendable {
 
   /// This host's IPv4 addresses, the one that never leaves it last (getifaddrs).
   private static func ownAddresses() -> [UInt32] {
-    var list: UnsafeMutablePointer<ifaddrs>?
-    guard getifaddrs(&list) == 0 else { return [INADDR_LOOPBACK] }
-    defer { freeifaddrs(list) }
-    var found: [UInt32] = []
-    var next = list
-    while let entry = next {
-      next = entry.pointee.ifa_next
-      guard let address = entry.pointee.ifa_addr, Int32(address.pointee.sa_family) == AF_INET else { continue }
-      let host = address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-        UInt32(bigEndian: $0.pointee.sin_addr.s_addr)
-      }
-      if host >> 24 != 127 { found.append(host) }
-    }
-    return found + [INADDR_LOOPBACK]
+    NetworkInterface.all.filter { !$0.isLoopback }.map(\.address) + [INADDR_LOOPBACK]
   }
 
   // MARK: In the monitor's thread
