@@ -21,6 +21,9 @@ import Testing
       facts.boundCores = Array((4 * (rank % 2))..<(4 * (rank % 2) + 4))
       facts.hostCores = 8
       facts.freeBytes = 64 << 30
+      facts.sharedBytes = 1 << 30
+      facts.launcher = "srun"
+      facts.interfaces = "lo0 (10.0.0.\(rank / 2)/24)"
       facts.dataDigest = "100 20 784 aa"
       facts.clock = 1.8e9 + 0.001 * Double(rank)
       return facts
@@ -51,7 +54,8 @@ import Testing
     #expect(all.allSatisfy { $0.verdict == .ok && $0.mend == nil })
     #expect(
       all.map(\.check) == [
-        "program", "MPI", "BLAS", "kernels", "threads", "memory", "data", "network", "clock", "output",
+        "program", "MPI", "BLAS", "launcher", "shared", "kernels", "threads", "memory", "data", "network", "clock",
+        "output",
       ])
   }
 

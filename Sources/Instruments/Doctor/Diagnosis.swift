@@ -39,7 +39,7 @@ public struct Diagnosis {
   }
 
   public var findings: [HostFinding] {
-    program + kernels + threads + memory + data + networkFindings + clock + [output]
+    program + launch + kernels + threads + memory + data + networkFindings + clock + [output]
   }
 
   // MARK: Programs and libraries
@@ -267,7 +267,7 @@ public struct Diagnosis {
   // MARK: Who
 
   /// The ranks by host, in the order of the first rank of each.
-  private var hosts: [[RankFacts]] {
+  var hosts: [[RankFacts]] {
     var order: [String] = []
     for fact in facts where !order.contains(fact.host) { order.append(fact.host) }
     let groups = Dictionary(grouping: facts, by: \.host)

@@ -17,6 +17,8 @@ public struct RankFacts: Sendable, Equatable {
   public var programDigest = ""
   public var mpiLibrary = ""
   public var blasLibrary = ""
+  /// Who started it; empty: nobody.
+  public var launcher = ""
   /// OpenBLAS's kernels, the better ones that this processor has (empty: none), and whether the user's environment chose.
   public var kernels = ""
   public var betterKernels = ""
@@ -31,6 +33,12 @@ public struct RankFacts: Sendable, Equatable {
   /// What is wrong with the data, and what is in its folder; empty: nothing, or not asked for.
   public var dataError = ""
   public var dataDigest = ""
+  /// Why ranks of this host may not read each other's memory; empty: they may.
+  public var crossMemoryError = ""
+  /// Bytes free in /dev/shm.
+  public var sharedBytes = 0
+  /// The host's networks but the loopback, with commas between.
+  public var interfaces = ""
   /// Seconds since 1970.
   public var clock = 0.0
 
@@ -49,6 +57,10 @@ extension RankFacts {
     programDigest = (try? Fingerprint(ofFile: "/proc/self/exe")).map { "\($0.bytes) \($0.crc32)" } ?? ""
     mpiLibrary = MPILibrary.version
     blasLibrary = BLAS.configuration
+    launcher = Launcher.ofThisProcess?.kind.rawValue ?? ""
+    crossMemoryError = try node.crossMemoryError()
+    sharedBytes = SharedMemory.freeBytes ?? 0
+    interfaces = NetworkInterface.all.filter { !$0.isLoopback }.map(\.description).joined(separator: ",")
     kernels = surveyed.coreName
     betterKernels =
       BLAS.recommendedCoreType(
@@ -103,11 +115,12 @@ extension RankFacts {
   private static let texts: [(String, WritableKeyPath<Self, String> & Sendable)] = [
     ("host", \.host), ("version", \.version), ("programDigest", \.programDigest), ("mpiLibrary", \.mpiLibrary),
     ("blasLibrary", \.blasLibrary), ("blasKernels", \.kernels), ("betterKernels", \.betterKernels),
+    ("launcher", \.launcher), ("crossMemoryError", \.crossMemoryError), ("interfaces", \.interfaces),
     ("dataError", \.dataError), ("dataDigest", \.dataDigest),
   ]
   private static let counts: [(String, WritableKeyPath<Self, Int> & Sendable)] = [
     ("placeOnHost", \.placeOnHost), ("ranksOnHost", \.ranksOnHost), ("threads", \.threads), ("hostCores", \.hostCores),
-    ("freeBytes", \.freeBytes), ("processLimit", \.processLimit),
+    ("freeBytes", \.freeBytes), ("sharedBytes", \.sharedBytes), ("processLimit", \.processLimit),
   ]
 
   public var json: JSON {
