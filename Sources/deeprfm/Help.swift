@@ -9,7 +9,14 @@ extension Main {
       return asksHelp ? help(of: subcommand) : nil
     }
     if asksHelp { return help }
-    return arguments.first == "--version" ? "deeprfm \(version)" : nil
+    switch arguments.first {
+    case "--version": return "deeprfm \(version)"
+    case "--man": return ManPage.text(of: subcommands)
+    case "--completion":
+      let shell = arguments.dropFirst().first.flatMap { Completion(rawValue: $0) }
+      return shell?.script(for: subcommands.map { CommandHelp($0) })
+    default: return nil
+    }
   }
 
   private static var help: String {
@@ -26,6 +33,7 @@ extension Main {
 
         deeprfm COMMAND --help        the command's options
         deeprfm --version             \(version)
+        deeprfm --man, --completion bash|zsh    the manual page, and what these shells complete
 
       exit status: 0 done, 1 failed, 2 bad usage or bad input, 75 stopped early with a checkpoint
       """
