@@ -91,6 +91,55 @@ launch 2 "${options[@]}" --output "$work/none"
 ended "a host that nobody knows" '[1-9][0-9]*' 15 'ssh: Could not resolve hostname nowhere'
 [ ! -e "$work/none" ] || bad "hostfiles that cannot be" "something was written"
 
+# --- a network that does not lead to the others: it is up, has an address that everybody believes in, and what is sent there is lost ---
+for number in 1 2; do
+  on node$number ip link add lost type veth peer name lost-end
+  on node$number ip link set lost-end up
+  on node$number ip address add "10.88.0.$number/24" dev lost
+  on node$number ip link set lost up
+  on node$number ip neighbor replace "10.88.0.$((3 - number))" lladdr 02:00:00:00:09:09 dev lost
+done
+hostfile node1:1 node2:1
+proper=("${interface[@]}")
+export DEEPRFM_CONNECT=5
+SECONDS=0
+interface=(--mca btl_tcp_if_include lost --mca oob_tcp_if_include "$network.0/24")
+launch 2 "${options[@]}" --output "$work/none"
+ended "ranks that do not reach each other" 1 25 \
+  '^deeprfm: rank 0 on node1 has heard nothing of rank 1 for 5 s over lost \(10\.88\.0\.1/24\): name one .*btl_tcp_if_include'
+SECONDS=0
+interface=(--mca oob_tcp_if_include lost)
+launch 2 "${options[@]}" --output "$work/none"
+ended "daemons that do not reach each other" 1 25 \
+  '^launch/run: no other host has called mpirun back for 5 s; networks here: .*lost \(10\.88\.0\.1/24\); name one .*oob_tcp_if_include'
+unset DEEPRFM_CONNECT
+interface=("${proper[@]}")
+[ ! -e "$work/none" ] || bad "a network that leads nowhere" "something was written"
+for number in 1 2; do on node$number ip link del lost; done
+
+# --- what the other hosts get: PATH, libraries, threads, and the folder of an mpirun that is not the system's ---
+mkdir -p "$work/elsewhere/bin"
+ln -s "$(command -v mpirun)" "$(command -v orted)" "$work/elsewhere/bin"
+cat >"$work/agent" <<TEXT
+#!/bin/bash
+printf '%s\n' "\$*" >>"$work/asked"
+exec ssh -F "$work/ssh_config" "\$@"
+TEXT
+chmod +x "$work/agent"
+OMPI_MCA_plm_rsh_agent=$work/agent DEEPRFM_MPIRUN=$work/elsewhere/bin/mpirun launch 2 doctor --json
+if [ "$status" = 0 ] && grep -q "$work/elsewhere/bin/orted\|PATH=$work/elsewhere/bin" "$work/asked"; then ok "the other hosts find mpirun's daemon"; else bad "--prefix" "status $status: $(cat "$work/asked" "$work/out")"; fi
+cat >"$work/show" <<'TEXT'
+#!/bin/bash
+echo "$OMPI_COMM_WORLD_RANK $OPENBLAS_NUM_THREADS $LD_LIBRARY_PATH $PATH"
+TEXT
+chmod +x "$work/show"
+mkdir -p "$work/tree/bin"
+cp "$root/launch/run" "$work/tree/bin/deeprfm-run"
+cp "$work/show" "$work/tree/bin/deeprfm"
+(export LD_LIBRARY_PATH=/some/where PATH=$PATH:/some/bin
+  on node1 "$work/tree/bin/deeprfm-run" -n 2 --hostfile "$work/hostfile" "${interface[@]}" report >"$work/out" 2>&1 </dev/null)
+if grep -q '^1 1 .*/some/where.* .*/some/bin' "$work/out"; then ok "the other hosts get threads, PATH and libraries"; else bad "the other hosts' environment" "$(cat "$work/out")"; fi
+
 # --- data ---
 data() { # NAME LINES [SED]: a LIBSVM file of that host
   awk -v lines="$2" 'BEGIN { for (i = 0; i < lines; i++) print i % 2, "1:" i % 7, "2:" i % 5 / 4, "3:" i * i % 11 }' |
