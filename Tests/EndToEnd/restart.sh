@@ -222,7 +222,7 @@ fi
 # --- launch/slurm.sbatch, with a scontrol of ours and mpirun kept from looking for Slurm ---
 dir=$work/slurm
 mkdir "$work/bin"
-printf '#!/bin/sh\necho "$@" >>"%s"\n' "$work/requeued" >"$work/bin/scontrol"
+printf '#!/bin/sh\n[ "$1" = show ] || echo "$@" >>"%s"\n' "$work/requeued" >"$work/bin/scontrol"
 chmod +x "$work/bin/scontrol"
 batch() {
   PATH=$work/bin:$PATH SLURM_JOB_ID=7 SLURM_CPUS_PER_TASK=1 DEEPRFM_ROOT=$root OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm \
