@@ -48,6 +48,9 @@ let package = Package(
       name: "Network",
       dependencies: ["Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
     .target(
+      name: "Collapse",
+      dependencies: ["DeepRFM", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
+      swiftSettings: settings),
       name: "Report", dependencies: ["DeepRFM", "Network", "Measures", "Runtime", "Files"], swiftSettings: settings),
     .target(
       name: "Instruments",
@@ -58,9 +61,8 @@ let package = Package(
     .executableTarget(
       name: "deeprfm",
       dependencies: [
-        "Instruments", "Report", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files",
-        "MPI",
-        "LinearAlgebra",
+        "Instruments", "Report", "Collapse", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files",
+        "MPI", "LinearAlgebra",
       ],
       swiftSettings: settings),
 
@@ -86,7 +88,8 @@ let package = Package(
     .testTarget(
       name: "DeepRFMTests",
       dependencies: [
-        "TestSupport", "Instruments", "Report", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files",
+        "TestSupport", "Instruments", "Report", "Collapse", "DeepRFM", "KernelMachine", "Measures", "Datasets",
+        "Runtime", "Files",
         "MPI", "LinearAlgebra", "CZlib",
       ],
       swiftSettings: settings),
@@ -96,7 +99,9 @@ let package = Package(
     .testTarget(
       name: "MPITests",
       dependencies: [
-        "Instruments", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI",
+        "TestSupport", "Instruments", "Collapse", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets",
+        "Runtime", "Files",
+        "MPI",
         "LinearAlgebra",
       ],
       swiftSettings: settings),

@@ -16,7 +16,7 @@ extension FactorizationError {
   var mend: String {
     switch self {
     case .notPositiveDefinite: " (a larger --ridge helps)"
-    case .eigenvaluesDidNotConverge: ""
+    case .eigenvaluesDidNotConverge, .singularValuesDidNotConverge: ""
     }
   }
 }
@@ -235,6 +235,7 @@ extension Training {
       validation: try confusion(samples.validation, validation), test: try confusion(samples.test, test))
     metrics.bandwidth = fit.bandwidth
     metrics.kernelAlignment = fit.kernelAlignment
+    try measureCollapse(samples, train.outputs, test: test?.outputs, into: &metrics)
     metrics.solver.method = options.solver
     metrics.solver.iterations = fit.solution.iterations
     metrics.solver.residual = fit.solution.worstResidual

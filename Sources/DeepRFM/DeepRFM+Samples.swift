@@ -203,6 +203,7 @@ extension Training {
 
   /// *Collective.* Maps all rows to the next layer's X, and notes what the projection and the features look like.
   public func apply(_ map: FeatureMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
+    try timer.measure(.metrics) { try measureCollapse(ofProjected: samples, by: map.projection, into: &metrics) }
     let mapped = samples.rows.mapped(by: map)
     samples.rows = try centre(mapped.deviations, near: mapped.centres, samples.layout)
     samples.changeHeldOut { $0.mapped(by: map) }
@@ -217,6 +218,7 @@ extension Training {
     metrics.nc1.mapped = nc1(scatter: scatters[1], means: samples.rows.centres, layout: layout)
     metrics.nc2.mapped = nc2(means: samples.rows.centres, layout: layout)
     metrics.outputWidth = map.outputWidth
+    try timer.measure(.metrics) { try measureCollapse(ofMapped: samples, into: &metrics) }
   }
 
   private func centre(_ deviations: Matrix<T>, near centres: Matrix<Double>, _ layout: Layout) throws -> Rows<T> {

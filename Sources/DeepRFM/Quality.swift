@@ -13,6 +13,8 @@ struct Quality {
   let meanSquaredError: Double
   /// Class of each own row's largest output, the first of equal ones.
   let predicted: [Int]
+  /// f; (own rows x classes).
+  let outputs: Matrix<Double>
 
   /// *Collective.*
   /// - Parameters:
@@ -52,5 +54,6 @@ struct Quality {
     let shares = (0...classes).filter { byClass[$0] > 0 }.map { byClass[classes + 1 + $0] / byClass[$0] }
     balancedAccuracy = shares.reduce(0, +) / Double(shares.count)
     self.predicted = predicted
+    self.outputs = outputs
   }
 }

@@ -6,6 +6,8 @@ public enum FactorizationError: Error, Sendable, Equatable, CustomStringConverti
   case notPositiveDefinite(order: Int)
   /// LAPACK's eigenvalue iteration did not converge.
   case eigenvaluesDidNotConverge(info: Int)
+  /// The same of singular values.
+  case singularValuesDidNotConverge(info: Int)
 
   public var description: String {
     switch self {
@@ -13,6 +15,8 @@ public enum FactorizationError: Error, Sendable, Equatable, CustomStringConverti
       "the matrix is not positive definite: its leading minor of order \(order) fails"
     case .eigenvaluesDidNotConverge(let info):
       "the eigenvalues of a symmetric matrix did not converge (LAPACK info \(info))"
+    case .singularValuesDidNotConverge(let info):
+      "the singular values of a matrix did not converge (LAPACK info \(info))"
     }
   }
 }
@@ -114,5 +118,41 @@ public struct SymmetricEigen {
     if info != 0 { throw FactorizationError.eigenvaluesDidNotConverge(info: Int(info)) }
     self.values = values
     self.vectors = vectors
+  }
+}
+
+/// Singular values, descending, and right singular vectors of a matrix (m x n).
+public struct SingularValues {
+  /// Descending; min(m, n) of them.
+  public let values: [Double]
+  /// Row k belongs to values[k]; (min(m, n) x n).
+  public let rightVectors: Matrix<Double>
+
+  /// *Local.* (dgesdd_)
+  public init(of a: Matrix<Double>) throws {
+    // Row-major (m x n) is column-major (n x m): its left vectors, column by column, are the right ones here.
+    let count = min(a.rows, a.columns)
+    let (work, others) = (a.copy(), Matrix<Double>(uninitialisedRows: a.rows, columns: max(1, count)))
+    let vectors = Matrix<Double>(uninitialisedRows: count, columns: a.columns)
+    var (m, n, least) = (Int32(a.columns), Int32(a.rows), Int32(max(1, count)))
+    var values = [Double](repeating: 0, count: count)
+    var integers = [Int32](repeating: 0, count: 8 * max(1, count))
+    var info: Int32 = 0
+    if count > 0 {
+      var (size, wanted): (Int32, [Double]) = (-1, [0])
+      dgesdd_(
+        "S", &m, &n, work.pointer, &m, &values, vectors.pointer, &m, others.pointer, &least, &wanted, &size, &integers,
+        &info)
+      size = Int32(wanted[0])
+      let scratch = Matrix<Double>(uninitialisedRows: 1, columns: Int(size))
+      dgesdd_(
+        "S", &m, &n, work.pointer, &m, &values, vectors.pointer, &m, others.pointer, &least, scratch.pointer, &size,
+        &integers,
+        &info)
+      withExtendedLifetime((work, others, scratch)) {}
+    }
+    if info > 0 { throw FactorizationError.singularValuesDidNotConverge(info: Int(info)) }
+    precondition(info == 0, "dgesdd was called with a bad argument")
+    (self.values, rightVectors) = (values, vectors)
   }
 }

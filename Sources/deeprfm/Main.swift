@@ -8,8 +8,8 @@ import Runtime
 @main enum Main {
   static var subcommands: [any Subcommand.Type] {
     [
-      Train.self, Tune.self, NetworkCommand.self, Predict.self, ReportRuns.self, Plan.self, Doctor.self, Bench.self,
-      Debug.self,
+      Train.self, Tune.self, NetworkCommand.self, Predict.self, MeasureCollapse.self, ReportRuns.self, Plan.self,
+      Doctor.self, Bench.self, Debug.self,
     ]
   }
 

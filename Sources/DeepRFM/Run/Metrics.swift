@@ -99,6 +99,7 @@ public struct LayerMetrics: Sendable, Equatable {
   public var bandwidth = Double.nan
   /// <H K H, H Y Y^T H> / (|H K H| |H Y Y^T H|), H = I - 1 1^T / N, K without the ridge.
   public var kernelAlignment = Double.nan
+  public var measures = LayerMeasures()
   public var seconds = Seconds()
   /// Of the rank that held most.
   public var peakMemoryBytes = 0
@@ -145,6 +146,17 @@ extension LayerMetrics {
         return true
       }
     }
+
+    init(_ name: String, _ property: WritableKeyPath<LayerMetrics, LayerMeasures> & Sendable) {
+      (path, isOptional) = ([name], true)
+      get = { $0[keyPath: property].json ?? .null }
+      set = { metrics, json in
+        guard json != .null else { return true }
+        guard let value = LayerMeasures(json) else { return false }
+        metrics[keyPath: property] = value
+        return true
+      }
+    }
   }
 
   private static let fields: [Field] =
@@ -178,6 +190,7 @@ extension LayerMetrics {
       Field("agop.error", \.agop.error, isOptional: true),
       Field("bandwidth", \.bandwidth, isLater: true),
       Field("kernelAlignment", \.kernelAlignment, isLater: true),
+      Field("measures", \.measures),
     ] + Phase.ofLayer.map { Field("seconds.\($0.name)", \.seconds[$0]) } + [
       Field("seconds.total", \.seconds.total),
       Field("peakMemoryBytes", \.peakMemoryBytes),

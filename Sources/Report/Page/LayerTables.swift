@@ -5,7 +5,7 @@ import Measures
 enum LayerTables {
   static func markup(_ run: RunRecord) -> Markup {
     let layers = run.layers
-    return [collapse(layers), solver(layers), time(layers)].map(\.markup).joined() + chosen(run)
+    return [collapse(layers), measures(layers), solver(layers), time(layers)].compactMap { $0?.markup }.joined() + chosen(run)
   }
 
   private static func collapse(_ layers: [LayerRecord]) -> Table {
@@ -71,5 +71,30 @@ enum LayerTables {
         ["\(layer.metrics.layer)"]
           + layer.metrics.seconds.values.map { "\(Figure.fixed($0, digits: 3))" }
       })
+  }
+}
+
+// MARK: - Measures of collapse
+
+extension LayerTables {
+  /// Every measure of every stage; nil for a run that has none.
+  static func measures(_ layers: [LayerRecord]) -> Table? {
+    let rows = layers.flatMap { layer in
+      LayerMeasures.names.compactMap { name -> [Markup]? in
+        guard let measures = layer.metrics.measures[name] else { return nil }
+        let values = measures.nc1.values + measures.nc2.values
+        return ["\(layer.metrics.layer)", "\(name)"] + values.map { "\(Figure.scientific($0))" }
+          + ["\(Figure.percent(measures.nearestCentreAgreement ?? .nan))"]
+      }
+    }
+    guard !rows.isEmpty else { return nil }
+    let names = [
+      "NC1 paper", "trace quotient", "pseudoinverse", "CDNV", "NC2 paper", "Frobenius", "norm variation",
+      "cosine deviation",
+      "cosine spread", "NC4",
+    ]
+    return Table(
+      id: "table-measures", caption: "Measures of collapse, of training and of test rows",
+      columns: [.init(title: "layer"), .init(title: "of", isText: true)] + names.map { .init(title: $0) }, rows: rows)
   }
 }
