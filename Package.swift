@@ -51,6 +51,7 @@ let package = Package(
       name: "Collapse",
       dependencies: ["DeepRFM", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
       swiftSettings: settings),
+    .target(
       name: "Report", dependencies: ["DeepRFM", "Network", "Measures", "Runtime", "Files"], swiftSettings: settings),
     .target(
       name: "Instruments",
