@@ -1,4 +1,4 @@
-import COpenMPI
+import CMPI
 
 extension Communicator {
   /// *Collective.* Starts to replace each element by its sum over the ranks; all ranks start their sums in the same order. The memory is
@@ -17,11 +17,11 @@ extension Communicator {
     var done = 0
     while done < count {
       let part = min(countLimit, count - done)
-      var request: MPI_Request? = nil
+      var request = deeprfm_request_null()
       try check(
         MPI_Iallreduce(
-          deeprfm_in_place(), memory?.advanced(by: done * type.stride), Int32(part), type.handle,
-          Reduction.sum.handle, handle, &request), "MPI_Iallreduce")
+          deeprfm_in_place(), memory?.advanced(by: done * type.stride), Int32(part), type.handle.value,
+          Reduction.sum.handle.value, handle.value, &request.value), "MPI_Iallreduce")
       group.add(Request(handle: request, expected: nil))
       done += part
     }

@@ -148,7 +148,7 @@ extension LayerMetrics {
     }
 
     init(_ name: String, _ property: WritableKeyPath<LayerMetrics, LayerMeasures> & Sendable) {
-      (path, isOptional) = ([name], true)
+      (path, isOptional, isLater) = ([name], true, true)
       get = { $0[keyPath: property].json ?? .null }
       set = { metrics, json in
         guard json != .null else { return true }
