@@ -31,7 +31,7 @@ import Testing
     #expect(try problem.worstError() < 1e-7)
     let (weights, bias) = (try problem.values("conv.weight"), try? problem.values("conv.bias"))
     try problem.expectLayer { x in
-      Reference.convolution(
+      LayerReference.convolution(
         x, shape, weights, bias, outputs: 3, kernel: sizes.kernel, stride: sizes.stride, padding: sizes.padding)
     }
   }
@@ -45,7 +45,7 @@ import Testing
     #expect(try problem.worstError(stride: 7) < 1e-7)
     let (weights, bias) = (try problem.values("conv.weight"), try problem.values("conv.bias"))
     try problem.expectLayer { x in
-      Reference.convolution(x, shape, weights, bias, outputs: 2, kernel: 3, stride: 1, padding: 1)
+      LayerReference.convolution(x, shape, weights, bias, outputs: 2, kernel: 3, stride: 1, padding: 1)
     }
   }
 
@@ -57,7 +57,7 @@ import Testing
     }
     #expect(try problem.worstError() < 1e-7)
     try problem.expectLayer { x in
-      Reference.maxPool(x, shape, kernel: sizes.kernel, stride: sizes.stride, padding: sizes.padding)
+      LayerReference.maxPool(x, shape, kernel: sizes.kernel, stride: sizes.stride, padding: sizes.padding)
     }
   }
 
@@ -81,7 +81,7 @@ import Testing
     let shape = FeatureShape(channels: 2, height: height, width: width)
     let problem = try NetworkProblem.around(shape, batchRows: 4) { AveragePool(of: shape, to: bins, bins, &$0) }
     #expect(try problem.worstError() < 1e-7)
-    try problem.expectLayer { Reference.averagePool($0, shape, bins: bins) }
+    try problem.expectLayer { LayerReference.averagePool($0, shape, bins: bins) }
   }
 
   @Test(arguments: [Pass<Double>.Mode.train, .evaluate], [2, 5]) func batchNorm(mode: Pass<Double>.Mode, batchRows: Int)
@@ -92,7 +92,7 @@ import Testing
     #expect(try problem.worstError(mode) < 1e-7)
     guard mode == .train, problem.world.size == 1 else { return }
     let (gamma, beta) = (try problem.values("bn.weight"), try problem.values("bn.bias"))
-    try problem.expectLayer { Reference.batchNorm($0, shape, gamma, beta) }
+    try problem.expectLayer { LayerReference.batchNorm($0, shape, gamma, beta) }
   }
 
   @Test(arguments: [(4, 1), (4, 2), (6, 1)]) func basicBlock(channels: Int, stride: Int) throws {

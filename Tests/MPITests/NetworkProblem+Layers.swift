@@ -44,7 +44,7 @@ extension NetworkProblem {
 }
 
 /// The layers as they are written down.
-enum Reference {
+enum LayerReference {
   static func convolution(
     _ x: [[Double]], _ shape: FeatureShape, _ weights: [Double], _ bias: [Double]?, outputs: Int, kernel: Int,
     stride: Int, padding: Int
