@@ -47,7 +47,7 @@ import Testing
 
   @Test func theConfigurationIsReadBack() throws {
     let options = try options("--validation 0.2 --ridge 1,2 --kernel gaussian --samples 50 --refit")
-    let scratch = ScratchDirectory()
+    let scratch = try ScratchDirectory()
     let header = TuneConfiguration(options: options, ranks: 1, threads: 1, hosts: ["a"], blasKernels: "b")
     _ = try scratch.write(header.json(TuneOptions.table).page, to: "config.json")
     #expect(try RunFolder(scratch.path).readTuneConfiguration() == header)

@@ -37,6 +37,7 @@ enum Made {
     metrics.nc1 = .init(input: nc1, projected: nc1 / 3, mapped: nc1 / 2)
     metrics.nc2 = .init(input: 0.05 / Double(layer), projected: 0.04 / Double(layer), mapped: 0.03 / Double(layer))
     metrics.accuracy = .init(train: 1, test: 0.9 + 0.001 * Double(layer) + 0.01 * seed)
+    (metrics.bandwidth, metrics.kernelAlignment) = (2, 0.1 + 0.01 * Double(layer))
     metrics.balancedAccuracy = .init(train: 1, test: 0.89 + 0.001 * Double(layer) + 0.01 * seed)
     metrics.meanSquaredError = .init(train: 1e-7, test: 0.08)
     metrics.solver.iterations = 10 + layer
