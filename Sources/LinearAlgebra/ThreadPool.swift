@@ -14,17 +14,8 @@ public final class ThreadPool: @unchecked Sendable {
   /// Threads, the caller included.
   public let count: Int
 
-  private var workers: [pthread_t] = []
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private let done = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private var task: (@Sendable (Int) -> Void)?
-  private let generation = Atomic<Int>(0)
-  private let busy = Atomic<Int>(0)
-  private var stopping = false
-  /// Looks at what it waits for before a thread goes to sleep. To wake one takes 50 us and more, as long as many tasks of a solver's
-  /// iteration.
-  private let looks: Int
+  private let team: Team
+  private var threads: [pthread_t] = []
   /// Called on the caller's own worker between two tasks: what has to go on while there is work. Cheap.
   public var betweenTasks: (() -> Void)?
 
@@ -33,96 +24,40 @@ public final class ThreadPool: @unchecked Sendable {
   public init(count: Int, ownCores: Bool = false) {
     precondition(count >= 1)
     self.count = count
-    looks = ownCores ? 4000 : 0
+    team = Team(looks: ownCores ? 4000 : 0)
     BLAS.setThreads(1)
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(wake, nil)
-    pthread_cond_init(done, nil)
     for worker in 1..<max(1, count) {
-      // Unretained: deinit joins the workers before the pool's memory goes.
-      let start = WorkerStart(pool: Unmanaged.passUnretained(self), worker: worker)
       var thread = pthread_t()
       let code = pthread_create(
         &thread, nil,
         { raw in
           guard let raw else { return nil }
-          let start = Unmanaged<WorkerStart>.fromOpaque(raw).takeRetainedValue()
-          start.pool._withUnsafeGuaranteedRef { $0.work(worker: start.worker) }
+          let member = Unmanaged<Member>.fromOpaque(raw).takeRetainedValue()
+          member.team.work(worker: member.worker)
           return nil
-        }, Unmanaged.passRetained(start).toOpaque())
+        }, Unmanaged.passRetained(Member(team: team, worker: worker)).toOpaque())
       precondition(code == 0, "the system refused a thread")
-      workers.append(thread)
+      threads.append(thread)
     }
   }
 
   deinit {
-    pthread_mutex_lock(mutex)
-    stopping = true
-    pthread_cond_broadcast(wake)
-    pthread_mutex_unlock(mutex)
-    for worker in workers { pthread_join(worker, nil) }
-    pthread_mutex_destroy(mutex)
-    pthread_cond_destroy(wake)
-    pthread_cond_destroy(done)
-    mutex.deallocate()
-    wake.deallocate()
-    done.deallocate()
+    team.stop()
+    for thread in threads { pthread_join(thread, nil) }
   }
 
-  private final class WorkerStart {
-    let pool: Unmanaged<ThreadPool>
+  private final class Member: Sendable {
+    let team: Team
     let worker: Int
-    init(pool: Unmanaged<ThreadPool>, worker: Int) {
-      self.pool = pool
-      self.worker = worker
-    }
-  }
-
-  private func work(worker: Int) {
-    var seen = 0
-    while true {
-      look { generation.load(ordering: .acquiring) != seen }
-      pthread_mutex_lock(mutex)
-      while generation.load(ordering: .relaxed) == seen && !stopping { pthread_cond_wait(wake, mutex) }
-      var task = self.task
-      let isOver = stopping
-      pthread_mutex_unlock(mutex)
-      if isOver { break }
-      seen += 1
-      task?(worker)
-      // It may hold the pool, whose last reference must not go on a thread that the pool's end waits for.
-      task = nil
-      if busy.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
-        pthread_mutex_lock(mutex)
-        pthread_cond_signal(done)
-        pthread_mutex_unlock(mutex)
-      }
-    }
-  }
-
-  /// Waits a little for something that should be there soon.
-  private func look(_ isThere: () -> Bool) {
-    for _ in 0..<looks {
-      if isThere() { return }
-      deeprfm_relax()
-    }
+    init(team: Team, worker: Int) { (self.team, self.worker) = (team, worker) }
   }
 
   /// Runs `body(worker)` once on every thread, worker 0 on the caller's, and returns when all have. *Local.*
   public func run(_ body: @escaping @Sendable (_ worker: Int) -> Void) {
     guard count > 1 else { return body(0) }
-    pthread_mutex_lock(mutex)
-    task = body
-    busy.store(count - 1, ordering: .relaxed)
-    generation.add(1, ordering: .releasing)
-    pthread_cond_broadcast(wake)
-    pthread_mutex_unlock(mutex)
+    team.begin(body, workers: count - 1)
     body(0)
-    look { busy.load(ordering: .acquiring) == 0 }
-    pthread_mutex_lock(mutex)
-    while busy.load(ordering: .acquiring) > 0 { pthread_cond_wait(done, mutex) }
-    task = nil
-    pthread_mutex_unlock(mutex)
+    team.waitForAll()
   }
 
   /// To be called inside a long task now and then, with the task's worker: does what is due between tasks. *Local.*
