@@ -27,11 +27,16 @@ public struct Classes: Sendable, Equatable {
     if distinct.contains(where: { !$0.isWhole }), let place = labels.firstIndex(where: { !$0.isWhole }) {
       throw InputError(
         "\(samples.labelPlace) has label \(labels[place].name) at sample \(place): classes are whole numbers, texts or one-hot"
-          + " rows, and values to be predicted are not supported yet")
+          + " rows (--targets values predicts numbers)")
+    }
+    if distinct.contains(where: \.isTooLarge), let place = labels.firstIndex(where: \.isTooLarge) {
+      throw InputError(
+        "\(samples.labelPlace) has label \(labels[place].name) at sample \(place): a class's number must be below 2^53")
     }
     guard distinct.count <= Limits.classes else {
       throw InputError(
-        "\(samples.labelPlace) has \(distinct.count) different labels; at most \(Limits.classes) are supported")
+        "\(samples.labelPlace) has \(distinct.count) different labels; at most \(Limits.classes) classes are supported (--targets"
+          + " values predicts numbers)")
     }
     let sorted = distinct.sorted()
     self.init(labels: sorted.map(\.name), names: sorted.map { samples.className(of: $0) ?? $0.name })
@@ -51,12 +56,6 @@ public struct Classes: Sendable, Equatable {
 }
 
 extension Classes {
-  /// What is said of training labels that may not be meant as classes.
-  func doubts(_ labels: Int, _ place: String) -> [String] {
-    guard count > 20, count > labels / 2 else { return [] }
-    return ["\(place) has labels of \(count) classes for \(labels) samples: are they values, rather than classes?"]
-  }
-
   /// *Collective.* Rank 0's, which the others need not have made.
   static func shared(_ classes: Classes?, _ world: Communicator) throws -> Classes {
     let texts = [classes?.labels ?? [], classes?.names ?? []].map { JSON.array($0.map(JSON.string)).line }

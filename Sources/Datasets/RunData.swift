@@ -1,4 +1,5 @@
 import Files
+import LinearAlgebra
 import Runtime
 
 /// data.safetensors: what turns a file's samples into X.
@@ -8,20 +9,24 @@ public struct RunData {
   public let order: [Int]
   /// Positions in the file of the samples that were held out to choose by; ascending.
   public let validationOrder: [Int]
-  /// Class-sorted, so ascending.
+  /// Class-sorted, so ascending: each sample's class, or its group where values are predicted.
   public let labels: [Int]
+  /// nil: classes are predicted.
+  public let values: ValueScale?
   /// One value a feature; an infinite scale belongs to a constant feature.
   public let standardisation: Standardisation
   /// LIBSVM: the file's least index, 0 or 1.
   public let firstIndex: Int
   private let metadata: [String: String]
   private let path: String
+  private let file: SafetensorsFile
 
   /// *Local.* Throws `InputError` unless the parts fit each other.
   public init(_ file: SafetensorsFile) throws {
     path = file.path
     order = try file.vector("order")
-    labels = try file.vector("labels", count: order.count)
+    values = try Self.values(file)
+    labels = try file.vector(values == nil ? "labels" : "groups", count: order.count)
     let holdsOut = file.tensors.contains { $0.name == RunFolder.validationOrderName }
     validationOrder = holdsOut ? try file.vector(RunFolder.validationOrderName) : []
     let mean = try file.vector("mean", as: Double.self)
@@ -31,8 +36,26 @@ public struct RunData {
     }
     standardisation = Standardisation(mean: mean, scale: scale)
     metadata = file.metadata
+    self.file = file
     firstIndex = metadata[RunFolder.firstIndexKey] == "0" ? 0 : 1
     try checkOrder()
+  }
+
+  private static func values(_ file: SafetensorsFile) throws -> ValueScale? {
+    guard file.tensors.contains(where: { $0.name == "targetMean" }) else { return nil }
+    let mean = try file.vector("targetMean", as: Double.self)
+    let scale = try file.vector("targetScale", count: mean.count, as: Double.self)
+    guard !mean.isEmpty, mean.allSatisfy(\.isFinite), scale.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
+      throw InputError("\(file.path) holds a mean or scale of its targets that is none")
+    }
+    return ValueScale(mean: mean, scale: scale)
+  }
+
+  /// *Local.* The training samples' values in their own units, class-sorted, (N x outputs); nil: classes. Throws `InputError`.
+  public func trainingValues(_ rows: Range<Int>? = nil) throws -> Matrix<Double>? {
+    guard let values else { return nil }
+    try file.expect("targets", [order.count, values.outputs])
+    return try file.matrix("targets", rows: rows)
   }
 
   /// Throws unless the order names every sample once and the labels ascend.
@@ -46,18 +69,30 @@ public struct RunData {
       seen[position] = true
     }
     guard zip(labels, labels.dropFirst()).allSatisfy({ $0 <= $1 }) else {
-      throw InputError("\(path): \"labels\" is not sorted")
+      throw InputError("\(path): \"\(labelsName)\" is not sorted")
     }
   }
 
-  /// Samples of each of so many classes. Throws `InputError` if a label is none of them.
-  public func classCounts(classes: Int) throws(InputError) -> [Int] {
+  private var labelsName: String { values == nil ? "labels" : "groups" }
+
+  /// Samples of each of so many classes, or of each group. Throws `InputError` if a label is none of them.
+  public func classCounts(outputs: Int) throws(InputError) -> [Int] {
+    let classes = values == nil ? outputs : min(labels[labels.count - 1], order.count) + 1
     guard labels[0] >= 0, labels[labels.count - 1] < classes, classes <= Limits.classes else {
-      throw InputError("\(path): \"labels\" does not lie in 0 to \(classes - 1), the classes of the layers")
+      throw InputError("\(path): \"\(labelsName)\" does not lie in 0 to \(classes - 1), the classes of the layers")
     }
     var counts = [Int](repeating: 0, count: classes)
     for label in labels { counts[label] += 1 }
     return counts
+  }
+
+  /// What the layers' outputs are. Throws `InputError`.
+  public func targets(outputs: Int, _ dataset: DatasetName) throws(InputError) -> Targets {
+    guard let values else { return .classes(try classes(count: outputs, dataset)) }
+    guard values.outputs == outputs else {
+      throw InputError("\(path) has the means of \(values.outputs) outputs, and the layers have \(outputs)")
+    }
+    return .values(values)
   }
 
   /// A run of an earlier version has names of LIBSVM's labels alone, and of CIFAR-10's classes: whose labels, as all others, are
@@ -96,10 +131,13 @@ extension RunFolder {
   static let firstIndexKey = "firstIndex"
 
   /// Of data.safetensors.
-  public static func metadata(_ classes: Classes, firstIndex: Int) -> [String: String] {
+  public static func metadata(_ targets: Targets, firstIndex: Int) -> [String: String] {
     let line = { (texts: [String]) in JSON.array(texts.map(JSON.string)).line }
-    var metadata = [classNamesKey: line(classes.names)]
-    if classes.labels != classes.names { metadata[classLabelsKey] = line(classes.labels) }
+    var metadata: [String: String] = [:]
+    if let classes = targets.classes {
+      metadata[classNamesKey] = line(classes.names)
+      if classes.labels != classes.names { metadata[classLabelsKey] = line(classes.labels) }
+    }
     if firstIndex != 1 { metadata[firstIndexKey] = "\(firstIndex)" }
     return metadata
   }

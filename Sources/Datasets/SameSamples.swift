@@ -83,6 +83,8 @@ public struct SampleCopies {
     switch label {
     case .number(let value): value.bitPattern
     case .text(let text): text.utf8.reduce(1) { mixed($0, UInt64($1)) }
+    case .oneHot(let place, let count): mixed(UInt64(place), UInt64(count))
+    case .row(let values): values.reduce(2) { mixed($0, $1.bitPattern) }
     }
   }
 

@@ -16,6 +16,10 @@ public protocol SampleReader: Sendable {
   var hasLabels: Bool { get }
   /// csv: how the file's columns are features.
   var coding: TableCoding? { get }
+  /// What the values to be predicted are called, one an output; empty: nothing.
+  var targetNames: [String] { get }
+  /// Of more different whole numbers than this, labels are values unless the user says otherwise.
+  var mostNumberedClasses: Int { get }
 
   /// Labels of the first `count` samples, in file order, as the file has them.
   func labels(first count: Int) throws -> [Label]
@@ -43,6 +47,8 @@ extension SampleReader {
   public var notes: [String] { [] }
   public var hasLabels: Bool { true }
   public var coding: TableCoding? { nil }
+  public var targetNames: [String] { [] }
+  public var mostNumberedClasses: Int { .max }
   public func className(of label: Label) -> String? { nil }
   public func place(ofSample sample: Int) -> Int { sample }
   public func featureName(_ feature: Int) -> String { "column \(feature)" }
@@ -73,6 +79,8 @@ public struct SampleRange: SampleReader {
   public var notes: [String] { whole.notes }
   public var hasLabels: Bool { whole.hasLabels }
   public var coding: TableCoding? { whole.coding }
+  public var targetNames: [String] { whole.targetNames }
+  public var mostNumberedClasses: Int { whole.mostNumberedClasses }
   public func className(of label: Label) -> String? { whole.className(of: label) }
   public func featureName(_ feature: Int) -> String { whole.featureName(feature) }
   public func place(ofSample sample: Int) -> Int { whole.place(ofSample: range.lowerBound + sample) }
@@ -120,6 +128,8 @@ public struct SampleSequence: SampleReader {
   public var notes: [String] { parts.flatMap(\.notes) }
   public var hasLabels: Bool { parts.allSatisfy(\.hasLabels) }
   public var coding: TableCoding? { parts[0].coding }
+  public var targetNames: [String] { parts[0].targetNames }
+  public var mostNumberedClasses: Int { parts[0].mostNumberedClasses }
   public func className(of label: Label) -> String? { parts[0].className(of: label) }
   public func featureName(_ feature: Int) -> String { parts[0].featureName(feature) }
 

@@ -3,60 +3,116 @@ import LinearAlgebra
 import MPI
 import Runtime
 
-/// The training samples as the ranks hold them: sorted by class, standardised, each rank its shard of rows.
+/// The training samples as the ranks hold them: sorted by class, or where values are predicted by group; standardised, each rank its
+/// shard of rows.
 public struct TrainingShard<T: Scalar & MPIElement> {
   public let layout: Layout
-  public let classes: Classes
+  public let targets: Targets
   /// Class-sorted position -> position in the file, all N. The sort is stable.
   public let order: [Int]
   public let standardisation: Standardisation
   /// Own rows, (own rows x features).
   public let rows: Matrix<T>
+  /// Of the own rows, in their own units; (own rows x outputs). nil: classes.
+  public let values: Matrix<Double>?
   /// What is to be told; rank 0's.
   public let notes: [String]
 
   /// *Collective.* Rank 0 reads the labels; each rank reads its own rows. Throws `InputError`, the same on all ranks: also where
-  /// there is nothing to learn, samples of one class or all of them equal.
-  public init(_ reader: any SampleReader, world: Communicator) throws {
-    let found = try world.together { world.rank == 0 ? try FoundClasses(reader) : nil }
-    classes = try Classes.shared(found?.classes, world)
+  /// there is nothing to learn, samples of one class or one value or all of them equal.
+  public init(
+    _ reader: any SampleReader, targets kind: TargetKind = .auto, grouping: RowGrouping = RowGrouping(),
+    world: Communicator
+  ) throws {
+    let found = try world.together { world.rank == 0 ? try FoundTargets(reader, kind) : nil }
     notes = found?.notes ?? []
-    var labels = found?.numbers ?? []
-    try world.broadcast(&labels, from: 0)
+    let shared = try FoundTargets.shared(found, reader, grouping, world)
+    targets = shared.targets
+    let labels = shared.numbers
     let order = labels.indices.sorted { (labels[$0], $0) < (labels[$1], $1) }
-    var counts = [Int](repeating: 0, count: classes.count)
+    var counts = [Int](repeating: 0, count: shared.groups)
     for label in labels { counts[label] += 1 }
     layout = Layout(classCounts: counts, ranks: world.size)
     self.order = order.map(reader.place(ofSample:))
     let shard = Layout(classCounts: counts, ranks: world.size).shard(of: world.rank)
+    values = shared.values.map { $0.rows(order[shard]) }
     (rows, standardisation) = try standardised(Array(order[shard]), reader, world)
     guard standardisation.scale.contains(where: \.isFinite) else {
       throw InputError("\(reader.place): all \(labels.count) samples are equal, so there is nothing to learn from them")
     }
   }
 
-  /// Labels in class-sorted order.
-  public var labels: [Int] { layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) } }
+  /// Labels, or groups, in class-sorted order.
+  public var labels: [Int] { layout.labels }
 }
 
-/// What the training labels say: the classes, and each sample's.
-private struct FoundClasses {
-  let classes: Classes
-  let numbers: [Int]
-  let notes: [String]
+extension Layout {
+  /// Each sample's class, or group, in class-sorted order.
+  public var labels: [Int] { classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) } }
+}
 
-  /// *Local.* Throws `InputError` where there are fewer than two classes.
-  init(_ reader: any SampleReader) throws {
+extension Matrix {
+  /// The given rows, in their order.
+  fileprivate func rows(_ indices: ArraySlice<Int>) -> Matrix {
+    let result = Matrix(uninitialisedRows: indices.count, columns: columns)
+    for (i, index) in indices.enumerated() { for k in 0..<columns { result[i, k] = self[index, k] } }
+    return result
+  }
+}
+
+/// What the training labels say.
+private struct FoundTargets {
+  let targets: Targets
+  /// Each sample's class, or its group once these are known.
+  let numbers: [Int]
+  /// Classes, or groups.
+  let groups: Int
+  /// (samples x outputs), in their own units. nil: classes.
+  let values: Matrix<Double>?
+  var notes: [String] = []
+
+  private init(_ targets: Targets, numbers: [Int], groups: Int, values: Matrix<Double>?) {
+    (self.targets, self.numbers, self.groups, self.values) = (targets, numbers, groups, values)
+  }
+
+  /// *Local.* Throws `InputError` where there are fewer than two classes, or one value.
+  init(_ reader: any SampleReader, _ kind: TargetKind) throws {
     let labels = try reader.labels(first: reader.sampleCount)
-    classes = try Classes(of: labels, reader)
+    let place = reader.labelPlace
+    if kind.decided(for: labels, reader) == .values {
+      let values = try ValueScale.matrix(of: labels, place: place)
+      let scale = try ValueScale(of: values, place: place)
+      self.init(.values(scale), numbers: [], groups: 0, values: values)
+      notes = TargetNotes.of(scale, values, place)
+      return
+    }
+    let classes = try Classes(of: labels, reader)
     guard classes.count > 1 else {
       let one = classes.labels.first ?? "none"
       throw InputError(
-        "\(reader.labelPlace): all \(labels.count) samples have one label (\(one)), and at least two classes are needed"
+        "\(place): all \(labels.count) samples have one label (\(one)), and at least two classes are needed"
           + (reader is SampleRange ? " (--samples takes the first of the file's order)" : ""))
     }
-    numbers = classes.numbers(of: labels)
-    notes = classes.doubts(labels.count, reader.labelPlace)
+    self.init(.classes(classes), numbers: classes.numbers(of: labels), groups: classes.count, values: nil)
+    notes = TargetNotes.of(classes, labels, place)
+  }
+
+  /// *Collective.* Rank 0's, on every rank, and the groups of what has no classes.
+  static func shared(
+    _ found: FoundTargets?, _ reader: any SampleReader, _ grouping: RowGrouping, _ world: Communicator
+  ) throws -> FoundTargets {
+    let outputs = try world.broadcast(found?.values?.columns ?? 0, from: 0)
+    guard outputs > 0 else {
+      let classes = try Classes.shared(found?.targets.classes, world)
+      var numbers = found?.numbers ?? []
+      try world.broadcast(&numbers, from: 0)
+      return FoundTargets(.classes(classes), numbers: numbers, groups: classes.count, values: nil)
+    }
+    let values = found?.values ?? Matrix(uninitialisedRows: reader.sampleCount, columns: outputs)
+    try world.broadcast(values.buffer, from: 0)
+    let scale = try ValueScale(of: values, place: reader.labelPlace)
+    let groups = try RowGroups(reader, grouping, world: world)
+    return FoundTargets(.values(scale), numbers: groups.numbers, groups: groups.count, values: values)
   }
 }
 
@@ -105,8 +161,8 @@ private func standardised<T: Scalar & MPIElement>(
 public struct TestShard<T: Scalar & MPIElement> {
   /// Over all ranks.
   public let sampleCount: Int
-  /// Own samples' classes, or `Classes.unseen`; nil: not known.
-  public let labels: [Int]?
+  /// Of the own samples; nil: not known.
+  public let known: KnownTargets?
   /// (own rows x features)
   public let rows: Matrix<T>
   /// What is to be told; rank 0's.
@@ -118,18 +174,28 @@ public struct TestShard<T: Scalar & MPIElement> {
   ///   - isStrict: whether a label that no training sample has ends it.
   /// - Throws: `InputError`, the same on all ranks.
   public init(
-    _ reader: any SampleReader, first count: Int? = nil, _ classes: Classes, _ standardisation: Standardisation,
+    _ reader: any SampleReader, first count: Int? = nil, _ targets: Targets, _ standardisation: Standardisation,
     isLabelled: Bool = true, isStrict: Bool = false, world: Communicator
   ) throws {
     let count = count ?? reader.sampleCount
     sampleCount = count
     let share = Self.share(count, of: world.rank, in: world)
-    let found =
-      isLabelled ? try TestLabels(reader, first: count, classes, isStrict: isStrict, world: world) : nil
-    labels = found?.numbers.map { Array($0[share]) }
-    notes = found?.notes ?? []
+    switch targets {
+    case _ where !isLabelled: (known, notes) = (nil, [])
+    case .classes(let classes):
+      let found = try TestLabels(reader, first: count, classes, isStrict: isStrict, world: world)
+      known = found.numbers.map { .classes(Array($0[share])) }
+      notes = found.notes
+    case .values(let scale):
+      let values = try world.together { try ValueScale.read(reader, first: count, outputs: scale.outputs) }
+      known = .values(values.rows(Array(share)[...]))
+      notes = []
+    }
     rows = try world.together { try standardisation.loadRows(Array(share), reader) }
   }
+
+  /// Own samples' classes, or `Classes.unseen`; nil: not known, or values.
+  public var labels: [Int]? { known?.labels }
 
   /// A rank's share of so many rows.
   public static func share(_ count: Int, of rank: Int, in world: Communicator) -> Range<Int> {

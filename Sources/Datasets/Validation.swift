@@ -38,8 +38,8 @@ public struct ValidationSplit: Sendable, Equatable {
     let most = samples - groups
     let option = "--validation \(size < 1 ? "\(size)" : "\(Int(size))")"
     guard asked <= Double(most) else {
-      throw InputError(
-        "\(option): of \(samples) samples at most \(most) can be held out, for each class keeps one to train on")
+      let why = groups == 1 ? "one is kept to train on" : "each class keeps one to train on"
+      throw InputError("\(option): of \(samples) samples at most \(most) can be held out, for \(why)")
     }
     guard asked >= 1 else { throw InputError("\(option) of \(samples) samples is none") }
     return Int(asked)
@@ -80,6 +80,7 @@ public struct SampleSelection: SampleReader {
   public var notes: [String] { whole.notes }
   public var hasLabels: Bool { whole.hasLabels }
   public var coding: TableCoding? { whole.coding }
+  public var mostNumberedClasses: Int { whole.mostNumberedClasses }
   public func className(of label: Label) -> String? { whole.className(of: label) }
   public func featureName(_ feature: Int) -> String { whole.featureName(feature) }
   public func place(ofSample sample: Int) -> Int { whole.place(ofSample: indices[sample]) }

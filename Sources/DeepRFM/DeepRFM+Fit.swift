@@ -1,3 +1,4 @@
+import Datasets
 import KernelMachine
 import LinearAlgebra
 import MPI
@@ -31,7 +32,7 @@ public struct Fit {
   /// How far K and Y Y^T agree, both centred; NaN where that is not defined.
   var kernelAlignment = Double.nan
 
-  /// A's own rows, (own rows x classes).
+  /// A's own rows, (own rows x outputs).
   public var coefficients: Matrix<Double> { solution.coefficients }
 }
 
@@ -97,8 +98,9 @@ extension Training {
     try KernelOperator(kernel, samples.rows, tileBudget: plan.tileBudget, stop: stop, progress: progress)
   }
 
-  /// Y: +1 at a row's own class, -1 elsewhere; (own rows x classes).
+  /// Y: +1 at a row's own class, -1 elsewhere; or standardised values. (own rows x outputs)
   func targets(_ samples: Samples<T>) -> Matrix<Double> {
+    if let scale = samples.targets.values, let values = samples.values { return scale.standardised(values) }
     let y = Matrix<Double>(uninitialisedRows: samples.rows.rowCount, columns: samples.layout.classCount)
     y.view.fill(-1)
     for segment in samples.rows.segments { for i in segment.rows { y[i, segment.centre] = 1 } }
@@ -183,17 +185,6 @@ extension Training {
   }
 }
 
-extension LayerMetrics {
-  mutating func note(train: Quality, validation: Quality?, test: Quality?) {
-    func splits(_ value: (Quality) -> Double) -> Splits {
-      Splits(train: value(train), validation: validation.map(value), test: test.map(value))
-    }
-    accuracy = splits(\.accuracy)
-    balancedAccuracy = splits(\.balancedAccuracy)
-    meanSquaredError = splits(\.meanSquaredError)
-  }
-}
-
 extension LayerMetrics.AGOP {
   init<T>(_ result: AGOP<T>.Result) { self.init(route: result.route, error: result.error) }
 }
@@ -212,36 +203,56 @@ extension Training {
     try measureAndShow(layer, samples, fit).metrics
   }
 
-  /// *Collective.* The same, and which classes were taken for which.
+  /// *Collective.* The same; which classes were taken for which, or of values some for the report: of test rows, where there are any.
   func measureAndShow(
     _ layer: Int, _ samples: Samples<T>, _ fit: Fit
-  ) throws -> (metrics: LayerMetrics, confusion: LayerConfusion) {
+  ) throws -> (metrics: LayerMetrics, confusion: LayerConfusion?, shown: ShownValues?) {
     var metrics = LayerMetrics()
     metrics.layer = layer
     metrics.inputWidth = samples.rows.width
     metrics.samples = samples.layout.sampleCount
     metrics.ranks = world.size
-    let scatter = try timer.measure(.communication) { try world.sum(samples.rows.scatter) }
-    metrics.nc1.input = nc1(scatter: scatter, means: samples.rows.centres, layout: samples.layout)
-    metrics.nc2.input = nc2(means: samples.rows.centres, layout: samples.layout)
     let train = try Quality(
-      of: trainOutputs(samples, fit), samples.labels, over: samples.layout.sampleCount, world, timer)
+      of: trainOutputs(samples, fit), samples.trainTargets, over: samples.layout.sampleCount, world, timer)
     let (validation, test) = (
       try quality(samples.validation, samples, fit), try quality(samples.test, samples, fit)
     )
     metrics.note(train: train, validation: validation, test: test)
-    let confusion = LayerConfusion(
-      train: try Confusion(samples.labels, train.predicted, world),
-      validation: try confusion(samples.validation, validation), test: try confusion(samples.test, test))
     metrics.bandwidth = fit.bandwidth
     metrics.kernelAlignment = fit.kernelAlignment
-    try measureCollapse(samples, train.outputs, test: test?.outputs, into: &metrics)
+    let confusion = try measureClasses(samples, train, validation, test, into: &metrics)
+    let shown = try shownValues(samples, train, test)
     metrics.solver.method = options.solver
     metrics.solver.iterations = fit.solution.iterations
     metrics.solver.residual = fit.solution.worstResidual
     metrics.solver.converged = fit.solution.outcome == .converged
     metrics.solver.preconditionerRank = fit.preconditionerRank
-    return (metrics, confusion)
+    return (metrics, confusion, shown)
+  }
+
+  /// *Collective.* Collapse of the layer's input, and which classes were taken for which; nil: values are predicted.
+  private func measureClasses(
+    _ samples: Samples<T>, _ train: Quality, _ validation: Quality?, _ test: Quality?, into metrics: inout LayerMetrics
+  ) throws -> LayerConfusion? {
+    guard samples.targets.classes != nil else { return nil }
+    let scatter = try timer.measure(.communication) { try world.sum(samples.rows.scatter) }
+    metrics.nc1.input = nc1(scatter: scatter, means: samples.rows.centres, layout: samples.layout)
+    metrics.nc2.input = nc2(means: samples.rows.centres, layout: samples.layout)
+    try measureCollapse(samples, train.outputs, test: test?.outputs, into: &metrics)
+    return LayerConfusion(
+      train: try Confusion(samples.labels, train.predicted, world),
+      validation: try confusion(samples.validation, validation), test: try confusion(samples.test, test))
+  }
+
+  /// *Collective.* nil: classes are predicted.
+  private func shownValues(_ samples: Samples<T>, _ train: Quality, _ test: Quality?) throws -> ShownValues? {
+    guard let part = samples.test, let test else {
+      return try ShownValues(
+        train.outputs, samples.trainTargets, samples.layout.shard(of: world.rank), of: samples.layout.sampleCount,
+        context)
+    }
+    let share = TestShard<T>.share(part.count, of: world.rank, in: world)
+    return try ShownValues(test.outputs, part.known, share, of: part.count, context)
   }
 
   /// *Collective.* nil: there are no such samples.
@@ -253,12 +264,10 @@ extension Training {
   /// *Collective.* nil: there are no such samples.
   private func quality(_ part: HeldOut<T>?, _ samples: Samples<T>, _ fit: Fit) throws -> Quality? {
     guard let part else { return nil }
-    let outputs = try Predictor(kernel: kernel(fit.bandwidth), rows: samples.rows).outputs(
-      at: part.rows, fit.coefficients)
-    return try Quality(of: outputs, part.labels, over: part.count, world, timer)
+    return try Quality(of: outputs(at: part.rows, samples, fit), part.known, over: part.count, world, timer)
   }
 
-  /// f(X) = K A = Y - ridge W^-1 A - residual: no product is needed.
+  /// f(X) = K A = Y - ridge W^-1 A - residual: no product is needed. Values in their own units.
   func trainOutputs(_ samples: Samples<T>, _ fit: Fit) -> Matrix<Double> {
     let (outputs, weights) = (targets(samples), classWeights(samples.layout))
     for segment in samples.rows.segments {
@@ -267,7 +276,13 @@ extension Training {
         outputs.pointer[k] -= ridge * fit.coefficients.pointer[k] + fit.solution.residual.pointer[k]
       }
     }
-    return outputs
+    return samples.inOwnUnits(outputs)
+  }
+
+  /// *Collective.* f(x) of other rows, in their order; values in their own units.
+  func outputs(at points: GroupedRows<T>, _ samples: Samples<T>, _ fit: Fit) throws -> Matrix<Double> {
+    let predictor = Predictor(kernel: kernel(fit.bandwidth), rows: samples.rows)
+    return samples.inOwnUnits(try predictor.outputs(at: points, fit.coefficients))
   }
 
   /// W by class, N / (classes x the class's count); nil: all 1.

@@ -38,7 +38,7 @@ extension Training {
     let plan = try MemoryPlan(
       load, budget: memory.budget, resident: memory.resident, agop: options.wantedRoute(layer: number),
       wantedRank: options.wantedRank(
-        samples: layout.sampleCount, width: samples.rows.width, classes: layout.classCount, layer: number))
+        samples: layout.sampleCount, width: samples.rows.width, outputs: samples.targets.outputs, layer: number))
     return (plan, memory)
   }
 
@@ -50,8 +50,9 @@ extension Training {
     let remoteElements = try world.maximum(schedule.remoteElements(layout))
     return Workload(
       samples: layout.sampleCount, rows: layout.largestShard, width: samples.rows.width,
-      outputWidth: options.outputWidth(of: samples.rows.width), classes: layout.classCount,
-      ranks: world.size, threads: host.threads, testRows: samples.heldOutRows(ranks: world.size),
+      outputWidth: options.outputWidth(of: samples.rows.width), outputs: samples.targets.outputs,
+      centres: layout.classCount, ranks: world.size, threads: host.threads,
+      testRows: samples.heldOutRows(ranks: world.size),
       scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
       remoteElements: remoteElements, isDense: options.solver == .cholesky)
   }
@@ -67,9 +68,9 @@ extension TrainOptions {
   public func outputWidth(of width: Int) -> Int { model == .rfm || features == .cosine ? width : self.width }
 
   /// Columns of a layer's preconditioner, memory allowing; 0: none.
-  public func wantedRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
+  public func wantedRank(samples: Int, width: Int, outputs: Int, layer: Int) -> Int {
     guard solver == .cg && preconditioner == .nystrom else { return 0 }
-    let chosen = RidgeSolver.defaultRank(samples: samples, width: width, classes: classes, layer: layer)
+    let chosen = RidgeSolver.defaultRank(samples: samples, width: width, outputs: outputs, layer: layer)
     return min(preconditionerRank ?? chosen, samples)
   }
 

@@ -19,7 +19,7 @@ extension Training {
   /// *Collective.* What was saved inside this layer, with the time it had taken.
   func load(_ layer: Int, _ samples: Samples<T>, _ checkpoints: LayerCheckpoints<T>) throws -> LayerState<T>? {
     let saved = try checkpoints.load(
-      layer, memory: options.memory, classes: samples.layout.classCount, rows: samples.rows)
+      layer, memory: options.memory, outputs: samples.targets.outputs, rows: samples.rows)
     if let saved { timer.add(saved.seconds, of: Phase.ofLayer) }
     return saved
   }
@@ -81,8 +81,8 @@ extension Training {
   /// *Local.* Throws `InputError`.
   func check(_ samples: Samples<T>, against directory: RunFolder) throws {
     let data = try directory.readData()
-    let now = samples.layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
-    guard data.order == samples.order, data.validationOrder == samples.validationOrder, data.labels == now,
+    guard data.order == samples.order, data.validationOrder == samples.validationOrder,
+      data.labels == samples.layout.labels, data.values == samples.targets.values,
       data.standardisation.agrees(with: samples.standardisation)
     else {
       throw InputError(

@@ -1,3 +1,4 @@
+import Datasets
 import Files
 import KernelMachine
 import LinearAlgebra
@@ -45,7 +46,11 @@ public struct RunRecorder<T: Real & TensorElement> {
   public func saveData(_ samples: Samples<T>) throws {
     try world.together {
       guard world.rank == 0 else { return }
-      try directory.write(RunFacts(classNames: samples.classes.names, coding: samples.coding))
+      try directory.write(RunFacts(classNames: samples.targets.classes?.names ?? [], coding: samples.coding))
+    }
+    if samples.values != nil { return try saveValueData(samples) }
+    try world.together {
+      guard world.rank == 0 else { return }
       let n = samples.order.count
       let heldOut = samples.validationOrder
       let standardisation = samples.standardisation
@@ -57,19 +62,48 @@ public struct RunRecorder<T: Real & TensorElement> {
           TensorInfo("scale", .float64, [standardisation.scale.count]),
         ] + (heldOut.isEmpty ? [] : [TensorInfo(RunFolder.validationOrderName, .int64, [heldOut.count])]),
         metadata: RunFormat.metadata.merging(
-          RunFolder.metadata(samples.classes, firstIndex: samples.firstIndex)
+          RunFolder.metadata(samples.targets, firstIndex: samples.firstIndex)
         ) { $1 })
       try writer.append(samples.order)
-      try writer.append(layout.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) })
+      try writer.append(layout.labels)
       try writer.append(standardisation.mean)
       try writer.append(standardisation.scale)
       try writer.append(heldOut)
       try writer.finish()
-      let folder = CheckpointFolder(directory)
-      var manifest = Manifest(folder)
-      try manifest.note(RunFolder.dataName, in: directory)
-      try manifest.write(folder)
+      try noteData()
     }
+  }
+
+  /// *Local: rank 0 alone.* The checksum of data.safetensors.
+  private func noteData() throws {
+    let folder = CheckpointFolder(directory)
+    var manifest = Manifest(folder)
+    try manifest.note(RunFolder.dataName, in: directory)
+    try manifest.write(folder)
+  }
+
+  /// *Collective.* data.safetensors where values are predicted: also these, and what scales them.
+  private func saveValueData(_ samples: Samples<T>) throws {
+    guard let values = samples.values, let scale = samples.targets.values else { return }
+    let (n, standardisation, heldOut) = (samples.order.count, samples.standardisation, samples.validationOrder)
+    let tensors = [
+      TensorInfo("order", .int64, [n]), TensorInfo("groups", .int64, [n]),
+      TensorInfo("mean", .float64, [standardisation.mean.count]),
+      TensorInfo("scale", .float64, [standardisation.scale.count]),
+      TensorInfo("targetMean", .float64, [scale.outputs]), TensorInfo("targetScale", .float64, [scale.outputs]),
+    ]
+    let held = heldOut.isEmpty ? [] : [TensorInfo(RunFolder.validationOrderName, .int64, [heldOut.count])]
+    let last = TensorInfo("targets", .float64, [n, scale.outputs])
+    let metadata = RunFolder.metadata(samples.targets, firstIndex: samples.firstIndex)
+    try write(directory.data, tensors + held + [last], values.view, metadata) { writer in
+      try writer.append(samples.order)
+      try writer.append(layout.labels)
+      for numbers in [standardisation.mean, standardisation.scale, scale.mean, scale.scale] {
+        try writer.append(numbers)
+      }
+      try writer.append(heldOut)
+    }
+    try world.together { if world.rank == 0 { try noteData() } }
   }
 
   /// *Collective.* model.safetensors: the chosen layer's X, as the kernel sees it, and its number here and in run.json. While layers
@@ -114,7 +148,7 @@ public struct RunRecorder<T: Real & TensorElement> {
       let folder = CheckpointFolder(directory)
       var manifest = Manifest(folder)
       try manifest.note(RunFolder.layerName(metrics.layer), in: directory)
-      try manifest.note(RunFolder.confusionName(metrics.layer), in: directory)
+      if !metrics.predictsValues { try manifest.note(RunFolder.confusionName(metrics.layer), in: directory) }
       if isSelected { try manifest.note(RunFolder.modelName, in: directory) }
       manifest.note(line: RunFolder.line(metrics), of: metrics.layer)
       try manifest.write(folder)
@@ -143,24 +177,30 @@ public struct RunRecorder<T: Real & TensorElement> {
 
 /// What a layer file holds for the report alone. Rank 0 has it whole.
 public struct LayerPictures {
-  let gram: GramPictures
+  /// nil: there are no classes to be seen in them.
+  let gram: GramPictures?
+  /// nil: there are no values.
+  let values: ShownValues?
   /// Eigenvalues of the AGOP, largest first; empty for an ablation.
   let spectrum: [Double]
 
   /// Rank 0's; the names are those of docs/files.md.
   var tensors: [TensorInfo] {
+    let spectrum = self.spectrum.isEmpty ? [] : [TensorInfo("spectrum", .float64, [self.spectrum.count])]
+    guard let gram else { return spectrum + (values?.tensors ?? []) }
     let shown = gram.sample.positions.count
-    let pictures: [TensorInfo] = [
+    return spectrum + [
       TensorInfo("shown", .int64, [shown]),
       TensorInfo("gramInput", .float32, [shown, shown]),
       TensorInfo("gramProjected", .float32, [shown, shown]),
     ]
-    return (spectrum.isEmpty ? [] : [TensorInfo("spectrum", .float64, [spectrum.count])]) + pictures
   }
 
   /// *Local: rank 0 alone.*
   func write(to writer: SafetensorsWriter) throws {
     try writer.append(spectrum)
+    try values?.write(to: writer)
+    guard let gram else { return }
     try writer.append(gram.sample.positions)
     try writer.append(UnsafeBufferPointer(gram.input.buffer))
     try writer.append(UnsafeBufferPointer(gram.projected.buffer))
@@ -169,10 +209,11 @@ public struct LayerPictures {
 
 extension Training {
   /// *Collective.* What the report shows of a layer beside its metrics.
-  func drawPictures(_ samples: Samples<T>, _ projection: Projection<T>) throws -> LayerPictures {
-    let gram = try GramPictures(
-      samples.rows, of: samples.first?.rows, projection: projection.matrix)
-    return LayerPictures(gram: gram, spectrum: projection.spectrum)
+  func drawPictures(
+    _ samples: Samples<T>, _ projection: Projection<T>, _ values: ShownValues?
+  ) throws -> LayerPictures {
+    let gram = values == nil ? try GramPictures(samples.rows, of: samples.first?.rows, projection: projection.matrix) : nil
+    return LayerPictures(gram: gram, values: values, spectrum: projection.spectrum)
   }
 
   /// *Local.* Where the run goes: where it was told to, or into a folder of rank 0's making.

@@ -14,7 +14,7 @@ public struct Samples<T: Real> {
   /// Class-sorted position -> position in the file.
   public let order: [Int]
   public let standardisation: Standardisation
-  public let classes: Classes
+  public let targets: Targets
   /// LIBSVM: index of the first feature in the files.
   let firstIndex: Int
   /// csv: how the files' columns are features.
@@ -28,18 +28,21 @@ public struct Samples<T: Real> {
   var validation: HeldOut<T>?
   /// Positions of the validation samples in the file, all of them, ascending.
   var validationOrder: [Int] = []
+  /// Own rows' values in their own units, (own rows x outputs); nil: classes.
+  public let values: Matrix<Double>?
 
   public init(
-    layout: Layout, order: [Int], standardisation: Standardisation, classes: Classes, firstIndex: Int = 1,
-    coding: TableCoding? = nil, rows: Rows<T>
+    layout: Layout, order: [Int], standardisation: Standardisation, targets: Targets, firstIndex: Int = 1,
+    coding: TableCoding? = nil, rows: Rows<T>, values: Matrix<Double>? = nil
   ) {
     self.layout = layout
     self.order = order
     self.standardisation = standardisation
-    self.classes = classes
+    self.targets = targets
     self.firstIndex = firstIndex
     self.coding = coding
     self.rows = rows
+    self.values = values
   }
 
   /// Rows that are no training samples, of the rank that has most.
@@ -53,23 +56,32 @@ public struct Samples<T: Real> {
     if let rows = validation?.rows { validation?.rows = step(rows) }
   }
 
-  /// This rank's labels.
+  /// What the predictor's outputs say, (rows x outputs): values in their own units.
+  func inOwnUnits(_ outputs: Matrix<Double>) -> Matrix<Double> { targets.values?.inOwnUnits(outputs) ?? outputs }
+
+  /// What is known of this rank's rows.
+  var trainTargets: KnownTargets { values.map { .values($0) } ?? .classes(labels) }
+
+  /// This rank's labels, or groups.
   public var labels: [Int] { rows.segments.flatMap { [Int](repeating: $0.centre, count: $0.rows.count) } }
 }
 
 /// Samples that a predictor did not see: each rank its share, in the file's order.
 struct HeldOut<T: Real> {
   var rows: GroupedRows<T>
-  /// Of the own rows, a class or `Classes.unseen`.
-  let labels: [Int]
+  /// Of the own rows.
+  let known: KnownTargets
   /// Over all ranks.
   let count: Int
 
+  /// Of the own rows, a class or `Classes.unseen`; empty: values.
+  var labels: [Int] { known.labels ?? [] }
+
   /// nil: nothing can be said of samples whose labels are not known.
   init?(_ shard: TestShard<T>, layout: Layout, context: Context) {
-    guard let labels = shard.labels else { return nil }
+    guard let known = shard.known else { return nil }
     rows = GroupedRows(shard.rows, layout: layout, context: context)
-    self.labels = labels
+    self.known = known
     count = shard.sampleCount
   }
 }
@@ -95,20 +107,24 @@ extension Training {
       try Memory.checkSamples(splits, ranks: world.size, elementBytes: MemoryLayout<T>.stride, budget: room)
     }
     try copies.checkSame(splits)
-    let dataset = try copies.reading { try holdOut(opened) }
+    let (dataset, kind) = try copies.reading { try holdOut(opened) }
     let (shard, test, validation) = try copies.reading {
-      let shard = try TrainingShard<T>(dataset.train, world: world)
+      let grouping = RowGrouping(seed: options.seed, byDirection: options.normalise == .rows, count: groupCount)
+      let shard = try TrainingShard<T>(dataset.train, targets: kind, grouping: grouping, world: world)
       func heldOut(_ reader: any SampleReader) throws -> TestShard<T> {
-        try TestShard(reader, shard.classes, shard.standardisation, isStrict: options.strict, world: world)
+        try TestShard(reader, shard.targets, shard.standardisation, isStrict: options.strict, world: world)
       }
       return (shard, try dataset.test.map(heldOut), try dataset.validation.map(heldOut))
+    }
+    guard options.classWeights == .none || shard.targets.classes != nil else {
+      throw InputError("--class-weights goes with classes, and values are predicted")
     }
     for note in dataset.notes + shard.notes + (test?.notes ?? []) { progress.message(printable(note)) }
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
     var samples = Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
-      classes: shard.classes, firstIndex: dataset.firstIndex, coding: opened.train.coding,
-      rows: try centre(shard.rows, near: origin, shard.layout))
+      targets: shard.targets, firstIndex: dataset.firstIndex, coding: opened.train.coding,
+      rows: try centre(shard.rows, near: origin, shard.layout), values: shard.values)
     samples.test = test.flatMap { HeldOut($0, layout: shard.layout, context: context) }
     samples.validation = validation.flatMap { HeldOut($0, layout: shard.layout, context: context) }
     samples.validationOrder =
@@ -118,17 +134,21 @@ extension Training {
     return samples
   }
 
-  /// *Collective.* The data set without its validation samples among the training samples: rank 0 draws them.
-  private func holdOut(_ dataset: Dataset) throws -> Dataset {
-    guard options.validation > 0 else { return dataset }
-    var chosen = try world.together {
-      guard world.rank == 0 else { return [Int]() }
+  /// *Collective.* The data set without its validation samples among the training samples, and what its labels are taken for: rank 0
+  /// decides by all of them, and draws.
+  private func holdOut(_ dataset: Dataset) throws -> (dataset: Dataset, kind: TargetKind) {
+    guard options.validation > 0 else { return (dataset, options.targets) }
+    var (chosen, predictsValues) = try world.together {
+      guard world.rank == 0 else { return ([Int](), 0) }
       let labels = try dataset.train.labels(first: dataset.train.sampleCount)
-      let groups = try dataset.classes().numbers(of: labels)
-      return try ValidationSplit(options.validation, of: groups, seed: options.seed).validation
+      let isValued = options.targets.decided(for: labels, dataset.train) == .values
+      let groups = isValued ? labels.map { _ in 0 } : try dataset.classes().numbers(of: labels)
+      return (try ValidationSplit(options.validation, of: groups, seed: options.seed).validation, isValued ? 1 : 0)
     }
     try world.broadcast(&chosen, from: 0)
-    return dataset.holdingOut(ValidationSplit(validation: chosen, of: dataset.train.sampleCount))
+    predictsValues = try world.broadcast(predictsValues, from: 0)
+    let split = ValidationSplit(validation: chosen, of: dataset.train.sampleCount)
+    return (dataset.holdingOut(split), predictsValues == 1 ? .values : .classes)
   }
 
   /// *Collective.* What a layer does first: rows are divided by their norms where the options say so, a plain RFM's once. Test rows go to
@@ -180,13 +200,14 @@ extension Training {
     case .features(let map): try apply(map, to: &samples, &metrics)
     case .projection(let r):
       try project(&samples, by: r)
+      metrics.outputWidth = r.columns
+      guard samples.targets.classes != nil else { return }
       let scatter = try timer.measure(.communication) { try world.sum(samples.rows.scatter) }
       let layout = samples.layout
       metrics.nc1.projected = nc1(scatter: scatter, means: samples.rows.centres, layout: layout)
       metrics.nc2.projected = nc2(means: samples.rows.centres, layout: layout)
       // No features: what is projected is the next layer's input.
       (metrics.nc1.mapped, metrics.nc2.mapped) = (metrics.nc1.projected, metrics.nc2.projected)
-      metrics.outputWidth = r.columns
     }
   }
 
@@ -203,7 +224,9 @@ extension Training {
 
   /// *Collective.* Maps all rows to the next layer's X, and notes what the projection and the features look like.
   public func apply(_ map: FeatureMap<T>, to samples: inout Samples<T>, _ metrics: inout LayerMetrics) throws {
-    try timer.measure(.metrics) { try measureCollapse(ofProjected: samples, by: map.projection, into: &metrics) }
+    if samples.targets.classes != nil {
+      try timer.measure(.metrics) { try measureCollapse(ofProjected: samples, by: map.projection, into: &metrics) }
+    }
     let mapped = samples.rows.mapped(by: map)
     samples.rows = try centre(mapped.deviations, near: mapped.centres, samples.layout)
     samples.changeHeldOut { $0.mapped(by: map) }
@@ -212,12 +235,13 @@ extension Training {
       try world.sum(&sums)
       return sums
     }
+    metrics.outputWidth = map.outputWidth
+    guard samples.targets.classes != nil else { return }
     let layout = samples.layout
     metrics.nc1.projected = nc1(scatter: scatters[0], means: mapped.projectedMeans, layout: layout)
     metrics.nc2.projected = nc2(means: mapped.projectedMeans, layout: layout)
     metrics.nc1.mapped = nc1(scatter: scatters[1], means: samples.rows.centres, layout: layout)
     metrics.nc2.mapped = nc2(means: samples.rows.centres, layout: layout)
-    metrics.outputWidth = map.outputWidth
     try timer.measure(.metrics) { try measureCollapse(ofMapped: samples, into: &metrics) }
   }
 

@@ -35,6 +35,8 @@ public final class Training<T: Real & TensorElement> {
   var recomputesTiles = false
   /// Rank 0's.
   private var selection: LayerSelection
+  /// Groups of rows where values are predicted; nil: chosen. The numbers of a run do not depend on it but for rounding.
+  public var groupCount: Int?
   /// Keeps other jobs out of the run directory.
   var lock: FolderLock?
 
@@ -107,7 +109,7 @@ public final class Training<T: Real & TensorElement> {
     let measured = try phase(number, .metrics) { _ in try measureAndShow(number, samples, fit) }
     var metrics = measured.metrics
     metrics.agop = LayerMetrics.AGOP(agop)
-    let pictures = try phase(number, .metrics) { _ in try drawPictures(samples, projection) }
+    let pictures = try phase(number, .metrics) { _ in try drawPictures(samples, projection, measured.shown) }
     try layer.safe?.reached(end)
     let choice = try choose(metrics)
     if choice.isSelected { try run.saveModel(samples, layer: number) }
@@ -116,7 +118,7 @@ public final class Training<T: Real & TensorElement> {
     // Algorithm 1 ends: the rest is files.
     try run.save(
       number, agop.matrix, map, fit.coefficients, pictures, bandwidth: options.bandwidth == nil ? fit.bandwidth : nil)
-    try run.save(measured.confusion, of: number)
+    if let confusion = measured.confusion { try run.save(confusion, of: number) }
     try run.append(finished(metrics, isSelected: choice.isSelected), isSelected: choice.isSelected)
     try checkpoints.layerEnded()
     return choice.isLast

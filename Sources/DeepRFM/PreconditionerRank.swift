@@ -8,20 +8,20 @@ extension RidgeSolver {
   /// Columns that pay, if the user asks for no number. A sixteenth of the samples, at most 1,000, keeps mapped layers below 35
   /// iterations; up to 400 a tenth costs next to nothing, and ridge 0 needs it. The data itself needs fewer iterations and its columns
   /// are wide: there the cost decides.
-  public static func defaultRank(samples: Int, width: Int, classes: Int, layer: Int) -> Int {
+  public static func defaultRank(samples: Int, width: Int, outputs: Int, layer: Int) -> Int {
     let most = max(min(samples, 50), min(samples / 10, max(400, min(samples / 16, 1000))))
     guard layer == 1 else { return most }
     return stride(from: 50, to: most, by: 10).min {
-      inputCost(rank: $0, samples, width, classes) < inputCost(rank: $1, samples, width, classes)
+      inputCost(rank: $0, samples, width, outputs) < inputCost(rank: $1, samples, width, outputs)
     } ?? most
   }
 
   /// Operations of set-up and iterations over N, at layer 1. Measured on CIFAR-10, N = 16,000 and 32,000, ranks 190 to 550: r columns take
   /// as long as 5 N d r + 4 N r^2 operations of sgemm, an iteration as long as 4.5 N^2 K. The cost is flat.
-  private static func inputCost(rank: Int, _ samples: Int, _ width: Int, _ classes: Int) -> Double {
+  private static func inputCost(rank: Int, _ samples: Int, _ width: Int, _ outputs: Int) -> Double {
     let (n, r) = (Double(samples), Double(rank))
     let iterations = inputIterations(samples: samples, rank: rank)
-    return r * (5 * Double(width) + 4 * r) + iterations * 4.5 * n * Double(classes)
+    return r * (5 * Double(width) + 4 * r) + iterations * 4.5 * n * Double(outputs)
   }
 
   /// Iterations at layer 1 to a residual of 1e-4, as measured there within one: CIFAR-10, N = 4,000 to 32,000.

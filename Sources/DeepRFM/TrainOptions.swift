@@ -15,6 +15,8 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var testSamples: Int?
   /// Training samples held out to choose by: a share below 1, or a number; 0: none.
   public var validation = 0.0
+  /// What the labels are taken for.
+  public var targets = TargetKind.auto
   /// cifar100: which of its labels.
   public var labelSet = LabelSet.fine
   /// svhn: the extra training samples too.
@@ -107,6 +109,10 @@ extension TrainOptions {
         $0 >= 0 && ($0 < 1 || $0 == $0.rounded()) && $0 <= Double(countable.upperBound)
       },
       "hold out this share (below 1) or number of the training samples, in proportion from each class, to choose by"),
+    CommandOption(
+      "targets", \.targets, .choice,
+      "what labels are: auto takes texts, one-hot rows and whole numbers for classes (in csv at most 20 different numbers), others for "
+        + "values to be predicted"),
     CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
     CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
     CommandOption("target", \.target, .name, "csv: the column to be predicted (default: the last)"),

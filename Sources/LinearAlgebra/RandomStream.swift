@@ -19,6 +19,7 @@ public struct RandomStream: Sendable {
     case sketch = 7
     case copies = 8
     case validation = 9
+    case groups = 10
     case bandwidth = 12
     case initialWeights = 20
     case sampleOrder = 21

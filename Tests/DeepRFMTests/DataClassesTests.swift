@@ -43,7 +43,7 @@ import Testing
     #expect(try classes(npy(Made.npy("<f8", "(4, 3)", bytes(columns), fortran: true))) == (["0", "2"], [1, 0, 0, 1]))
     for wrong in [[1, 1], [0, 0], [2, 0]] as [[UInt8]] {
       let rows = Made.npy("|u1", "(4, 2)", [0, 1, 1, 0] + wrong + [0, 1])
-      expectComplaint(complaint { _ = try classes(npy(rows)) }, "train_y.npy", "row 2", "not one-hot")
+      expectComplaint(complaint { _ = try classes(npy(rows)) }, "train_y.npy", "at sample 2", "one-hot rows")
     }
   }
 
@@ -86,7 +86,7 @@ import Testing
     let folder = try TemporaryFolder()
     try folder.write("train", Array((0..<60).flatMap { "\(Double($0) * 0.37) 1:\($0 % 7) 2:\($0 % 5)\n".utf8 }))
     expectComplaint(
-      complaint { _ = try open(.libsvm, folder).classes() }, "train", "label 0.37 at sample 1", "not supported yet")
+      complaint { _ = try open(.libsvm, folder).classes() }, "train", "label 0.37 at sample 1", "--targets values")
     expectComplaint(
       complaint { _ = try classes(npy(Made.npy("<f4", "(4,)", bytes([Float(0), 1, 1.5, 2])))) }, "train_y.npy",
       "label 1.5")
@@ -94,7 +94,7 @@ import Testing
       complaint { _ = try classes(npy(Made.npy("<f4", "(4,)", bytes([Float(0), 1, .nan, 2])))) }, "train_y.npy", "row 2"
     )
     expectComplaint(
-      complaint { _ = try classes(npy(Made.npy("<i8", "(4,)", bytes([0, 1, Int.max, 2])))) }, "train_y.npy", "row 2",
+      complaint { _ = try classes(npy(Made.npy("<i8", "(4,)", bytes([0, 1, Int.max, 2])))) }, "train_y.npy", "sample 2",
       "2^53")
   }
 

@@ -81,13 +81,13 @@ import Testing
 
   @Test func sizesWithoutFiles() throws {
     let cases: [(String, ProblemShape)] = [
-      ("mnist", ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, classes: 10)),
+      ("mnist", ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, outputs: 10)),
       (
-        "cifar10 --samples 8000 --test-samples 0", ProblemShape(samples: 8000, testSamples: 0, width: 3072, classes: 10)
+        "cifar10 --samples 8000 --test-samples 0", ProblemShape(samples: 8000, testSamples: 0, width: 3072, outputs: 10)
       ),
-      ("svhn", ProblemShape(samples: 73_257, testSamples: 26_032, width: 3072, classes: 10)),
-      ("digits --samples 1500", ProblemShape(samples: 1500, testSamples: 297, width: 64, classes: 10)),
-      ("synthetic --samples 70", ProblemShape(samples: 70, testSamples: 500, width: 32, classes: 4)),
+      ("svhn", ProblemShape(samples: 73_257, testSamples: 26_032, width: 3072, outputs: 10)),
+      ("digits --samples 1500", ProblemShape(samples: 1500, testSamples: 297, width: 64, outputs: 10)),
+      ("synthetic --samples 70", ProblemShape(samples: 70, testSamples: 500, width: 32, outputs: 4)),
     ]
     for (line, shape) in cases { #expect(try ProblemShape(of: options("--dataset " + line).train) == shape) }
     #expect(throws: InputError.self) { try ProblemShape(of: options("--dataset mnist --samples 60001").train) }

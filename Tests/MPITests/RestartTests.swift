@@ -197,12 +197,20 @@ import Testing
 
   @Test(arguments: [AGOPRoute.class, .gram, .sketch], [Precision.float32, .float64])
   func stoppedManyTimes(route: AGOPRoute, precision: Precision) throws {
+    try expectUndisturbed {
+      ($0.agop, $0.precision) = (route, precision)
+      $0.features = precision == .float64 ? .cosine : .relu
+    }
+  }
+
+  @Test(arguments: [AGOPRoute.class, .gram]) func valuesStoppedManyTimes(route: AGOPRoute) throws {
+    try expectUndisturbed { ($0.agop, $0.targets) = (route, .values) }
+  }
+
+  /// A run that is stopped again and again ends with an undisturbed one's bytes.
+  private func expectUndisturbed(_ change: (inout TrainOptions) -> Void) throws {
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
-    func change(_ options: inout TrainOptions) {
-      (options.agop, options.precision) = (route, precision)
-      options.features = precision == .float64 ? .cosine : .relu
-    }
     let undisturbed = options(folder.path + "/undisturbed", change)
     #expect(try train(undisturbed) == .done)
     let disturbed = options(folder.path + "/disturbed", change)

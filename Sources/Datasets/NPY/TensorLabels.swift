@@ -1,6 +1,6 @@
 import Files
 
-/// The labels of a tensor: one number a sample (n, n x 1 or 1 x n), or one-hot rows, whose labels are the places of the ones.
+/// The labels of a tensor: one number a sample (n, n x 1 or 1 x n), or a row of numbers a sample: one-hot rows, or values to be predicted.
 struct TensorLabels {
   private(set) var values: [Label] = []
 
@@ -13,14 +13,7 @@ struct TensorLabels {
     }
     try Limits.checkSamples(isFlat ? array.rows * array.columns : array.rows, of: array.name, packed: array.packedBytes)
     try array.readRows(Array(0..<array.rows)) { row, numbers in
-      if isFlat { return values += numbers.map { .number($0) } }
-      let ones = numbers.indices.filter { numbers[$0] != 0 }
-      guard ones.count == 1, numbers[ones[0]] == 1 else {
-        throw InputError(
-          "\(array.name) has the shape \(shape), but row \(row) is not one-hot (a single 1 among zeros): one label a sample is"
-            + " needed")
-      }
-      values.append(Label(ones[0]))
+      if isFlat { values += numbers.map { .number($0) } } else { values.append(NPYLabels.label(numbers)) }
     }
   }
 }

@@ -42,9 +42,7 @@ extension Prediction {
       let reader = try Dataset.openSplit(
         .train, of: model.options.dataset, directory: options.trainingData(of: model.options), seed: model.options.seed,
         model: model.trained)
-      let labels = model.classes.numbers(of: try reader.labels(first: model.samplesOfFile))
-      let sorted = model.classCounts.enumerated().flatMap { [Int](repeating: $0, count: $1) }
-      guard zip(model.order, sorted).allSatisfy({ labels[$0] == $1 }) else {
+      guard try model.wasTrained(on: reader.labels(first: model.samplesOfFile), reader.labelPlace) else {
         throw InputError("its labels are not those that the run was trained on")
       }
       return try model.standardisation.loadRows(Array(model.order[shard]), reader)

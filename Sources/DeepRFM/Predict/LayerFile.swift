@@ -13,8 +13,8 @@ public struct LayerFile {
   let outputWidth: Int
   /// N
   let samples: Int
-  /// K
-  let classCount: Int
+  /// Of the predictor: classes, or values.
+  let outputs: Int
   /// The layer's kernel.
   let kernel: Kernel
   /// nil: a plain RFM's, which has none.
@@ -28,7 +28,7 @@ public struct LayerFile {
     self.file = file
     kernel = Kernel(options.kernel, bandwidth: try Self.bandwidth(file, options))
     (outputWidth, inputWidth) = try file.matrixShape(features == nil ? "projection" : "weights")
-    (samples, classCount) = try file.matrixShape("coefficients")
+    (samples, outputs) = try file.matrixShape("coefficients")
     try file.expect("projection", [inputWidth, inputWidth])
     if features == .cosine { try file.expect("phases", [outputWidth]) }
   }

@@ -1,3 +1,4 @@
+import Files
 import KernelMachine
 import LinearAlgebra
 import Measures
@@ -20,10 +21,13 @@ public struct LayerRows {
     options.model = run
     options.layer = layer
     let prediction = try Prediction(options, context.host, context.world)
+    guard let classes = prediction.model.targets.classes else {
+      throw InputError("\(run) predicts values: it has no classes that could collapse")
+    }
     let centers = try prediction.loadCenters()
     rows = CentredRows(centers)
     labels = centers.segments.flatMap { [Int](repeating: $0.centre, count: $0.rows.count) }
-    classNames = prediction.model.classes.names
+    classNames = classes.names
     count = prediction.layout.sampleCount
   }
 }

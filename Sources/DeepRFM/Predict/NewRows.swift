@@ -9,8 +9,8 @@ import Runtime
 struct NewRows {
   /// Over all ranks.
   let count: Int
-  /// Of the own rows, a class or `Classes.unseen`; nil where the input has none, or none that the model knows.
-  let labels: [Int]?
+  /// Of the own rows; nil where the input has no labels, or none that the model knows.
+  let known: KnownTargets?
   /// What is to be told; rank 0's.
   let notes: [String]
   /// Standardised at first, then layer after layer that layer's input.
@@ -35,10 +35,10 @@ struct NewRows {
         budget: Memory.available / 10 * 9 / host.ranksOnNode)
     }
     let shard = try TestShard<Double>(
-      reader, first: count, model.classes, model.standardisation, isLabelled: reader.hasLabels,
+      reader, first: count, model.targets, model.standardisation, isLabelled: reader.hasLabels,
       isStrict: options.strict, world: world)
     self.count = count
-    labels = shard.labels
+    known = shard.known
     notes = reader.notes + shard.notes
     points = GroupedRows(shard.rows, layout: layout, context: context)
   }

@@ -5,7 +5,7 @@ import LinearAlgebra
 import MPI
 import Runtime
 
-/// *Collective.* Evaluates a trained run's predictor on new rows, writes its outputs, (rows x classes) in the rows' order,
+/// *Collective.* Evaluates a trained run's predictor on new rows, writes its outputs, (rows x outputs) in the rows' order,
 /// and says how good they are where labels are known.
 ///
 /// Throws `InputError` before anything is written. An output file that is there is replaced, once the new one is whole.
@@ -81,6 +81,7 @@ final class Prediction {
     let grouped = points.regrouped(to: centers)
     let outputs = try predictor.outputs(at: grouped, coefficients)
     return try world.together {
+      let outputs = model.targets.values?.inOwnUnits(outputs) ?? outputs
       guard outputs.buffer.allSatisfy(\.isFinite) else {
         throw InputError("\(options.model): its numbers are too large, the outputs are not finite")
       }
@@ -95,10 +96,8 @@ extension Prediction {
   /// *Collective.* Rank 0 tells the number of rows, and their quality where labels are known.
   private func report(_ outputs: Matrix<Double>, _ new: NewRows) throws {
     var lines = new.notes.map { printable($0) } + ["rows: \(new.count)"]
-    if let labels = new.labels {
-      let found = try Quality(of: outputs, labels, over: new.count, world, timer)
-      lines += ["accuracy: \(found.accuracy)", "balanced accuracy: \(found.balancedAccuracy)"]
-      lines += ["mean squared error: \(found.meanSquaredError)"]
+    if let known = new.known {
+      lines += try Quality(of: outputs, known, over: new.count, world, timer).lines
     }
     if let output = options.output { lines.append("outputs: \(output) (\(new.count) x \(outputs.columns))") }
     if let labels = options.labels { lines.append("labels: \(labels)") }

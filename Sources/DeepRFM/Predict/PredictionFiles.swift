@@ -21,9 +21,11 @@ struct PredictionFiles {
         throw InputError("\(option) \(path) is a folder; a file's name is needed")
       }
     }
-    names = model.classes.names
-    let classes = names.count
-    outputs = try options.output.map { try NPYWriter($0, shape: [rows, classes]) }
+    names = model.targets.classes?.names ?? []
+    guard options.labels == nil || !names.isEmpty else {
+      throw InputError("--labels goes with classes, and the run in \(options.model) predicts values")
+    }
+    outputs = try options.output.map { try NPYWriter($0, shape: [rows, model.last.outputs]) }
     features = try options.features.map { try NPYWriter($0, shape: [rows, model.last.inputWidth]) }
     do throws(FileError) {
       labels = if let path = options.labels { try OutputFile(replacing: path) } else { nil }
@@ -32,7 +34,7 @@ struct PredictionFiles {
     }
   }
 
-  /// Adds the outputs of the next rows; (rows x classes). Throws `FileError`.
+  /// Adds the outputs of the next rows; (rows x outputs). Throws `FileError`.
   func append(_ block: UnsafeBufferPointer<Double>) throws {
     try outputs?.append(block)
     guard let labels, !names.isEmpty else { return }

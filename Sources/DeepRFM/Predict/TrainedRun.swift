@@ -13,9 +13,10 @@ public struct TrainedRun {
   public let options: TrainOptions
   /// Class-sorted position -> position in the file.
   public let order: [Int]
-  /// Samples of each class; K of them.
+  /// Samples of each class, or group where values are predicted.
   public let classCounts: [Int]
-  public let classes: Classes
+  public let targets: Targets
+  private let data: RunData
   /// LIBSVM: index of the files' first feature.
   let firstIndex: Int
   /// csv: how the files' columns are features.
@@ -45,7 +46,7 @@ public struct TrainedRun {
     guard 1...options.layers ~= layer else {
       throw InputError("--layer \(layer): the run in \(path) has \(options.layers) layers")
     }
-    let data = try directory.readData()
+    data = try directory.readData()
     (order, standardisation, firstIndex) = (data.order, data.standardisation, data.firstIndex)
     coding = options.dataset == .csv ? try directory.readFacts()?.coding : nil
     if let coding, coding.featureCount != standardisation.mean.count {
@@ -57,19 +58,35 @@ public struct TrainedRun {
     for number in 1...layer {
       let file = try LayerFile(directory.openLayer(number), options)
       let width = layers.last?.outputWidth ?? data.standardisation.mean.count
-      let classes = layers.first?.classCount ?? file.classCount
-      guard (file.inputWidth, file.samples, file.classCount) == (width, data.order.count, classes)
+      let outputs = layers.first?.outputs ?? file.outputs
+      guard (file.inputWidth, file.samples, file.outputs) == (width, data.order.count, outputs)
       else {
         throw InputError(
-          "\(file.path) is for \(file.samples) samples of \(file.inputWidth) features and \(file.classCount) classes,"
-            + " and \(data.order.count) of \(width) and \(classes) are needed: is it another run's?"
+          "\(file.path) is for \(file.samples) samples of \(file.inputWidth) features and \(file.outputs) outputs,"
+            + " and \(data.order.count) of \(width) and \(outputs) are needed: is it another run's?"
         )
       }
       layers.append(file)
     }
     self.layers = layers
-    classCounts = try data.classCounts(classes: layers[0].classCount)
-    classes = try data.classes(count: layers[0].classCount, options.dataset)
+    classCounts = try data.classCounts(outputs: layers[0].outputs)
+    targets = try data.targets(outputs: layers[0].outputs, options.dataset)
+  }
+
+  /// *Local.* Whether a data set's labels are those that the run was trained on. Throws `InputError`.
+  func wasTrained(on labels: [Label], _ place: String) throws -> Bool {
+    guard samplesOfFile <= labels.count else { return false }
+    switch targets {
+    case .classes(let classes):
+      let numbers = classes.numbers(of: labels)
+      return zip(order, data.labels).allSatisfy { numbers[$0] == $1 }
+    case .values(let scale):
+      let found = try ValueScale.matrix(of: labels, outputs: scale.outputs, place: place)
+      guard let trained = try data.trainingValues() else { return false }
+      return order.indices.allSatisfy { i in
+        (0..<scale.outputs).allSatisfy { found[order[i], $0] == trained[i, $0] }
+      }
+    }
   }
 
   /// Samples of the training file that the run took, those held out among them.

@@ -59,11 +59,11 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 
   /// *Collective.* The newest state of this layer that is whole; nil if there is none. A state of another rank count, version or
   /// memory plan gives what was finished in it.
-  func load(_ layer: Int, memory: Int?, classes: Int, rows: Rows<T>) throws -> LayerState<T>? {
+  func load(_ layer: Int, memory: Int?, outputs: Int, rows: Rows<T>) throws -> LayerState<T>? {
     for path in folder?.states ?? [] {
       guard try world.broadcast(world.rank == 0 && InputFile.exists(path) ? 1 : 0, from: 0) == 1 else { continue }
       do {
-        guard let state = try read(path, layer, memory, classes, rows) else { continue }
+        guard let state = try read(path, layer, memory, outputs, rows) else { continue }
         progress.message("layer \(layer) goes on \(state.progress.place)")
         return state
       } catch let error as CheckpointError {
@@ -75,7 +75,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 
   /// *Collective.* nil: the state is of another layer.
   private func read(
-    _ path: String, _ layer: Int, _ memory: Int?, _ classes: Int, _ rows: Rows<T>
+    _ path: String, _ layer: Int, _ memory: Int?, _ outputs: Int, _ rows: Rows<T>
   ) throws -> LayerState<T>? {
     let free = try world.minimum(Memory.used + Memory.available / context.host.ranksOnNode)
     var isSame = false
@@ -91,7 +91,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     guard facts["layer"] == JSON(layer), facts["samples"] == JSON(rows.layout.sampleCount) else { return nil }
     isSame = isSame && facts["ranks"] == JSON(world.size)
     // A rank that cannot use its part must not go on alone.
-    let outcome = Result { try state(checkpoint, isSame, classes, rows) }
+    let outcome = Result { try state(checkpoint, isSame, outputs, rows) }
     var failed = 0
     if case .failure = outcome { failed = 1 }
     if try world.maximum(failed) > 0 {
@@ -108,7 +108,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 
   /// *Local.*
   private func state(
-    _ checkpoint: Checkpoint, _ isSame: Bool, _ classes: Int, _ rows: Rows<T>
+    _ checkpoint: Checkpoint, _ isSame: Bool, _ outputs: Int, _ rows: Rows<T>
   ) throws -> LayerState<T>? {
     let facts = checkpoint.facts
     guard let budget = facts.count("memoryBudget"), let resident = facts.count("memoryResident"),
@@ -117,7 +117,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
       throw CheckpointError("its facts are not all there")
     }
     let progress = try LayerProgress<T>(
-      checkpoint, isSame: isSame, rows: rows.rowCount, width: rows.width, classes: classes)
+      checkpoint, isSame: isSame, rows: rows.rowCount, width: rows.width, outputs: outputs)
     let (memory, seconds) = (
       MemoryBasis(budget: budget, resident: resident), try checkpoint.shared.values("seconds")
     )

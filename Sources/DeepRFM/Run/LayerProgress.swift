@@ -101,17 +101,17 @@ extension LayerProgress {
   /// *Local.* From what `checkpoint` gave; nil where nothing of it can be used. Throws `CheckpointError`.
   /// - Parameters:
   ///   - isSame: as many ranks, the same version and plan: the ranks' own parts can be used.
-  ///   - rows, width, classes: of this rank's shard and of the layer.
-  init?(_ checkpoint: Checkpoint, isSame: Bool, rows: Int, width: Int, classes: Int) throws {
+  ///   - rows, width, outputs: of this rank's shard and of the layer.
+  init?(_ checkpoint: Checkpoint, isSame: Bool, rows: Int, width: Int, outputs: Int) throws {
     let facts = checkpoint.facts
     guard case .string(let name)? = facts["stage"], let stage = Stage(rawValue: name) else { throw Self.incomplete }
     if stage == .solve {
       guard isSame else { return nil }
       self = .solving(
-        try BlockConjugateGradient.State(checkpoint.own, checkpoint.shared, rows: rows, classes: classes))
+        try BlockConjugateGradient.State(checkpoint.own, checkpoint.shared, rows: rows, classes: outputs))
       return
     }
-    let fit = try Fit(checkpoint, rows: rows, classes: classes)
+    let fit = try Fit(checkpoint, rows: rows, outputs: outputs)
     guard case .string(let name)? = facts["route"], let route = AGOPRoute(rawValue: name) else { throw Self.incomplete }
     if stage == .agop {
       self = isSame ? .differentiating(fit, try AGOPState(route, saved: checkpoint.own)) : .solved(fit)
@@ -142,7 +142,7 @@ extension Fit {
   fileprivate var shared: [SavedTensor] { [SavedTensor("residuals", solution.relativeResiduals)] }
 
   /// Throws `CheckpointError`.
-  fileprivate init(_ checkpoint: Checkpoint, rows: Int, classes: Int) throws {
+  fileprivate init(_ checkpoint: Checkpoint, rows: Int, outputs: Int) throws {
     let facts = checkpoint.facts
     guard let iterations = facts.count("iterations"), let rank = facts.count("preconditionerRank"),
       let bandwidth = facts.number("bandwidth"),
@@ -151,8 +151,8 @@ extension Fit {
     let coefficients: Matrix<Double> = try checkpoint.spread.matrix("coefficients")
     let residual: Matrix<Double> = try checkpoint.spread.matrix("residual")
     let residuals = try checkpoint.shared.values("residuals")
-    guard coefficients.rows == rows, coefficients.columns == classes, residual.rows == rows,
-      residual.columns == classes, residuals.count == classes
+    guard coefficients.rows == rows, coefficients.columns == outputs, residual.rows == rows,
+      residual.columns == outputs, residuals.count == outputs
     else { throw CheckpointError("its solution is another problem's") }
     solution = Solution(
       coefficients: coefficients, residual: residual, relativeResiduals: residuals, iterations: iterations,

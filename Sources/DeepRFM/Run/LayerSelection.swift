@@ -64,5 +64,5 @@ public struct LayerSelection: Sendable, Equatable {
 
 extension LayerMetrics {
   /// What layers are chosen by, the higher the better; nil: no samples are held out.
-  public var validationScore: Double? { accuracy.validation }
+  public var validationScore: Double? { predictsValues ? rmse.validation.map { -$0 } : accuracy.validation }
 }

@@ -9,7 +9,8 @@ public struct Workload: Sendable, Equatable {
   public var samples, rows: Int
   /// The layer's input width and output width.
   public var width, outputWidth: Int
-  public var classes: Int
+  /// Classes or values to be predicted, and what rows are deviations from: class means, or groups' means.
+  public var outputs, centres: Int
   public var ranks, threads: Int
   /// Test rows of the largest share.
   public var testRows: Int
@@ -26,10 +27,12 @@ public struct Workload: Sendable, Equatable {
   public var choosesBandwidth = false
 
   public init(
-    samples: Int, rows: Int, width: Int, outputWidth: Int, classes: Int, ranks: Int, threads: Int, testRows: Int,
+    samples: Int, rows: Int, width: Int, outputWidth: Int, outputs: Int, centres: Int, ranks: Int, threads: Int,
+    testRows: Int,
     scalarBytes: Int, tileRows: Int, tileElements: Int, remoteElements: Int, isDense: Bool = false
   ) {
-    (self.samples, self.rows, self.width, self.outputWidth, self.classes) = (samples, rows, width, outputWidth, classes)
+    (self.samples, self.rows, self.width, self.outputWidth) = (samples, rows, width, outputWidth)
+    (self.outputs, self.centres) = (outputs, centres)
     (self.ranks, self.threads, self.testRows) = (ranks, threads, testRows)
     (self.scalarBytes, self.tileRows, self.tileElements) = (scalarBytes, tileRows, tileElements)
     self.remoteElements = remoteElements
@@ -37,7 +40,7 @@ public struct Workload: Sendable, Equatable {
   }
 
   /// Bytes of so many rows of the layer's input with what is kept of each: its inner products with the centres, its norm.
-  func rowBytes(_ count: Int, width: Int) -> Int { count * (width * scalarBytes + 8 * classes + 8) }
+  func rowBytes(_ count: Int, width: Int) -> Int { count * (width * scalarBytes + 8 * centres + 8) }
 
   /// Bytes of the rows that a bandwidth is chosen by, some features at a time and twice, and of their distances.
   var bandwidthBytes: Int {
@@ -54,7 +57,7 @@ public struct Workload: Sendable, Equatable {
   /// What the parts of a solve state.
   var solve: SolveMemory {
     SolveMemory(
-      rows: rows, outputs: classes, width: width, ranks: ranks, threads: threads, tileRows: tileRows,
+      rows: rows, outputs: outputs, width: width, ranks: ranks, threads: threads, tileRows: tileRows,
       scalarBytes: scalarBytes)
   }
 
@@ -122,7 +125,7 @@ public struct MemoryPlan: Sendable, Equatable {
     let base = resident + load.keptBytes + Self.slack(load)
     let memory = load.solve
     let travelling = Self.travellingBytes(load)
-    let dense = load.isDense ? 8 * load.samples * (load.samples + load.classes) : 0
+    let dense = load.isDense ? 8 * load.samples * (load.samples + load.outputs) : 0
     // Where tiles are recomputed, fewer products are worth more than a few stored tiles.
     let all = load.tileBytes
     let left = budget - base
@@ -168,8 +171,8 @@ public struct MemoryPlan: Sendable, Equatable {
   private mutating func planAGOP(_ load: Workload, spare: Int, _ wanted: AGOPRoute) -> Int {
     gramBytes = max(0, spare)
     let cost = AGOPCost(
-      samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes,
-      centres: load.classes, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
+      samples: load.samples, rows: load.rows, width: load.width, outputs: load.outputs,
+      centres: load.centres, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
       scalarBytes: load.scalarBytes, memoryBytes: gramBytes)
     route = cost.route(wanted)
     let (fixed, row) = (cost.gradientBytes(of: route, chunkRows: 0), cost.chunkRowBytes(of: route))
@@ -191,7 +194,7 @@ public struct MemoryPlan: Sendable, Equatable {
   /// What helps. Matrices of the features, and the coefficients, are whole on every rank, however many there are.
   private func remedy(_ load: Workload) -> String {
     let matrices = max(Self.rootBytes(load), Self.mapBytes(load))
-    let coefficients = load.samples * load.classes * load.scalarBytes
+    let coefficients = load.samples * load.outputs * load.scalarBytes
     func whole(_ what: String, _ bytes: Int, _ fewer: String) -> String {
       ", \(Format.bytes(bytes)) of it \(what), which every rank holds whole (fewer \(fewer) help, more ranks do not)"
     }
@@ -203,7 +206,7 @@ public struct MemoryPlan: Sendable, Equatable {
     }
     if Self.slack(load) + coefficients > budget {
       return whole(
-        "coefficients of \(load.samples) samples by \(load.classes) classes", coefficients, "classes or --samples")
+        "coefficients of \(load.samples) samples by \(load.outputs) outputs", coefficients, "classes or --samples")
     }
     return " (more ranks need less each)"
   }
@@ -215,8 +218,8 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// A block of the solver's directions and its image, and its products with others: each thread's, and their sum.
   private static func directionBytes(_ load: Workload) -> Int {
-    BlockConjugateGradient.blockBytes(rows: load.rows, classes: load.classes) + (load.threads + 4) * 8 * load.classes
-      * load.classes
+    BlockConjugateGradient.blockBytes(rows: load.rows, classes: load.outputs) + (load.threads + 4) * 8 * load.outputs
+      * load.outputs
   }
 
   /// Blocks of directions that the solver remembers: at most 50, and no more than a twentieth of the kernel's size.

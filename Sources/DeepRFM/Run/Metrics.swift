@@ -17,6 +17,11 @@ public struct LayerMetrics: Sendable, Equatable {
       self.projected = projected
       self.mapped = mapped
     }
+
+    /// What is not known is equal to what is not known.
+    public static func == (a: Stages, b: Stages) -> Bool {
+      isSame(a.input, b.input) && isSame(a.projected, b.projected) && isSame(a.mapped, b.mapped)
+    }
   }
 
   /// A figure of the layer's own predictor on each split.
@@ -29,6 +34,13 @@ public struct LayerMetrics: Sendable, Equatable {
 
     public init(train: Double = .nan, validation: Double? = nil, test: Double? = nil) {
       (self.train, self.validation, self.test) = (train, validation, test)
+    }
+
+    /// What is not known is equal to what is not known.
+    public static func == (a: Splits, b: Splits) -> Bool {
+      let isTestSame =
+        if let one = a.test, let other = b.test { isSame(one, other) } else { a.test == nil && b.test == nil }
+      return isSame(a.train, b.train) && isTestSame
     }
   }
 
@@ -87,12 +99,17 @@ public struct LayerMetrics: Sendable, Equatable {
   public var outputWidth = 0
   public var samples = 0
   public var ranks = 0
+  /// Whether values are predicted: rmse and r2 are known then, and nc1, nc2, accuracy and meanSquaredError are not.
+  public var predictsValues = false
   public var nc1 = Stages()
   public var nc2 = Stages()
   public var accuracy = Splits()
   /// Mean over the classes of the share of a class's samples that are taken for it.
   public var balancedAccuracy = Splits()
   public var meanSquaredError = Splits()
+  /// In the values' own units, and the share of their variance that is explained; nan where an output is constant.
+  public var rmse = Splits()
+  public var r2 = Splits()
   public var solver = Solver()
   public var agop = AGOP()
   /// s of the kernel.
@@ -106,6 +123,8 @@ public struct LayerMetrics: Sendable, Equatable {
 
   public init() {}
 }
+
+private func isSame(_ a: Double, _ b: Double) -> Bool { a == b || a.isNaN && b.isNaN }
 
 extension Phase {
   public static let kernel = Phase("kernel")
@@ -129,15 +148,17 @@ extension LayerMetrics {
     let isOptional: Bool
     /// Not there in the lines of earlier versions.
     let isLater: Bool
+    /// nil: of every run; else of those alone that predict values, or classes.
+    let ofValues: Bool?
     let get: @Sendable (LayerMetrics) -> JSON
     /// False: the value has the wrong type.
     let set: @Sendable (inout LayerMetrics, JSON) -> Bool
 
     init<Value: JSONScalar>(
       _ name: String, _ property: WritableKeyPath<LayerMetrics, Value> & Sendable,
-      isOptional: Bool = false, isLater: Bool = false
+      isOptional: Bool = false, isLater: Bool = false, ofValues: Bool? = nil
     ) {
-      (self.isOptional, self.isLater) = (isOptional, isLater)
+      (self.isOptional, self.isLater, self.ofValues) = (isOptional, isLater, ofValues)
       path = name.split(separator: ".").map(String.init)
       get = { $0[keyPath: property].json }
       set = { metrics, json in
@@ -166,21 +187,27 @@ extension LayerMetrics {
       Field("outputWidth", \.outputWidth),
       Field("samples", \.samples),
       Field("ranks", \.ranks),
-      Field("nc1.input", \.nc1.input),
-      Field("nc1.projected", \.nc1.projected),
-      Field("nc1.mapped", \.nc1.mapped),
-      Field("nc2.input", \.nc2.input),
-      Field("nc2.projected", \.nc2.projected),
-      Field("nc2.mapped", \.nc2.mapped),
-      Field("accuracy.train", \.accuracy.train),
-      Field("accuracy.validation", \.accuracy.validation, isOptional: true),
-      Field("accuracy.test", \.accuracy.test),
-      Field("balancedAccuracy.train", \.balancedAccuracy.train, isOptional: true),
-      Field("balancedAccuracy.validation", \.balancedAccuracy.validation, isOptional: true),
-      Field("balancedAccuracy.test", \.balancedAccuracy.test, isOptional: true),
-      Field("meanSquaredError.train", \.meanSquaredError.train),
-      Field("meanSquaredError.validation", \.meanSquaredError.validation, isOptional: true),
-      Field("meanSquaredError.test", \.meanSquaredError.test),
+      Field("nc1.input", \.nc1.input, ofValues: false),
+      Field("nc1.projected", \.nc1.projected, ofValues: false),
+      Field("nc1.mapped", \.nc1.mapped, ofValues: false),
+      Field("nc2.input", \.nc2.input, ofValues: false),
+      Field("nc2.projected", \.nc2.projected, ofValues: false),
+      Field("nc2.mapped", \.nc2.mapped, ofValues: false),
+      Field("accuracy.train", \.accuracy.train, ofValues: false),
+      Field("accuracy.validation", \.accuracy.validation, isOptional: true, ofValues: false),
+      Field("accuracy.test", \.accuracy.test, ofValues: false),
+      Field("balancedAccuracy.train", \.balancedAccuracy.train, isOptional: true, ofValues: false),
+      Field("balancedAccuracy.validation", \.balancedAccuracy.validation, isOptional: true, ofValues: false),
+      Field("balancedAccuracy.test", \.balancedAccuracy.test, isOptional: true, ofValues: false),
+      Field("meanSquaredError.train", \.meanSquaredError.train, ofValues: false),
+      Field("meanSquaredError.validation", \.meanSquaredError.validation, isOptional: true, ofValues: false),
+      Field("meanSquaredError.test", \.meanSquaredError.test, ofValues: false),
+      Field("rmse.train", \.rmse.train, ofValues: true),
+      Field("rmse.validation", \.rmse.validation, isOptional: true, ofValues: true),
+      Field("rmse.test", \.rmse.test, ofValues: true),
+      Field("r2.train", \.r2.train, ofValues: true),
+      Field("r2.validation", \.r2.validation, isOptional: true, ofValues: true),
+      Field("r2.test", \.r2.test, ofValues: true),
       Field("solver.method", \.solver.method),
       Field("solver.iterations", \.solver.iterations),
       Field("solver.residual", \.solver.residual),
@@ -198,7 +225,7 @@ extension LayerMetrics {
 
   public var json: JSON {
     var object = JSON.object([])
-    for field in Self.fields {
+    for field in Self.fields where field.ofValues ?? predictsValues == predictsValues {
       let value = field.get(self)
       if field.isOptional && value == .null { continue }
       object.set(value, at: field.path[...])
@@ -211,7 +238,8 @@ extension LayerMetrics {
   /// Throws `InputError` naming the field that is missing or has the wrong type. `source` begins the sentence.
   public init(json: JSON, source: String) throws(InputError) {
     self.init()
-    for field in Self.fields {
+    predictsValues = json["rmse"] != nil
+    for field in Self.fields where field.ofValues ?? predictsValues == predictsValues {
       let name = field.path.joined(separator: ".")
       guard let value = json[field.path] ?? (field.isOptional || field.isLater ? .null : nil) else {
         throw InputError("\(source): \(name) is missing")

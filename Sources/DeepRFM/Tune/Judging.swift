@@ -14,7 +14,9 @@ extension Training {
     func qualities(_ part: HeldOut<T>?) throws -> [Quality?] {
       guard let part else { return fits.map { _ in nil } }
       let outputs = try Predictor(kernel: kernel, rows: samples.rows).outputs(at: part.rows, coefficients)
-      return try outputs.map { try Quality(of: $0, part.labels, over: part.count, world, timer) }
+      return try outputs.map {
+        try Quality(of: samples.inOwnUnits($0), part.known, over: part.count, world, timer)
+      }
     }
     let (validation, test) = (try qualities(samples.validation), try qualities(samples.test))
     return try fits.indices.map { index in
@@ -22,7 +24,7 @@ extension Training {
       var metrics = LayerMetrics()
       metrics.layer = layer.number
       let train = try Quality(
-        of: training.trainOutputs(samples, fit), samples.labels, over: samples.layout.sampleCount, world, timer)
+        of: training.trainOutputs(samples, fit), samples.trainTargets, over: samples.layout.sampleCount, world, timer)
       metrics.note(train: train, validation: validation[index], test: test[index])
       return metrics
     }

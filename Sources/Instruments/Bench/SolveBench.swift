@@ -115,7 +115,7 @@ private final class SolveMeasurement<T: Real & TensorElement> {
     let rank =
       problem.options.preconditionerRank
       ?? RidgeSolver.defaultRank(
-        samples: samples, width: problem.rows.width, classes: problem.layout.classCount, layer: 1)
+        samples: samples, width: problem.rows.width, outputs: problem.layout.classCount, layer: 1)
     let solver = solver(preconditionerRank: min(rank, samples))
     let random = RandomStream(seed: problem.options.seed, layer: 1, purpose: .pivots)
     var preconditioner: NystromPreconditioner<T>?

@@ -4,11 +4,12 @@ import LinearAlgebra
 import Measures
 
 extension DebugProblem {
-  /// NC1 and NC2 as a layer reports them, of its input, the projected rows and the mapped ones, against the formulas.
+  /// NC1 and NC2 as a layer reports them, of its input, the projected rows and the mapped ones, against the formulas. None without classes.
   public func checkCollapse(
     _ map: FeatureMap<Double>,
     reference: (Matrix<Double>, [Int], Int) -> (nc1: Double, nc2: Double) = Reference.collapse
   ) throws -> [Check] {
+    guard samples.targets.classes != nil else { return [] }
     var after = samples
     var metrics = try training.measure(1, samples, fit(.cholesky))
     try training.apply(map, to: &after, &metrics)

@@ -1,3 +1,4 @@
+import Datasets
 import DeepRFM
 import KernelMachine
 import LinearAlgebra
@@ -16,7 +17,7 @@ public struct DebugProblem {
   /// X, (N x d).
   public let x: Matrix<Double>
   public let labels: [Int]
-  /// Y, (N x K): +1 at a row's class, -1 elsewhere.
+  /// Y, (N x K): +1 at a row's class, -1 elsewhere; or values, standardised.
   public let y: Matrix<Double>
   /// k(x_i, x_j), the reference implementation's.
   public let k: Matrix<Double>
@@ -54,16 +55,17 @@ public struct DebugProblem {
     try training.normalise(&loaded)
     x = loaded.rows.assembled()
     labels = loaded.labels
-    y = Reference.targets(labels, classes: loaded.layout.classCount)
+    y =
+      loaded.values.map(Reference.standardisedValues) ?? Reference.targets(labels, classes: loaded.layout.classCount)
     k = Reference.kernel(kernel, x, x)
     a = try Reference.solution(k, ridge: training.options.ridge, y)
     let layout = Layout(classCounts: loaded.layout.classCounts, ranks: 1, tileRows: Self.tileRows)
     let rows = try centredOnClassMeans(
-      x.copy(), Matrix(rows: y.columns, columns: x.columns), layout: layout, context: training.context)
+      x.copy(), Matrix(rows: layout.classCount, columns: x.columns), layout: layout, context: training.context)
     samples = Samples(
       layout: layout, order: loaded.order, standardisation: loaded.standardisation,
-      classes: loaded.classes,
-      rows: rows)
+      targets: loaded.targets,
+      rows: rows, values: loaded.values)
   }
 
   /// The same steps with other options.

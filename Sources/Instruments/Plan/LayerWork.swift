@@ -33,7 +33,7 @@ public struct LayerWork: Sendable, Equatable {
   private var q: Double { Double(load.testRows) }
   private var d: Double { Double(load.width) }
   private var w: Double { Double(load.outputWidth) }
-  private var k: Double { Double(load.classes) }
+  private var k: Double { Double(load.outputs) }
   private var p: Double { Double(load.ranks) }
   private var s: Double { Double(load.scalarBytes) }
   private var rank: Double { Double(plan.preconditionerRank) }
@@ -47,8 +47,8 @@ public struct LayerWork: Sendable, Equatable {
   private var unevenPairs: Double {
     guard load.ranks > 1, load.ranks % 2 == 0, load.rows > 0 else { return 0 }
     // Classes as large as each other.
-    let counts = (0..<load.classes).map {
-      load.samples * ($0 + 1) / load.classes - load.samples * $0 / load.classes
+    let counts = (0..<load.centres).map {
+      load.samples * ($0 + 1) / load.centres - load.samples * $0 / load.centres
     }
     let segments = Layout(classCounts: counts, ranks: load.ranks, tileRows: load.tileRows).segments(of: 0)
     let first = Double(segments.halves.first.rowRange.count) / Double(max(1, segments.rowRange.count))
@@ -60,8 +60,8 @@ public struct LayerWork: Sendable, Equatable {
 
   private var cost: AGOPCost {
     AGOPCost(
-      samples: load.samples, rows: load.rows, width: load.width, outputs: load.classes,
-      centres: load.classes, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
+      samples: load.samples, rows: load.rows, width: load.width, outputs: load.outputs,
+      centres: load.centres, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
       scalarBytes: load.scalarBytes, memoryBytes: plan.gramBytes)
   }
 

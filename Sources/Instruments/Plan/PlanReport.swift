@@ -106,7 +106,8 @@ struct PlanReport {
   private var head: String {
     let (shape, options) = (plan.shape, plan.options)
     func many(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-    return "\(options.dataset.rawValue): \(shape.samples) samples of width \(shape.width), \(shape.classes) classes, "
+    return
+      "\(options.dataset.rawValue): \(shape.samples) samples of width \(shape.width), \(shape.predictsValues ? many(shape.outputs, "output") : "\(shape.outputs) classes"), "
       + "\(shape.testSamples) to test; \(many(options.layers, "layer"))\n"
       + "\(many(plan.ranks, "rank")) on \(many(plan.nodes, "node")), \(many(plan.threads, "thread")) each"
   }

@@ -8,22 +8,28 @@ public struct ProblemShape: Sendable, Equatable {
   public var samples, testSamples: Int
   /// Features of the first layer's input.
   public var width: Int
-  /// K
-  public var classes: Int
+  /// Classes, or values to be predicted.
+  public var outputs: Int
+  /// Classes, or groups of near rows in their place.
+  public var centres: Int
+  public var predictsValues: Bool
 
-  public init(samples: Int, testSamples: Int, width: Int, classes: Int) {
-    (self.samples, self.testSamples, self.width, self.classes) = (samples, testSamples, width, classes)
+  /// - Parameter centres: where they are not the outputs: values are predicted then.
+  public init(samples: Int, testSamples: Int, width: Int, outputs: Int, centres: Int? = nil) {
+    (self.samples, self.testSamples, self.width, self.outputs) = (samples, testSamples, width, outputs)
+    self.centres = centres ?? outputs
+    predictsValues = centres != nil
   }
 
   /// The official files' sizes, which need not be there for a plan; nil: what the user's own files hold.
   private static func official(_ dataset: DatasetName, _ variant: DatasetVariant = DatasetVariant()) -> ProblemShape? {
     switch dataset {
-    case .mnist: ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, classes: 10)
-    case .cifar10: ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, classes: 10)
+    case .mnist: ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, outputs: 10)
+    case .cifar10: ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, outputs: 10)
     case .cifar100:
-      ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, classes: variant.labelSet == .fine ? 100 : 20)
+      ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, outputs: variant.labelSet == .fine ? 100 : 20)
     case .svhn:
-      ProblemShape(samples: 73_257 + (variant.hasExtra ? 531_131 : 0), testSamples: 26_032, width: 3072, classes: 10)
+      ProblemShape(samples: 73_257 + (variant.hasExtra ? 531_131 : 0), testSamples: 26_032, width: 3072, outputs: 10)
     case .digits, .idx, .npy, .libsvm, .csv, .synthetic: nil
     }
   }
@@ -39,9 +45,10 @@ public struct ProblemShape: Sendable, Equatable {
       let dataset = try Dataset.open(
         options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
         testSamples: options.testSamples, variant: options.datasetVariant)
+      let (outputs, groups) = try dataset.train.targetShape(options.targets)
       self.init(
         samples: dataset.train.sampleCount, testSamples: dataset.test?.sampleCount ?? 0,
-        width: dataset.train.featureCount, classes: try dataset.classes().count)
+        width: dataset.train.featureCount, outputs: outputs, centres: groups)
       try holdOut(options.validation)
       return
     }
@@ -53,18 +60,23 @@ public struct ProblemShape: Sendable, Equatable {
     }
     samples = options.samples ?? samples
     testSamples = options.testSamples ?? testSamples
+    if options.targets == .values {
+      (outputs, centres, predictsValues) = (1, RowGrouping().groups(of: samples), true)
+    }
     try holdOut(options.validation)
   }
 
   /// Samples held out are held like test samples. Throws `InputError` where there are not so many.
   private mutating func holdOut(_ size: Double) throws(InputError) {
     let held = size < 1 ? (size * Double(samples)).rounded() : size
-    guard held <= Double(max(0, samples - classes)) else {
-      throw InputError(
-        "--validation: of \(samples) samples at most \(samples - classes) can be held out, for each class keeps one to train on"
-      )
+    let (most, why) =
+      predictsValues
+      ? (max(0, samples - 1), "one is kept to train on") : (max(0, samples - outputs), "each class keeps one to train on")
+    guard held <= Double(most) else {
+      throw InputError("--validation: of \(samples) samples at most \(most) can be held out, for \(why)")
     }
     samples -= Int(held)
     testSamples += Int(held)
+    if predictsValues { centres = RowGrouping().groups(of: samples) }
   }
 }

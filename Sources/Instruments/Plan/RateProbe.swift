@@ -90,8 +90,8 @@ final class RateProbe<T: Real & TensorElement> {
   private func addVectors(_ rates: inout MachineRates) throws {
     let rows = max(256, min(8192, shape.samples))
     let columns = ColumnBlock(pool: pool)
-    let x = Matrix<Double>(rows: rows, columns: shape.classes)
-    let many = [Matrix<Double>(rows: rows, columns: 8 * shape.classes).view]
+    let x = Matrix<Double>(rows: rows, columns: shape.outputs)
+    let many = [Matrix<Double>(rows: rows, columns: 8 * shape.outputs).view]
     let taken = try seconds {
       let parts = columns.products(many, x)
       columns.combine(many, parts, alpha: -1, beta: 1, into: x.view)
@@ -101,7 +101,7 @@ final class RateProbe<T: Real & TensorElement> {
     let factor = TallFactor<T>(rows: rows, columns: rank, pool: pool)
     let zeros = Matrix<Double>(rows: rows, columns: rank)
     factor.set(0..<rows, zeros.view)
-    let inner = Matrix<Double>(rows: rank, columns: shape.classes)
+    let inner = Matrix<Double>(rows: rank, columns: shape.outputs)
     let both = try seconds {
       factor.multiplyTransposed(x, into: inner.view)
       factor.addProduct(inner.view, to: x)
@@ -128,7 +128,7 @@ final class RateProbe<T: Real & TensorElement> {
     var bench = BenchOptions(.kernel)
     bench.samples = samples
     bench.dimension = width
-    bench.classes = min(shape.classes, samples)
+    bench.classes = min(shape.outputs, samples)
     bench.kernel = options.kernel
     bench.bandwidth = options.bandwidth ?? bench.bandwidth
     bench.precision = options.precision

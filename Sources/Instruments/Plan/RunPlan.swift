@@ -27,15 +27,16 @@ public struct RunPlan: Sendable, Equatable {
       let width = layer == 1 ? shape.width : options.outputWidth(of: shape.width)
       var load = Workload(
         samples: shape.samples, rows: (shape.samples + ranks - 1) / ranks, width: width,
-        outputWidth: options.outputWidth(of: width), classes: shape.classes, ranks: ranks,
-        threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks, scalarBytes: options.precision.bytes,
+        outputWidth: options.outputWidth(of: width), outputs: shape.outputs,
+        centres: shape.centres, ranks: ranks, threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks,
+        scalarBytes: options.precision.bytes,
         tileRows: 512, tileElements: tileElements, remoteElements: remoteElements,
         isDense: options.solver == .cholesky)
       load.keptBytes = options.model == .rfm ? load.rowsBytes : 0
       load.choosesBandwidth = options.bandwidth == nil
       let plan = MemoryPlan(
         estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
-        wantedRank: options.wantedRank(samples: shape.samples, width: width, classes: shape.classes, layer: layer))
+        wantedRank: options.wantedRank(samples: shape.samples, width: width, outputs: shape.outputs, layer: layer))
       return LayerWork(
         load, plan,
         iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
@@ -46,7 +47,7 @@ public struct RunPlan: Sendable, Equatable {
 
   /// Those of the rank that has most, with classes of equal size; of many ranks those of the first, which differ little.
   private static func tileElements(_ shape: ProblemShape, _ ranks: Int) -> (own: Int, remote: Int) {
-    let classes = max(1, shape.classes)
+    let classes = max(1, shape.centres)
     let layout = Layout(
       classCounts: (0..<classes).map { shape.samples * ($0 + 1) / classes - shape.samples * $0 / classes }, ranks: ranks
     )

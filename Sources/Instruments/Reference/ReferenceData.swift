@@ -36,6 +36,14 @@ extension Reference {
     return x
   }
 
+  /// Y, (N x outputs): values minus the mean, over the unbiased standard deviation, 0 for a constant output.
+  public static func standardisedValues(_ values: Matrix<Double>) -> Matrix<Double> {
+    let (mean, scale) = standardisation(values)
+    let y = Matrix<Double>(rows: values.rows, columns: values.columns)
+    for i in 0..<y.rows { for k in 0..<y.columns { y[i, k] = (values[i, k] - mean[k]) / scale[k] } }
+    return y
+  }
+
   /// Y, (N x K): +1 at a row's class, -1 elsewhere.
   public static func targets(_ labels: [Int], classes: Int) -> Matrix<Double> {
     let y = Matrix<Double>(rows: labels.count, columns: classes)

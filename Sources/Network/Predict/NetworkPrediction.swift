@@ -109,7 +109,7 @@ struct NetworkRows {
         budget: Memory.available / 10 * 9 / host.ranksOnNode)
     }
     shard = try TestShard<Double>(
-      reader, first: count, trained.classes, trained.data.standardisation, isLabelled: request.input == nil,
+      reader, first: count, .classes(trained.classes), trained.data.standardisation, isLabelled: request.input == nil,
       isStrict: request.strict, world: world)
     self.count = count
     notes = reader.notes + shard.notes

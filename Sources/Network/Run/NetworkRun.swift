@@ -23,7 +23,7 @@ struct NetworkRun {
           TensorInfo("mean", .float64, [samples.features]), TensorInfo("scale", .float64, [samples.features]),
         ],
         metadata: RunFormat.metadata.merging(
-          RunFolder.metadata(shard.classes, firstIndex: samples.firstIndex)
+          RunFolder.metadata(shard.targets, firstIndex: samples.firstIndex)
         ) { $1 })
       try writer.append(shard.order)
       try writer.append(shard.labels)

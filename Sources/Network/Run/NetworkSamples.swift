@@ -40,9 +40,9 @@ struct NetworkSamples<T: NetworkReal> {
     }
     try copies.checkSame(splits)
     let (shard, read) = try copies.reading {
-      let shard = try TrainingShard<T>(dataset.train, world: world)
+      let shard = try TrainingShard<T>(dataset.train, targets: .classes, world: world)
       let test = try dataset.test.map {
-        try TestShard<T>($0, shard.classes, shard.standardisation, world: world)
+        try TestShard<T>($0, shard.targets, shard.standardisation, world: world)
       }
       return (shard, test)
     }

@@ -36,6 +36,24 @@ struct Quantity: Sendable {
   static let trainAccuracy = Quantity(
     id: "train-accuracy", title: "Training accuracy", yName: "accuracy", kind: .linear,
     value: { $0.metrics.accuracy.train }, text: Figure.percent)
+  static let testRMSE = Quantity(
+    id: "test-rmse", title: "Test RMSE", yName: "RMSE", kind: .linear, value: { $0.metrics.rmse.test ?? .nan },
+    text: Figure.prose)
+  static let validationRMSE = Quantity(
+    id: "validation-rmse", title: "Validation RMSE", yName: "RMSE", kind: .linear,
+    value: { $0.metrics.rmse.validation ?? .nan }, text: Figure.prose)
+  static let trainRMSE = Quantity(
+    id: "train-rmse", title: "Training RMSE", yName: "RMSE", kind: .linear, value: { $0.metrics.rmse.train },
+    text: Figure.prose)
+  static let testR2 = Quantity(
+    id: "test-r2", title: "Test R²", yName: "R²", kind: .linear, value: { $0.metrics.r2.test ?? .nan },
+    text: { Figure.fixed($0, digits: 4) })
+  static let validationR2 = Quantity(
+    id: "validation-r2", title: "Validation R²", yName: "R²", kind: .linear,
+    value: { $0.metrics.r2.validation ?? .nan }, text: { Figure.fixed($0, digits: 4) })
+  static let trainR2 = Quantity(
+    id: "train-r2", title: "Training R²", yName: "R²", kind: .linear, value: { $0.metrics.r2.train },
+    text: { Figure.fixed($0, digits: 4) })
   static let iterations = Quantity(
     id: "iterations", title: "Solver iterations", yName: "iterations", kind: .linear,
     value: { Double($0.metrics.solver.iterations) }, text: { Figure.fixed($0, digits: 0) })

@@ -5,7 +5,7 @@ import Runtime
 /// The report of several runs: settings side by side, each with mean and spread over its runs.
 struct Comparison {
   let runs: [RunRecord]
-  private let groups: [RunGroup]
+  let groups: [RunGroup]
 
   init(runs: [RunRecord]) {
     self.runs = runs
@@ -14,7 +14,6 @@ struct Comparison {
 
   var html: String {
     let notes = runs.flatMap { run in (run.notes + [run.unsolved].compactMap { $0 }).map { "\(run.name): \($0)" } }
-    let hasTest = runs.contains { $0.layers.contains { $0.metrics.accuracy.test != nil } }
     let lead: Markup = """
       <p class="lead">\(leadSentence)</p>
       \(sentences)
@@ -33,18 +32,25 @@ struct Comparison {
     return Page.document(
       title: title, subtitle: subtitle, lead: lead,
       [
-        Page.Section(id: "settings", title: groups.count > 1 ? "Settings" : "Mean and spread", body: summaryTable),
-        Page.Section(id: "collapse", title: "Collapse", body: collapse),
-      ] + pictures + [
         Page.Section(
-          id: "accuracy", title: "Accuracy",
-          body: Page.pair((hasTest ? [figure(.testAccuracy)] : []) + [figure(.trainAccuracy)])),
-        Page.Section(id: "solver", title: "Solver", body: Page.pair([figure(.iterations), figure(.residual)])),
+          id: "settings", title: groups.count > 1 ? "Settings" : "Mean and spread",
+          body: predictsValues ? valueTable : summaryTable)
+      ] + (predictsValues ? [Page.Section(id: "errors", title: "Errors", body: errors)] : ofClasses(pictures)) + [
+        Page.Section(id: "solver", title: "Solver", body: Page.pair([figure(.iterations), figure(.residual)]))
       ] + agop + [
-        Page.Section(id: "time", title: "Time", body: time),
-        Page.Section(id: "numbers", title: "Numbers", body: layerTable),
-        Page.Section(id: "runs", title: "Runs", body: runTable),
+        Page.Section(id: "time", title: "Time", body: time)
+      ] + (predictsValues ? [] : [Page.Section(id: "numbers", title: "Numbers", body: layerTable)]) + [
+        Page.Section(id: "runs", title: "Runs", body: runTable)
       ])
+  }
+
+  private func ofClasses(_ pictures: [Page.Section]) -> [Page.Section] {
+    let hasTest = runs.contains { $0.layers.contains { $0.metrics.accuracy.test != nil } }
+    return [Page.Section(id: "collapse", title: "Collapse", body: collapse)] + pictures + [
+      Page.Section(
+        id: "accuracy", title: "Accuracy",
+        body: Page.pair((hasTest ? [figure(.testAccuracy)] : []) + [figure(.trainAccuracy)]))
+    ]
   }
 
   private var datasets: String {
@@ -64,6 +70,7 @@ struct Comparison {
   }
 
   var leadSentence: String {
+    if predictsValues { return valueSentence }
     guard groups.count > 1 else {
       return "Mean of \(runs.count) runs: \(Finding(groups[0]).sentence)"
     }
@@ -71,19 +78,19 @@ struct Comparison {
   }
 
   private var sentences: Markup {
-    guard groups.count > 1 else { return "" }
+    guard groups.count > 1, !predictsValues else { return "" }
     return "<ul>\n\(groups.map { "<li>\(Finding($0).sentence(of: $0))</li>" as Markup }.joined())\n</ul>"
   }
 
-  private func name(_ index: Int) -> String {
+  func name(_ index: Int) -> String {
     groups.count > 1 ? "\(Phases.letter(index)) · \(groups[index].label)" : groups[index].label
   }
 
-  private func swatch(_ index: Int) -> Markup {
+  func swatch(_ index: Int) -> Markup {
     groups.count > 1 ? "<span class=\"swatch s\(index % 8 + 1)\" aria-hidden=\"true\"></span>" : ""
   }
 
-  private func figure(_ quantity: Quantity) -> Markup { Page.figure(Charts.chart(quantity, of: groups)) }
+  func figure(_ quantity: Quantity) -> Markup { Page.figure(Charts.chart(quantity, of: groups)) }
 
   private var agopFigures: Markup {
     let spectrum = Charts.spectrum(groups).map {
@@ -91,7 +98,8 @@ struct Comparison {
     }
     let rank = Page.figure(
       Charts.chart(.effectiveRank, of: groups),
-      caption: "(Σλ)² / Σλ². In full collapse the AGOP spans one direction less than there are classes.")
+      caption: "(Σλ)² / Σλ²."
+        + (predictsValues ? "" : " In full collapse the AGOP spans one direction less than there are classes."))
     return Page.pair((spectrum ?? []) + [rank])
   }
 

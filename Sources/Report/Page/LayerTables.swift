@@ -5,7 +5,40 @@ import Measures
 enum LayerTables {
   static func markup(_ run: RunRecord) -> Markup {
     let layers = run.layers
-    return [collapse(layers), measures(layers), solver(layers), time(layers)].compactMap { $0?.markup }.joined() + chosen(run)
+    let first = run.predictsValues ? [values(layers)] : [collapse(layers), measures(layers)]
+    let choice = run.predictsValues ? chosenByError(run) : chosen(run)
+    return (first + [solver(layers), time(layers)]).compactMap { $0?.markup }.joined() + choice
+  }
+
+  private static func values(_ layers: [LayerRecord]) -> Table {
+    Table(
+      id: "table-values", caption: "Errors of each layer's predictor",
+      columns: ["layer", "width", "RMSE train", "RMSE test", "R² train", "R² test"].map { .init(title: $0) },
+      rows: layers.map { layer in
+        let m = layer.metrics
+        return [
+          "\(m.layer)", "\(m.inputWidth)", "\(Figure.scientific(m.rmse.train))",
+          "\(Figure.scientific(m.rmse.test ?? .nan))", "\(Figure.fixed(m.r2.train, digits: 5))",
+          "\(Figure.fixed(m.r2.test ?? .nan, digits: 5))",
+        ]
+      })
+  }
+
+  /// As `chosen`, of values.
+  private static func chosenByError(_ run: RunRecord) -> Markup {
+    guard run.hasValidation else { return "" }
+    return Table(
+      id: "table-choice", caption: "Choice by the validation samples",
+      columns: ["layer", "RMSE validation", "R² validation", "RMSE test", "R² test", "selected"].map { .init(title: $0) },
+      rows: run.layers.map { layer in
+        let m = layer.metrics
+        return [
+          "\(m.layer)", "\(Figure.scientific(m.rmse.validation ?? .nan))",
+          "\(Figure.fixed(m.r2.validation ?? .nan, digits: 5))", "\(Figure.scientific(m.rmse.test ?? .nan))",
+          "\(Figure.fixed(m.r2.test ?? .nan, digits: 5))", "\(m.layer == run.selectedLayer ? "★" : "")",
+        ]
+      }
+    ).markup
   }
 
   private static func collapse(_ layers: [LayerRecord]) -> Table {

@@ -13,6 +13,7 @@ public enum Page {
   /// What was found, in the words of the page: a sentence or two.
   public static func finding(of runs: [RunRecord]) -> String {
     precondition(!runs.isEmpty)
+    if runs.count == 1, runs[0].predictsValues { return SingleRun.valueSentence(runs[0]) }
     return runs.count == 1
       ? Finding(RunGroup(label: runs[0].name, runs: runs)).sentence : Comparison(runs: runs).leadSentence
   }

@@ -6,11 +6,13 @@ import Runtime
 struct SingleRun {
   let run: RunRecord
 
-  private var group: RunGroup { RunGroup(label: run.name, runs: [run]) }
-  private var first: LayerMetrics { run.layers[0].metrics }
-  private var last: LayerMetrics { run.layers[run.layers.count - 1].metrics }
+  var group: RunGroup { RunGroup(label: run.name, runs: [run]) }
+  var first: LayerMetrics { run.layers[0].metrics }
+  var last: LayerMetrics { run.layers[run.layers.count - 1].metrics }
 
-  var html: String {
+  var html: String { run.predictsValues ? valueHTML : classHTML }
+
+  private var classHTML: String {
     let finding = Finding(group)
     let lead: Markup = """
       <p class="lead">\(finding.sentence) \(accuracySentence)</p>
@@ -36,7 +38,7 @@ struct SingleRun {
         ])
   }
 
-  private var subtitle: String {
+  var subtitle: String {
     let started = run.configuration.startedAt.replacing("T", with: " ").replacing("Z", with: " UTC")
     return "\(run.name) · \(Figure.grouped(last.samples)) samples · \(run.options.kernel.rawValue) kernel · "
       + "\(run.options.modelWords) · seed \(run.options.seed) · "
@@ -131,7 +133,7 @@ struct SingleRun {
     ])
   }
 
-  private var solver: Markup {
+  var solver: Markup {
     let note: Markup =
       run.unsolved.map { "\(Finding.capitalised($0))" } ?? "Every layer was solved to the tolerance."
     return Page.pair([
@@ -140,7 +142,8 @@ struct SingleRun {
         caption: "Preconditioner rank \(preconditionerRanks)."),
       Page.figure(
         Charts.chart(
-          "residual", "True relative residual", of: run, [("worst class", Quantity.residual)],
+          "residual", "True relative residual", of: run,
+          [(run.predictsValues ? "worst output" : "worst class", Quantity.residual)],
           reference: (run.options.tolerance, "tolerance")), caption: note),
     ])
   }
@@ -151,14 +154,16 @@ struct SingleRun {
     return low == high ? "\(low)" : "\(low) to \(high)"
   }
 
-  private func spectrumSection(_ chart: LineChart) -> Markup {
+  func spectrumSection(_ chart: LineChart) -> Markup {
     var rank = Charts.chart(
       "effective-rank", "Effective rank of the AGOP", of: run, [("effective rank", .effectiveRank)])
     rank.reference = collapsedRank.map { (Double($0), "classes − 1") }
     return Page.pair([
       Page.figure(chart, caption: "Eigenvalues over the layer's largest, for some of the layers."),
       Page.figure(
-        rank, caption: "(Σλ)² / Σλ². In full collapse the AGOP spans one direction less than there are classes."),
+        rank,
+        caption: "(Σλ)² / Σλ²."
+          + (run.predictsValues ? "" : " In full collapse the AGOP spans one direction less than there are classes.")),
     ])
   }
 
@@ -168,7 +173,7 @@ struct SingleRun {
     return (2..<PictureLimits.mostClasses).contains(classes) ? classes - 1 : nil
   }
 
-  private var time: Markup {
+  var time: Markup {
     let chart = Phases.chart(run)
     let routes = Set(run.layers.compactMap { $0.metrics.agop.route?.rawValue }).sorted().joined(separator: ", ")
     return Page.figure(
@@ -179,7 +184,7 @@ struct SingleRun {
         """)
   }
 
-  private var settings: Markup {
+  var settings: Markup {
     let configuration = run.configuration
     let machine: [(name: String, value: String)] = [
       ("version", configuration.version), ("started", configuration.startedAt),

@@ -22,6 +22,7 @@ enum Style {
     .chart .grid{stroke:var(--line);stroke-width:1}
     .chart .axis{stroke:var(--soft);stroke-width:1}
     .chart .ref{stroke:var(--soft);stroke-width:1.2;stroke-dasharray:2 4}
+    .chart .dots circle{fill:currentColor;opacity:.55}
     .chart .l{fill:none;stroke:currentColor;stroke-width:2.1;stroke-linejoin:round;stroke-linecap:round}
     .chart .m{fill:currentColor;stroke:var(--card);stroke-width:1}
     .chart .b{fill:currentColor;opacity:.17;stroke:none}

@@ -20,7 +20,7 @@ extension RunRecord {
     guard !byLayer.isEmpty else {
       throw fault ?? unfinished
     }
-    let reader = PictureReader(directory)
+    let reader = PictureReader(directory, isPlain: configuration.options.model == .rfm)
     let layers = byLayer.values.sorted { $0.layer < $1.layer }.map { reader.layer($0) }
     if let fault = reader.dataFault { notes.append("No classes beside the pictures: \(fault)") }
     if let first = reader.faults.first {
@@ -41,6 +41,7 @@ extension RunRecord {
     self.init(name: path, configuration: configuration, layers: layers, notes: notes)
     (selectedLayer, classNames) = (facts?.selectedLayer, facts?.classNames ?? [])
     self.confusion = confusion
+    columns = facts?.coding?.featureNames ?? []
   }
 
   static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
@@ -49,6 +50,8 @@ extension RunRecord {
 /// Reads the spectra and Gram matrices, and collects what it could not read.
 private final class PictureReader {
   private let directory: RunFolder
+  /// A plain RFM, whose every layer has the data's columns.
+  private let isPlain: Bool
   /// Class-sorted; empty if the file cannot be read.
   private let labels: [Int]
   /// Why it could not be read.
@@ -57,8 +60,8 @@ private final class PictureReader {
   /// Larger ones are not of this program's making, and would not be small pictures.
   private static let largest = 256
 
-  init(_ directory: RunFolder) {
-    self.directory = directory
+  init(_ directory: RunFolder, isPlain: Bool) {
+    (self.directory, self.isPlain) = (directory, isPlain)
     let data = Result { try directory.readData() }
     labels = (try? data.get().labels) ?? []
     if case .failure(let error) = data { dataFault = "\(error)" } else { dataFault = nil }
@@ -70,11 +73,32 @@ private final class PictureReader {
       let names = Set(file.tensors.map(\.name))
       let spectrum: [Double] = names.contains("spectrum") ? try file.read("spectrum") : []
       return LayerRecord(
-        metrics: metrics, spectrum: spectrum, gram: names.contains("gramInput") ? try gram(file) : nil)
+        metrics: metrics, spectrum: spectrum, gram: names.contains("gramInput") ? try gram(file) : nil,
+        values: names.contains("shownTargets") ? try values(file) : nil,
+        diagonal: metrics.predictsValues && (metrics.layer == 1 || isPlain) ? try diagonal(file, metrics.inputWidth) : [])
     } catch {
       faults.append("\(error)")
       return LayerRecord(metrics: metrics)
     }
+  }
+
+  private func values(_ file: SafetensorsFile) throws -> ValueRecord {
+    let shape = try file.matrixShape("shownTargets")
+    try file.expect("shownOutputs", [shape.rows, shape.columns])
+    guard shape.rows * shape.columns <= Self.mostValues else {
+      throw InputError("\(file.path): shownTargets has the shape \(shape), more than can be shown")
+    }
+    return ValueRecord(
+      outputs: shape.columns, targets: try file.matrix("shownTargets").values,
+      predicted: try file.matrix("shownOutputs").values)
+  }
+
+  private static let mostValues = 1 << 14
+
+  /// Row by row: the matrix may be large.
+  private func diagonal(_ file: SafetensorsFile, _ width: Int) throws -> [Double] {
+    try file.expect("agop", [width, width])
+    return try (0..<width).map { try file.read("agop", rows: $0..<($0 + 1), as: Double.self)[$0] }
   }
 
   private func gram(_ file: SafetensorsFile) throws -> GramRecord {

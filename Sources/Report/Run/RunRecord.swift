@@ -15,6 +15,8 @@ public struct RunRecord: Sendable {
   public var confusion: LayerConfusion?
   /// In the order of the outputs; empty where the run does not tell.
   public var classNames: [String] = []
+  /// Names of the data's columns; empty: they have none.
+  public var columns: [String] = []
 
   public init(name: String, configuration: RunConfiguration, layers: [LayerRecord], notes: [String] = []) {
     self.name = name
@@ -27,6 +29,8 @@ public struct RunRecord: Sendable {
   var isFinished: Bool { LayerSelection(options, layers.map(\.metrics)).hasEnded }
   /// Whether samples are held out to choose by.
   var hasValidation: Bool { layers.contains { $0.metrics.validationScore != nil } }
+  /// Whether values are predicted, rather than classes.
+  var predictsValues: Bool { layers.contains { $0.metrics.predictsValues } }
   /// Which layers were not solved to the tolerance, in words; nil: all were.
   var unsolved: String? {
     let layers = layers.filter { !$0.metrics.solver.converged }.map { "\($0.metrics.layer)" }
@@ -44,11 +48,20 @@ public struct LayerRecord: Sendable {
   /// Eigenvalues of the AGOP, largest first; empty where the run did not need them.
   public var spectrum: [Double]
   public var gram: GramRecord?
+  /// nil: classes are predicted.
+  public var values: ValueRecord?
+  /// The AGOP's diagonal where its features are the data's columns: how much the predictor moves with each; else empty.
+  public var diagonal: [Double]
 
-  public init(metrics: LayerMetrics, spectrum: [Double] = [], gram: GramRecord? = nil) {
+  public init(
+    metrics: LayerMetrics, spectrum: [Double] = [], gram: GramRecord? = nil, values: ValueRecord? = nil,
+    diagonal: [Double] = []
+  ) {
     self.metrics = metrics
     self.spectrum = spectrum
     self.gram = gram
+    self.values = values
+    self.diagonal = diagonal
   }
 
   /// (sum l)^2 / sum l^2: how many directions the AGOP has, so to speak. Not a number where there is no spectrum.
@@ -56,6 +69,18 @@ public struct LayerRecord: Sendable {
     let values = spectrum.map { max(0, $0) }
     let sum = values.reduce(0, +)
     return sum * sum / values.reduce(0) { $0 + $1 * $1 }
+  }
+}
+
+/// What a layer predicts of some rows beside what is true, in the values' own units; of the first outputs.
+public struct ValueRecord: Sendable {
+  public var outputs: Int
+  /// (rows x outputs) each.
+  public var targets: [Double]
+  public var predicted: [Double]
+
+  public init(outputs: Int, targets: [Double], predicted: [Double]) {
+    (self.outputs, self.targets, self.predicted) = (outputs, targets, predicted)
   }
 }
 

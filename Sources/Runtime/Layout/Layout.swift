@@ -1,4 +1,5 @@
-/// Who holds which rows: N samples sorted by class, a contiguous shard of them on each rank. All ranks know it all.
+/// Who holds which rows: N samples sorted by class, a contiguous shard of them on each rank. All ranks know it all. Where values are
+/// predicted a class is a group of near rows.
 ///
 /// Ten samples, classes a and b, on two ranks; the cut in the middle of a shard is there for an even number of ranks:
 ///
@@ -30,7 +31,7 @@ public struct Layout: Sendable, Equatable {
 
   /// N
   public var sampleCount: Int { classCounts.reduce(0, +) }
-  /// K, absent classes included.
+  /// Classes, absent ones included.
   public var classCount: Int { classCounts.count }
   /// Classes that have samples.
   public var presentClasses: [Int] { classCounts.indices.filter { classCounts[$0] > 0 } }
