@@ -180,14 +180,15 @@ import Testing
   }
 
   /// The file that predict writes, (rows x outputs).
-  private func predict(_ run: RunFolder, _ folder: String, _ world: Communicator, layer: Int? = nil) throws -> [Double]
-  {
+  private func predict(
+    _ run: RunFolder, _ folder: String, _ world: Communicator, layer: Int? = nil, of split: Split = .test
+  ) throws -> [Double] {
     var options = PredictOptions()
     (options.model, options.dataset, options.data, options.layer) = (run.path, .libsvm, folder, layer)
-    options.output = "\(folder)/p.npy"
+    (options.output, options.split) = ("\(folder)/p.npy", split)
     #expect(try DeepRFM.predict(options, world: world) == .done)
     try world.barrier()
-    let outputs = try NPYFile.read(options.output)
+    let outputs = try NPYFile.read("\(folder)/p.npy")
     #expect(outputs.shape.count == 2 && outputs.shape[1] == 1)
     try world.barrier()
     return outputs.values
@@ -219,6 +220,38 @@ import Testing
       let line = try run.readLines()[0]
       let json = try JSON(parsing: line)
       #expect(json["nc1"] == nil && json["accuracy"] == nil && json["meanSquaredError"] == nil && json["r2"] != nil)
+    }
+  }
+
+  /// Samples that are held out choose the layer, and tune's combination, with the least error.
+  @Test func leastErrorIsChosen() throws {
+    try withFolder(["train": text(0..<60), "test": text(7..<25)]) { folder, world in
+      func change(_ options: inout TrainOptions) {
+        (options.validation, options.layers, options.precision, options.ridge) = (15, 3, .float64, 1e-3)
+        (options.dataset, options.data, options.width, options.quiet) = (.libsvm, folder, 16, true)
+      }
+      let run = try train(folder, world, change)
+      let data = try run.readData()
+      #expect(data.validationOrder.count == 15 && data.order.count == 45)
+      let errors = try run.readMetrics().map { try #require($0.rmse.validation) }
+      let least = try #require(errors.min())
+      #expect(try run.readFacts()?.selectedLayer == (errors.firstIndex(of: least) ?? -1) + 1)
+      let predicted = try predict(run, folder, world, of: .train)
+      let squares = data.validationOrder.map { (predicted[$0] - Double($0) * 0.37) * (predicted[$0] - Double($0) * 0.37) }
+      #expect(abs((squares.reduce(0, +) / 15).squareRoot() / least - 1) < 1e-9)
+      let json = try JSON(parsing: run.readLines()[0])
+      #expect(json["measures"] == nil && json["balancedAccuracy"] == nil && json["accuracy"] == nil)
+      #expect(try run.readConfusion(1) == nil)
+
+      var options = TuneOptions()
+      change(&options.train)
+      (options.train.output, options.ridges, options.depths) = ("\(folder)/tune", ["1", "1e-3"], ["1", "3"])
+      #expect(try tune(options, host: Host(surveying: world, threads: 1), world: world) == .done)
+      try world.barrier()
+      let lines = TuneLine.ranked(try RunFolder("\(folder)/tune").readCombinations())
+      let figures = lines.compactMap { $0.figure("rmse", "validation") }
+      #expect(figures.count == 4 && figures == figures.sorted())
+      #expect(figures.contains { abs($0 / least - 1) < 1e-9 })
     }
   }
 

@@ -169,7 +169,7 @@ extension LayerMetrics {
     }
 
     init(_ name: String, _ property: WritableKeyPath<LayerMetrics, LayerMeasures> & Sendable) {
-      (path, isOptional, isLater) = ([name], true, true)
+      (path, isOptional, isLater, ofValues) = ([name], true, true, false)
       get = { $0[keyPath: property].json ?? .null }
       set = { metrics, json in
         guard json != .null else { return true }
