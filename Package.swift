@@ -62,7 +62,8 @@ let package = Package(
     .executableTarget(
       name: "deeprfm",
       dependencies: [
-        "Instruments", "Report", "Collapse", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files",
+        "Instruments", "Report", "Collapse", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime",
+        "Files",
         "MPI", "LinearAlgebra",
       ],
       swiftSettings: settings),

@@ -5,7 +5,8 @@ import Runtime
 extension Memory {
   /// *Local.* Throws `InputError` if a rank's share of the samples would not fit `budget`, in bytes: in a small sparse file one
   /// index makes every row a long one.
-  public static func checkSamples(_ splits: [any SampleReader], ranks: Int, elementBytes: Int, budget: Int) throws(InputError)
+  public static func checkSamples(_ splits: [any SampleReader], ranks: Int, elementBytes: Int, budget: Int)
+    throws(InputError)
   {
     let share = splits.reduce(0) { $0 + ($1.sampleCount + ranks - 1) / ranks }
     let features = splits.first?.featureCount ?? 0

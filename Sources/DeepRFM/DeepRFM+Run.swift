@@ -212,7 +212,8 @@ extension Training {
   func drawPictures(
     _ samples: Samples<T>, _ projection: Projection<T>, _ values: ShownValues?
   ) throws -> LayerPictures {
-    let gram = values == nil ? try GramPictures(samples.rows, of: samples.first?.rows, projection: projection.matrix) : nil
+    let gram =
+      values == nil ? try GramPictures(samples.rows, of: samples.first?.rows, projection: projection.matrix) : nil
     return LayerPictures(gram: gram, values: values, spectrum: projection.spectrum)
   }
 

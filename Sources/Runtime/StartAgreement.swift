@@ -32,7 +32,8 @@ extension OptionTable {
       }
     }
     throw InputError(
-      "--resume: the run in \(run) was begun \(words(before)) and goes on with the same options only, not \(words(options))")
+      "--resume: the run in \(run) was begun \(words(before)) and goes on with the same options only, not \(words(options))"
+    )
   }
 }
 

@@ -28,7 +28,8 @@ struct Predict: Subcommand {
   private func request() throws(InputError) -> NetworkPredictionRequest {
     if options.layer != nil { throw InputError("--layer: \(options.model) is a network, which has one predictor") }
     if options.labels != nil || options.features != nil {
-      throw InputError("--labels, --write-features: \(options.model) is a network, of which the outputs are written alone")
+      throw InputError(
+        "--labels, --write-features: \(options.model) is a network, of which the outputs are written alone")
     }
     guard let output = options.output else { throw InputError("--output P.npy is needed, the file to write") }
     var request = NetworkPredictionRequest()

@@ -27,7 +27,8 @@ extension FuzzReader {
   private static func whole(_ data: [UInt8]) -> [UInt8] {
     encoded(
       [
-        TensorInfo("features", .float16, [4, 3]), TensorInfo("b", .bfloat16, [2, 3, 2]), TensorInfo("labels", .int16, [6]),
+        TensorInfo("features", .float16, [4, 3]), TensorInfo("b", .bfloat16, [2, 3, 2]),
+        TensorInfo("labels", .int16, [6]),
         TensorInfo("hot", .bool, [6, 2]), TensorInfo("none", .float32, [0, 3]),
       ], Array(data + data).prefix(72))
   }

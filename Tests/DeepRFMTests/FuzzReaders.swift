@@ -42,7 +42,8 @@ struct FuzzReader: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
-  static let all: [FuzzReader] = inputArrays + variants + mnist + cifar10 + svhn + npy + libsvm + run + report + checkpoint
+  static let all: [FuzzReader] =
+    inputArrays + variants + mnist + cifar10 + svhn + npy + libsvm + run + report + checkpoint
 }
 
 /// What was read is not what a reader promises.

@@ -237,7 +237,9 @@ import Testing
       let least = try #require(errors.min())
       #expect(try run.readFacts()?.selectedLayer == (errors.firstIndex(of: least) ?? -1) + 1)
       let predicted = try predict(run, folder, world, of: .train)
-      let squares = data.validationOrder.map { (predicted[$0] - Double($0) * 0.37) * (predicted[$0] - Double($0) * 0.37) }
+      let squares = data.validationOrder.map {
+        (predicted[$0] - Double($0) * 0.37) * (predicted[$0] - Double($0) * 0.37)
+      }
       #expect(abs((squares.reduce(0, +) / 15).squareRoot() / least - 1) < 1e-9)
       let json = try JSON(parsing: run.readLines()[0])
       #expect(json["measures"] == nil && json["balancedAccuracy"] == nil && json["accuracy"] == nil)

@@ -52,7 +52,7 @@ extension PredictOptions {
       CommandOption(flag: "strict", \.strict, "refuse a label that no training sample has (else: counted as wrong)"),
       CommandOption("output", \.output, .path("P.npy"), "write the K outputs of each row"),
       CommandOption(
-        "labels", \.labels, .path("FILE"), "write a line a row: the name of the class with the largest output"),
+        "labels", \.labels, .path("FILE"), "write a line a row: the class with the largest output, or the values"),
       CommandOption(
         "write-features", \.features, .path("FILE.npy"), "write the rows as the layer sees them, its input"),
     ])

@@ -9,7 +9,10 @@ struct PredictionFiles {
   private let outputs: NPYWriter<Double>?
   let features: NPYWriter<Double>?
   private let labels: OutputFile?
-  private let names: [String]
+  /// nil: values.
+  private let names: [String]?
+  /// Outputs of a row.
+  private let width: Int
 
   /// *Local: rank 0 alone.* Throws `InputError`.
   init(_ options: PredictOptions, _ model: TrainedRun, rows: Int) throws {
@@ -21,10 +24,8 @@ struct PredictionFiles {
         throw InputError("\(option) \(path) is a folder; a file's name is needed")
       }
     }
-    names = model.targets.classes?.names ?? []
-    guard options.labels == nil || !names.isEmpty else {
-      throw InputError("--labels goes with classes, and the run in \(options.model) predicts values")
-    }
+    names = model.targets.classes?.names
+    width = model.last.outputs
     outputs = try options.output.map { try NPYWriter($0, shape: [rows, model.last.outputs]) }
     features = try options.features.map { try NPYWriter($0, shape: [rows, model.last.inputWidth]) }
     do throws(FileError) {
@@ -37,10 +38,14 @@ struct PredictionFiles {
   /// Adds the outputs of the next rows; (rows x outputs). Throws `FileError`.
   func append(_ block: UnsafeBufferPointer<Double>) throws {
     try outputs?.append(block)
-    guard let labels, !names.isEmpty else { return }
+    guard let labels, width > 0 else { return }
     var text = ""
-    for start in stride(from: 0, to: block.count, by: names.count) {
-      let row = block[start..<(start + names.count)]
+    for start in stride(from: 0, to: block.count, by: width) {
+      let row = block[start..<(start + width)]
+      guard let names else {
+        text += row.map { "\($0)" }.joined(separator: ",") + "\n"
+        continue
+      }
       let choice = row.indices.max { row[$0] < row[$1] } ?? start
       text += Self.line(names[choice - start])
     }

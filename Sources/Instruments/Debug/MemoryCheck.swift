@@ -10,7 +10,9 @@ extension DebugProblem {
     func layer() throws -> [Matrix<Double>] {
       let fit = try fit(.cg)
       let routes = try ExactAGOP.routes.map { try $0.compute(self, fit.coefficients) }
-      return try [fit.coefficients, fit.solution.residual] + routes + [symmetricRoot(routes[0], pool: training.context.pool)]
+      return try [fit.coefficients, fit.solution.residual] + routes + [
+        symmetricRoot(routes[0], pool: training.context.pool)
+      ]
     }
     var bits = BitComparison()
     let dirty = try poisoned?(layer) ?? MatrixWatch.poisoning(layer)

@@ -13,7 +13,8 @@ public func doctor(_ options: DoctorOptions, kernelsForced: Bool, world: Communi
   let sums = try SumsProbe.finding(world)
   var failed = 0
   if let facts {
-    let findings = Diagnosis(facts, options, network: network, output: OutputCheck.finding(options.output)).findings
+    let findings =
+      Diagnosis(facts, options, network: network, output: OutputCheck.finding(options.output)).findings
       + [sums].compactMap(\.self)
     standardOutput(options.json ? report(findings, facts, network).line + "\n" : table(findings))
     failed = findings.contains { $0.verdict == .fail } ? 1 : 0

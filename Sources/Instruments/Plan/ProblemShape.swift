@@ -71,7 +71,8 @@ public struct ProblemShape: Sendable, Equatable {
     let held = size < 1 ? (size * Double(samples)).rounded() : size
     let (most, why) =
       predictsValues
-      ? (max(0, samples - 1), "one is kept to train on") : (max(0, samples - outputs), "each class keeps one to train on")
+      ? (max(0, samples - 1), "one is kept to train on")
+      : (max(0, samples - outputs), "each class keeps one to train on")
     guard held <= Double(most) else {
       throw InputError("--validation: of \(samples) samples at most \(most) can be held out, for \(why)")
     }

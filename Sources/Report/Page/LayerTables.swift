@@ -29,7 +29,9 @@ enum LayerTables {
     guard run.hasValidation else { return "" }
     return Table(
       id: "table-choice", caption: "Choice by the validation samples",
-      columns: ["layer", "RMSE validation", "R² validation", "RMSE test", "R² test", "selected"].map { .init(title: $0) },
+      columns: ["layer", "RMSE validation", "R² validation", "RMSE test", "R² test", "selected"].map {
+        .init(title: $0)
+      },
       rows: run.layers.map { layer in
         let m = layer.metrics
         return [

@@ -75,7 +75,8 @@ private final class PictureReader {
       return LayerRecord(
         metrics: metrics, spectrum: spectrum, gram: names.contains("gramInput") ? try gram(file) : nil,
         values: names.contains("shownTargets") ? try values(file) : nil,
-        diagonal: metrics.predictsValues && (metrics.layer == 1 || isPlain) ? try diagonal(file, metrics.inputWidth) : [])
+        diagonal: metrics.predictsValues && (metrics.layer == 1 || isPlain)
+          ? try diagonal(file, metrics.inputWidth) : [])
     } catch {
       faults.append("\(error)")
       return LayerRecord(metrics: metrics)
