@@ -204,18 +204,24 @@ import Testing
   }
 
   @Test(arguments: [AGOPRoute.class, .gram]) func valuesStoppedManyTimes(route: AGOPRoute) throws {
-    try expectUndisturbed { ($0.agop, $0.targets) = (route, .values) }
+    // Rows of one group have few tiles, between which a run may stop.
+    try expectUndisturbed(firstStop: 20, step: 11) { ($0.agop, $0.targets) = (route, .values) }
   }
 
   /// A run that is stopped again and again ends with an undisturbed one's bytes.
-  private func expectUndisturbed(_ change: (inout TrainOptions) -> Void) throws {
+  /// - Parameters:
+  ///   - firstStop: looks at the stop request until it is there, the first time.
+  ///   - step: so many more the next time.
+  private func expectUndisturbed(
+    firstStop: Int = 70, step: Int = 37, _ change: (inout TrainOptions) -> Void
+  ) throws {
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
     let undisturbed = options(folder.path + "/undisturbed", change)
     #expect(try train(undisturbed) == .done)
     let disturbed = options(folder.path + "/disturbed", change)
     var stops = 0
-    while try train(disturbed, StopSwitch(afterPolls: 70 + 37 * stops)) == .stoppedEarly {
+    while try train(disturbed, StopSwitch(afterPolls: firstStop + step * stops)) == .stoppedEarly {
       stops += 1
       try #require(stops < 1000)
     }
