@@ -127,7 +127,7 @@ both "counts that disagree" counts train --dataset mnist --data counts "${out[@]
 both "label out of range" data_batch_1.bin train --dataset cifar10 --data range "${out[@]}"
 both "NaN in a feature" train_x.npy train --dataset npy --data nan "${out[@]}"
 say 1 "infinity in a feature" train_x.npy train --dataset npy --data infinity "${out[@]}"
-both "labels that are values" train_y.npy train --dataset npy --data real "${out[@]}"
+both "labels that are values" train_y.npy train --dataset npy --data real --targets classes "${out[@]}"
 both "one class" one/train_y.npy train --dataset npy --data one "${out[@]}"
 both "equal samples" equal/train_x.npy train --dataset npy --data equal "${out[@]}"
 both "variance that overflows" "feature 2" train --dataset libsvm --data far "${out[@]}"
