@@ -61,18 +61,12 @@ extension SampleReader {
   }
 }
 
-/// A range of another reader's samples, as `--samples` cuts it.
-public struct SampleRange: SampleReader {
-  let whole: any SampleReader
-  let range: Range<Int>
+/// Some of another reader's samples: what is said of the whole holds for them too.
+public protocol SamplePart: SampleReader {
+  var whole: any SampleReader { get }
+}
 
-  /// `range` must lie in the whole.
-  public init(_ whole: any SampleReader, _ range: Range<Int>) {
-    self.whole = whole
-    self.range = range
-  }
-
-  public var sampleCount: Int { range.count }
+extension SamplePart {
   public var featureCount: Int { whole.featureCount }
   public var place: String { whole.place }
   public var labelPlace: String { whole.labelPlace }
@@ -83,6 +77,20 @@ public struct SampleRange: SampleReader {
   public var mostNumberedClasses: Int { whole.mostNumberedClasses }
   public func className(of label: Label) -> String? { whole.className(of: label) }
   public func featureName(_ feature: Int) -> String { whole.featureName(feature) }
+}
+
+/// A range of another reader's samples, as `--samples` cuts it.
+public struct SampleRange: SamplePart {
+  public let whole: any SampleReader
+  let range: Range<Int>
+
+  /// `range` must lie in the whole.
+  public init(_ whole: any SampleReader, _ range: Range<Int>) {
+    self.whole = whole
+    self.range = range
+  }
+
+  public var sampleCount: Int { range.count }
   public func place(ofSample sample: Int) -> Int { whole.place(ofSample: range.lowerBound + sample) }
 
   public func labels(first count: Int) throws -> [Label] {

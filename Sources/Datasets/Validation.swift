@@ -62,8 +62,8 @@ public struct ValidationSplit: Sendable, Equatable {
 }
 
 /// Some of another reader's samples.
-public struct SampleSelection: SampleReader {
-  let whole: any SampleReader
+public struct SampleSelection: SamplePart {
+  public let whole: any SampleReader
   /// Ascending.
   let indices: [Int]
 
@@ -74,15 +74,6 @@ public struct SampleSelection: SampleReader {
   }
 
   public var sampleCount: Int { indices.count }
-  public var featureCount: Int { whole.featureCount }
-  public var place: String { whole.place }
-  public var labelPlace: String { whole.labelPlace }
-  public var notes: [String] { whole.notes }
-  public var hasLabels: Bool { whole.hasLabels }
-  public var coding: TableCoding? { whole.coding }
-  public var mostNumberedClasses: Int { whole.mostNumberedClasses }
-  public func className(of label: Label) -> String? { whole.className(of: label) }
-  public func featureName(_ feature: Int) -> String { whole.featureName(feature) }
   public func place(ofSample sample: Int) -> Int { whole.place(ofSample: indices[sample]) }
 
   public func labels(first count: Int) throws -> [Label] {

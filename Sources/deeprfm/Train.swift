@@ -22,16 +22,10 @@ struct Train: Subcommand {
 
   func run(_ world: Communicator) throws -> ExitStatus {
     let host = try Host(surveying: world, threads: options.threads)
-    var options = options
-    // Here, so that the report below knows where the run is.
-    var folder: DefaultFolder?
-    defer { folder?.removeIfEmpty() }
-    if options.output == nil && !options.resume {
-      try world.together { if world.rank == 0 { folder = try DefaultFolder(for: options.dataset.rawValue) } }
-      options.output = try world.broadcast(folder?.path ?? "", from: 0)
+    return try withRunFolder(options.output, resumes: options.resume, of: options.dataset, world) { output in
+      var options = options
+      options.output = output
+      return try train(options, host: host, world: world, stop: .process, start: Main.start)
     }
-    let status = try train(options, host: host, world: world, stop: .process, start: Main.start)
-    if world.rank == 0, status == .done, let path = options.output { FinalReport.write(path) }
-    return status
   }
 }
