@@ -10,8 +10,9 @@ struct CommandHelp {
 
     /// What may stand after it, where that is a short list.
     var choices: [String] {
-      let parts = (placeholder ?? "").split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-      return parts.count > 1 ? parts : []
+      let parts = (placeholder ?? "").split(separator: "|", omittingEmptySubsequences: false)
+      // "laplace|gaussian,...": one of them, or several.
+      return parts.count > 1 ? parts.map { String($0.hasSuffix(",...") ? $0.dropLast(4) : $0) } : []
     }
 
     /// Whether a path stands after it.
@@ -24,6 +25,19 @@ struct CommandHelp {
   let options: [Option]
   /// What stands below the options, a line each.
   let notes: [String]
+
+  /// What may stand at once after the command: the usage's words outside of brackets, but for the options' values.
+  var words: [String] {
+    var (found, depth, before): ([String], Int, Substring) = ([], 0, "")
+    for word in usage.split(separator: " ") {
+      depth += word.count { "([".contains($0) }
+      let isWord = depth == 0 && word.allSatisfy { $0.isLowercase || $0 == "|" } && word.contains(where: \.isLetter)
+      if isWord, !before.hasPrefix("--") { found += word.split(separator: "|").map(String.init) }
+      depth -= word.count { ")]".contains($0) }
+      before = word
+    }
+    return found
+  }
 
   init(_ subcommand: any Subcommand.Type) {
     self.init(

@@ -16,6 +16,9 @@ enum Completion: String {
     let options = commands.map { command in
       "    \(command.name)) options='\(command.options.map(\.name).joined(separator: " "))' ;;"
     }
+    let words = commands.filter { !$0.words.isEmpty }.map { command in
+      "    \(command.name)) words='\(command.words.joined(separator: " "))' ;;"
+    }
     let values = commands.flatMap { command in
       command.options.filter { !$0.choices.isEmpty }.map { option in
         "    \(command.name)\\ \(option.name)) values='\(option.choices.joined(separator: " "))' ;;"
@@ -28,7 +31,7 @@ enum Completion: String {
     return """
       # bash completion of deeprfm and deeprfm-run: deeprfm --completion bash
       _deeprfm() {
-        local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' options='' values='' index
+        local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' options='' values='' words='' index
         # --option=value comes as three words.
         if [ "$word" = '=' ]; then word=''; elif [ "$before" = '=' ]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
         for ((index = 1; index < COMP_CWORD; index++)); do
@@ -37,20 +40,26 @@ enum Completion: String {
         case $command in
           '') options='\(names)'
             case ${COMP_WORDS[0]##*/} in
-              deeprfm-run) options+=' -n --hostfile --threads --help' ;;
-              *) options+=' --help --version' ;;
+              deeprfm-run) options+=' -n --hostfile --threads' ;;
+              *) options+=' --version --man --completion' ;;
             esac ;;
       \(options.joined(separator: "\n"))
+        esac
+        case $command in
+      \(words.joined(separator: "\n"))
         esac
         case "$command $before" in
       \(values.joined(separator: "\n"))
           \((others + ["\\ -n", "\\ --threads"]).joined(separator: " | "))) return ;;
+          \\ --completion) values='bash zsh' ;;
           \\ --hostfile) COMPREPLY=($(compgen -f -- "$word")); return ;;
         esac
         if [ -n "$values" ]; then
           COMPREPLY=($(compgen -W "$values" -- "$word"))
         elif [[ $word = -* || -z $command ]]; then
           COMPREPLY=($(compgen -W "$options --help" -- "$word"))
+        elif [ -n "$words" ] && [ "$COMP_CWORD" = $((index + 1)) ]; then
+          COMPREPLY=($(compgen -W "$words" -- "$word"))
         else
           COMPREPLY=($(compgen -f -- "$word"))
         fi
@@ -65,9 +74,9 @@ enum Completion: String {
     let names = commands.map { "    '\($0.name):\(quoted($0.summary))'" }.joined(separator: "\n")
     let cases = commands.map { command in
       let options =
-        command.options.map { "        \(argument($0))" } + [
-          "        '--help[the options]'", "        '*:file:_files'",
-        ]
+        command.options.map { "        \(argument($0))" } + ["        '--help[the options]'"]
+        + (command.words.isEmpty ? [] : ["        '1:what:(\(command.words.joined(separator: " ")))'"])
+        + ["        '*:file:_files'"]
       return "    \(command.name))\n      _arguments \\\n" + options.joined(separator: " \\\n") + " ;;"
     }
     return """
@@ -86,11 +95,12 @@ enum Completion: String {
           case ${words[CURRENT - 1]} in
             --hostfile) _files; return ;;
             -n | --threads) _message 'a number'; return ;;
+            --completion) compadd bash zsh; return ;;
           esac
           _describe command commands
           case ${words[1]:t} in
             deeprfm-run) compadd -- -n --hostfile --threads --help ;;
-            *) compadd -- --help --version ;;
+            *) compadd -- --help --version --man --completion ;;
           esac
           return
         fi

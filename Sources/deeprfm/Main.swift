@@ -70,7 +70,9 @@ import Runtime
 
   /// Prints the error and returns its exit status.
   private static func announce(_ error: any Error) -> Int32 {
-    standardError("deeprfm: \((error as? any RankError)?.sentence ?? "\(error)")\n")
+    let said = (error as? any RankError)?.sentence ?? "\(error)"
+    // MPICH's own words are lines.
+    standardError("deeprfm: \(said.split(whereSeparator: \.isNewline).joined(separator: "; "))\n")
     return status(of: error)
   }
 

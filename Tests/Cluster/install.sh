@@ -85,6 +85,9 @@ offers "commands" ' predict .* train ' deeprfm ''
 offers "the launcher's options" ' --hostfile ' deeprfm-run '--h'
 offers "options" '^ --kernel $' deeprfm-run -n 2 train --ker
 offers "values" '^ gaussian laplace $' deeprfm train --kernel ''
+offers "one of several values" '^ gaussian laplace $' deeprfm tune --kernel ''
+offers "what a command measures" '^ agop kernel machine solve $' deeprfm bench ''
+offers "its own options' values" '^ bash zsh $' deeprfm --completion ''
 offers "values after =" '^ gaussian $' deeprfm train --kernel = ga
 offers "files" ' /etc/passwd ' deeprfm train --data /etc/passw
 missing=''
@@ -106,7 +109,7 @@ if command -v zsh >/dev/null; then
       [[ $said = *$'"'\n'"'ready* ]] && break
       sleep 0.1
     done
-    for line in "deeprfm train --kernel " "deeprfm train --preconditioner-r" "deeprfm " "deeprfm-run -n 2 train --feat"; do
+    for line in "deeprfm train --kernel " "deeprfm train --preconditioner-r" "deeprfm " "deeprfm-run -n 2 train --feat" "deeprfm bench "; do
       zpty -n -w shell "$line"$'"'\t\t'"'
       sleep 1.5
       said=""; while zpty -rt shell part; do said+=$part; done
@@ -114,7 +117,7 @@ if command -v zsh >/dev/null; then
       zpty -n -w shell $'"'\x15'"'; sleep 0.2; while zpty -rt shell part; do :; done
     done' _ "$prefix/share/zsh/site-functions" "$work/zcompdump" >"$work/out" 2>&1
   sed -i $'s/\e\\[[0-9;?]*[a-zA-Z]//g; s/[\r\a]//g' "$work/out"
-  for wanted in gaussian preconditioner-rank predict feature-scale; do
+  for wanted in gaussian preconditioner-rank predict feature-scale machine; do
     if grep -q -e "$wanted" "$work/out"; then ok "zsh: $wanted"; else bad "zsh: $wanted" "$(tail -n 30 "$work/out")"; fi
   done
 else
