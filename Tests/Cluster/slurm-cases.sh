@@ -55,6 +55,33 @@ for launch in mpirun srun; do
   if [ "$(state "$id")" = COMPLETED ]; then same "slurm.sbatch with $launch" "$work/$launch"; else bad "slurm.sbatch with $launch" "$(state "$id"): $(output "$id")"; fi
 done
 
+# --- a build with MPICH (mpich.sh makes it): srun speaks PMI-2 to it; Hydra's mpirun starts its own daemons through srun ---
+theirs=$root/.build/mpich/release/deeprfm hydra=$(command -v mpirun.mpich || command -v mpiexec.hydra)
+if [ -x "$theirs" ] && [ -n "$hydra" ]; then
+  mkdir -p "$work/with/bin" "$work/with/share/deeprfm"
+  ln -s "$theirs" "$work/with/bin/deeprfm"
+  cp "$batch" "$work/with/share/deeprfm/slurm.sbatch"
+  for each in 1 "$cores"; do
+    bound "MPICH, srun --mpi=pmi2, $each cores a rank" "node1:$each:$each node2:$each:$each" \
+      srun --mpi=pmi2 --nodes=2 --ntasks=2 --cpus-per-task="$each" --cpu-bind=cores "$theirs" doctor --json
+  done
+  program=$theirs strangers "MPICH, srun without PMI" "srun --mpi=pmi2" srun --mpi=none -N 2 -n 2
+  program=$theirs strangers "MPICH, srun with pmix" "srun --mpi=pmi2" srun --mpi=pmix -N 2 -n 2
+  for launch in mpirun srun; do
+    id=$(LAUNCH=$launch DEEPRFM_MPIRUN=$hydra submit "${job[@]}" "$work/with/share/deeprfm/slurm.sbatch" "${small[@]}" --layers 3 \
+      --precision float64 --output "$work/mpich-$launch")
+    wait_for 60 ended "$id"
+    if [ "$(state "$id")" = COMPLETED ] && lines "$work/mpich-$launch" 3 && grep -q '"ranks": 2' "$work/mpich-$launch/config.json"; then
+      ok "MPICH, slurm.sbatch with $launch"
+    else
+      bad "MPICH, slurm.sbatch with $launch" "$(state "$id"): $(output "$id")"
+    fi
+  done
+  if diff -r "$work/mpich-mpirun/layers" "$work/mpich-srun/layers" >"$work/diff"; then ok "MPICH, mpirun and srun: the same bytes"; else bad "MPICH" "$(head -n 1 "$work/diff")"; fi
+else
+  echo "no build with MPICH here (Tests/Cluster/mpich.sh makes it): srun --mpi=pmi2 is not tried with one"
+fi
+
 # --- stopped and queued again ---
 goes_on() { # NAME JOB RUN LINE: has LINE in its output, was queued again, and is finished with the same bytes
   if ! wait_for 150 ended_in_the_end "$2"; then
