@@ -1,24 +1,15 @@
 #!/usr/bin/env bash
-# The program built with MPICH (.build/mpich): a run as with Open MPI, the launcher with Hydra; and each MPI's mpirun with the other's program,
+# The program built with MPICH (in .build/mpich, or the folder DEEPRFM_MPICH): a run as with Open MPI, the launcher with Hydra; and each MPI's mpirun with the other's program,
 # which is refused. With --tests also the MPI tests on 1, 2 and 4 ranks: their build takes about as long again.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../EndToEnd/common.sh"
-skip() { # WHY
-  echo "skipped: $1"
+. "$(dirname "${BASH_SOURCE[0]}")/mpich-build.sh"
+if ! have_mpich; then
+  echo "skipped: no MPICH with its headers here (launch/setup --cluster installs it)"
   exit 77
-}
-hydra=$(command -v mpirun.mpich || command -v mpiexec.hydra) || skip "no mpiexec.hydra here (launch/setup --cluster installs it)"
-pkg-config --exists mpich || skip "no headers of MPICH here (launch/setup --cluster installs them)"
-open=$(command -v mpirun.openmpi || command -v mpirun)
-export OPENBLAS_NUM_THREADS=1
-
-# --- a build of its own ---
-scratch=$root/.build/mpich what=(--product deeprfm)
-if [ "${1-}" = --tests ]; then what=(--build-tests); fi
-if ! (cd "$root" && DEEPRFM_MPI=mpich swift build -c release "${what[@]}" --scratch-path "$scratch") >"$work/out" 2>&1 </dev/null; then
-  bad "the build with MPICH" "$(grep -A 4 'error:' "$work/out" || tail -n 20 "$work/out")"
-  finish
 fi
-theirs=$scratch/release/deeprfm ours=$root/.build/release/deeprfm
+open=$(command -v mpirun.openmpi || command -v mpirun) ours=$root/.build/release/deeprfm
+export OPENBLAS_NUM_THREADS=1
+if [ "${1-}" = --tests ]; then build_with_mpich --build-tests; else build_with_mpich --product deeprfm; fi || finish
 "$root/launch/run" doctor >"$work/out" 2>&1 </dev/null # builds
 if ldd "$theirs" | grep -q libmpich && ! ldd "$theirs" | grep -q 'libmpi\.so'; then ok "linked with MPICH alone"; else bad "libraries" "$(ldd "$theirs")"; fi
 

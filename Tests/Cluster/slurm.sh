@@ -14,6 +14,8 @@ else
   run=$root/launch/run program=$root/.build/release/deeprfm batch=$root/launch/slurm.sbatch
 fi
 "$run" doctor >"$work/out" 2>&1 </dev/null # builds
+. "$(dirname "${BASH_SOURCE[0]}")/mpich-build.sh"
+if have_mpich; then build_with_mpich --product deeprfm; else theirs=''; fi
 start_hosts 2
 
 # --- the cluster ---

@@ -1,0 +1,13 @@
+# Sourced by the scripts beside it: $theirs is the program built with MPICH, in .build/mpich or the folder DEEPRFM_MPICH; $hydra is MPICH's mpirun.
+scratch=${DEEPRFM_MPICH:-$root/.build/mpich}
+theirs=$scratch/release/deeprfm
+hydra=$(command -v mpirun.mpich || command -v mpiexec.hydra)
+
+have_mpich() { [ -n "$hydra" ] && pkg-config --exists mpich; }
+
+# Two that do so at a time wait for each other.
+build_with_mpich() { # OPTION OF swift build...
+  (cd "$root" && DEEPRFM_MPI=mpich swift build -c release --scratch-path "$scratch" "$@") >"$work/built" 2>&1 </dev/null && return
+  bad "the build with MPICH" "$(grep -A 4 'error:' "$work/built" || tail -n 20 "$work/built")"
+  return 1
+}
