@@ -97,8 +97,7 @@ rank=$(pgrep -f "^$work/with/bin/deeprfm train .*$work/killed" | tail -n 1)
 kill -KILL "$rank"
 wait "$job"
 status=$?
-if [ "$status" != 0 ] && [ "$status" != 75 ] && [ "$(grep -c . "$work/out")" = 1 ] &&
-  grep -qE '^deeprfm-run: a rank was ended by signal 9|^deeprfm-run: a rank was ended by: Killed' "$work/out"; then ok "a killed rank: $(cat "$work/out")"; else
+if [ "$status" = 137 ] && [ "$(grep -c . "$work/out")" = 1 ] && grep -q '^deeprfm-run: ended by signal 9' "$work/out"; then ok "a killed rank: $(cat "$work/out")"; else
   bad "a killed rank" "exit status $status: $(cat "$work/out")"
 fi
 finish
