@@ -72,8 +72,8 @@ on node1 slurmctld -D >"$work/log/controller" 2>&1 </dev/null &
 slurm() { on node1 timeout -k 5 120 "$@" </dev/null; } # COMMAND...: on the first host
 state() { slurm scontrol show job "$1" 2>/dev/null | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p' | head -n 1; } # JOB
 nodes_up() { [ "$(slurm sinfo -h -N -p main -t idle,mixed,allocated,completing -o %N 2>/dev/null | sort -u | wc -l)" = 2 ]; }
-wait_for() { # SECONDS COMMAND...: until it succeeds
-  local end=$((SECONDS + $1))
+wait_for() { # SECONDS COMMAND...: until it succeeds; three times as long where there is other work beside it
+  local end=$((SECONDS + 3 * $1))
   shift
   until "$@"; do
     [ "$SECONDS" -lt "$end" ] || return 1
@@ -102,7 +102,7 @@ lines() { [ -s "$1/metrics.jsonl" ] && [ "$(wc -l <"$1/metrics.jsonl")" -ge "$2"
 output() { cat "$work"/job-"$1"_* 2>/dev/null | tail -n 8; } # JOB
 
 # The undisturbed run, without Slurm.
-if ! timeout 120 "$run" -n 2 --threads 1 --oversubscribe train "${small[@]}" "${layers[@]}" --output "$work/alone" >"$work/out" 2>&1 </dev/null; then
+if ! timeout 400 "$run" -n 2 --threads 1 --oversubscribe train "${small[@]}" "${layers[@]}" --output "$work/alone" >"$work/out" 2>&1 </dev/null; then
   bad "the run without Slurm" "$(cat "$work/out")"
   finish
 fi
