@@ -19,18 +19,21 @@ public struct Dataset: Sendable {
   ///   - trainSamples: only the first so many in file order; nil for all. For digits, which has no test file,
   ///     the remaining samples are then the test part. For synthetic: how many to make.
   ///   - testSamples: likewise; 0 for no test part, whose files are then not read.
+  ///   - split: which of the training samples are held out; a table's categories and means are then those of the others.
   /// - Throws: `InputError`: one sentence that names the file or option.
   public static func open(
     _ name: DatasetName, directory: String?, seed: UInt64, trainSamples: Int? = nil,
     testSamples: Int? = nil, variant: DatasetVariant = DatasetVariant(),
-    synthetic shape: Synthetic.Shape = Synthetic.Shape()
+    synthetic shape: Synthetic.Shape = Synthetic.Shape(), holdingOut split: ValidationSplit? = nil
   ) throws -> Dataset {
     guard trainSamples ?? 1 > 0 else { throw InputError("--samples must be at least 1") }
     guard testSamples ?? 0 >= 0 else { throw InputError("--test-samples must not be negative") }
-    let parts = try wholeParts(name, directory, seed, trainSamples, testSamples, variant, shape)
+    let parts = try wholeParts(name, directory, seed, trainSamples, testSamples, variant, shape, split)
     let train = try limit(parts.train, to: trainSamples, "--samples", parts.place)
     let (test, notes) = try limitTest(parts.test, to: testSamples, parts.place)
-    return Dataset(name: name.rawValue, train: train, test: test, notes: train.notes + (test?.notes ?? []) + notes)
+    let whole = Dataset(
+      name: name.rawValue, train: train, test: test, notes: train.notes + (test?.notes ?? []) + notes)
+    return split.map(whole.holdingOut) ?? whole
   }
 
   /// *Local.* The classes of the training samples. Reads their labels.
@@ -46,7 +49,7 @@ public struct Dataset: Sendable {
 
   private static func wholeParts(
     _ name: DatasetName, _ directory: String?, _ seed: UInt64, _ trainSamples: Int?,
-    _ testSamples: Int?, _ variant: DatasetVariant, _ shape: Synthetic.Shape
+    _ testSamples: Int?, _ variant: DatasetVariant, _ shape: Synthetic.Shape, _ split: ValidationSplit?
   ) throws -> Parts {
     if name == .digits { return digits(trainSamples) }
     if name == .synthetic {
@@ -58,7 +61,10 @@ public struct Dataset: Sendable {
         test: Synthetic(.test, shape: shape, seed: seed), place: "the synthetic data set")
     }
     let folder = try DataFolder(directory, for: name)
-    if name == .csv { return try table(folder, variant.table, trainSamples, wantsTest: testSamples != 0) }
+    if name == .csv {
+      let heldOut = Set(split?.validation ?? [])
+      return try table(folder, variant.table, trainSamples, heldOut, wantsTest: testSamples != 0)
+    }
     return try files(name, folder, variant, wantsTest: testSamples != 0)
   }
 
@@ -86,13 +92,13 @@ public struct Dataset: Sendable {
     return Parts(train: train, test: test, place: folder.path)
   }
 
-  /// The columns' coding is that of the training rows in use.
+  /// The columns' coding is that of the training rows in use that are not held out.
   private static func table(
-    _ folder: DataFolder, _ rules: TableRules, _ trainSamples: Int?, wantsTest: Bool
+    _ folder: DataFolder, _ rules: TableRules, _ trainSamples: Int?, _ heldOut: Set<Int>, wantsTest: Bool
   ) throws -> Parts {
     let files = CSVFolder(folder)
     guard let path = try files.train() else { throw missingFiles(.csv, folder) }
-    let train = try CSV(training: path, rules, limit: trainSamples)
+    let train = try CSV(training: path, rules, limit: trainSamples, heldOut: heldOut)
     let test =
       try wantsTest ? train.coding.flatMap { coding in try files.test.map { try CSV($0, coding, rules) } } : nil
     return Parts(train: train, test: test, place: folder.path)

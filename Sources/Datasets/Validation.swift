@@ -97,7 +97,7 @@ public struct SampleSelection: SamplePart {
 }
 
 extension Dataset {
-  /// *Local.* The same data set with some of its training samples held out.
+  /// *Local.* The same data set with some of its training samples held out. A table's coding stays (`open` makes it anew).
   public func holdingOut(_ split: ValidationSplit) -> Dataset {
     var held = self
     held.train = SampleSelection(train, split.training)

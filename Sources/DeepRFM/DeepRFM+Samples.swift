@@ -95,11 +95,7 @@ extension Training {
     let copies = try SampleCopies(of: options.data, hostName: host.name, world: world)
     let opened = try world.together {
       if isNew, world.rank == 0, let output = options.output { try RunFolder.check(output) }
-      return try copies.reading {
-        try Dataset.open(
-          options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
-          testSamples: options.testSamples, variant: options.datasetVariant)
-      }
+      return try copies.reading { try open(holdingOut: nil) }
     }
     let splits = [opened.train, opened.test].compactMap(\.self)
     let room = options.memory ?? Memory.available / 10 * 9 / host.ranksOnNode
@@ -123,7 +119,7 @@ extension Training {
     let origin = Matrix<Double>(rows: shard.layout.classCount, columns: shard.rows.columns)
     var samples = Samples(
       layout: shard.layout, order: shard.order, standardisation: shard.standardisation,
-      targets: shard.targets, firstIndex: dataset.firstIndex, coding: opened.train.coding,
+      targets: shard.targets, firstIndex: dataset.firstIndex, coding: dataset.train.coding,
       rows: try centre(shard.rows, near: origin, shard.layout), values: shard.values)
     samples.test = test.flatMap { HeldOut($0, layout: shard.layout, context: context) }
     samples.validation = validation.flatMap { HeldOut($0, layout: shard.layout, context: context) }
@@ -132,6 +128,13 @@ extension Training {
         (0..<reader.sampleCount).map(reader.place(ofSample:))
       } ?? []
     return samples
+  }
+
+  /// *Local.*
+  private func open(holdingOut split: ValidationSplit?) throws -> Dataset {
+    try Dataset.open(
+      options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
+      testSamples: options.testSamples, variant: options.datasetVariant, holdingOut: split)
   }
 
   /// *Collective.* The data set without its validation samples among the training samples, and what its labels are taken for: rank 0
@@ -148,7 +151,9 @@ extension Training {
     try world.broadcast(&chosen, from: 0)
     predictsValues = try world.broadcast(predictsValues, from: 0)
     let split = ValidationSplit(validation: chosen, of: dataset.train.sampleCount)
-    return (dataset.holdingOut(split), predictsValues == 1 ? .values : .classes)
+    let held =
+      dataset.train.coding == nil ? dataset.holdingOut(split) : try world.together { try open(holdingOut: split) }
+    return (held, predictsValues == 1 ? .values : .classes)
   }
 
   /// *Collective.* What a layer does first: rows are divided by their norms where the options say so, a plain RFM's once. Test rows go to

@@ -268,6 +268,35 @@ import Testing
     expectComplaint(complaint { _ = try Dataset.openTable(path, model: plain) }, "not trained on a table")
   }
 
+  /// Neither categories nor means are taken from rows held out; what kind a column is, is.
+  @Test func rowsHeldOut() throws {
+    let folder = try folder("n,c,y\n1,u,0\n100,w,1\n,v,2\n3,,3\n,u,4\n", test: "n,c,y\n,v,0\n2,w,0\n")
+    let split = ValidationSplit(validation: [1], of: 5)
+    let rules = TableRules(missing: .mean)
+    let data = try Dataset.open(
+      .csv, directory: folder.path, seed: 0, variant: DatasetVariant(table: rules), holdingOut: split)
+    let (share, rest) = (2.0 / 3, 1.0 / 3)
+    #expect(
+      data.train.coding?.columns == [
+        TableCoding.Column(name: "n", means: [2]), .init(name: "c", categories: ["u", "v"], means: [share, rest]),
+      ])
+    #expect(try allRows(data.train) == [[1, 1, 0], [2, 0, 1], [3, share, rest], [2, 1, 0]])
+    #expect(try data.validation.map(allRows) == [[100, 0, 0]])
+    #expect(try data.test.map(allRows) == [[2, 0, 1], [2, 0, 0]])
+    #expect(data.notes.contains { $0.contains("\"c\" has in rows held out 1 category") && $0.contains("\"w\"") })
+  }
+
+  @Test func columnKnownInRowsHeldOutOnly() throws {
+    let folder = try folder("n,c,y\n1,,0\n2,w,1\n")
+    let split = ValidationSplit(validation: [1], of: 2)
+    expectComplaint(
+      complaint {
+        _ = try Dataset.open(
+          .csv, directory: folder.path, seed: 0, variant: DatasetVariant(table: TableRules(missing: .mean)),
+          holdingOut: split)
+      }, "\"c\"", "no value in any row that is not held out")
+  }
+
   @Test(arguments: [MissingRule.refuse, .mean]) func codingInAFile(rule: MissingRule) throws {
     let coding = try #require(try open(Self.table, TableRules(missing: rule)).train.coding)
     let json = JSON.object(coding.members)

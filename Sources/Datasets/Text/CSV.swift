@@ -26,9 +26,12 @@ public struct CSV: SampleReader {
     return "column \"\(column)\"" + (category.map { " (\"\($0)\")" } ?? "")
   }
 
-  /// *Local.* A training file: it makes the coding. Throws `InputError`. - Parameter limit: no more than the first so many rows.
-  public init(training path: String, _ rules: TableRules, limit: Int? = nil) throws {
-    let survey = try CSVSurvey(path, rules, limit: limit)
+  /// *Local.* A training file: it makes the coding. Throws `InputError`.
+  /// - Parameters:
+  ///   - limit: no more than the first so many rows.
+  ///   - heldOut: rows from which no category and no mean is taken.
+  public init(training path: String, _ rules: TableRules, limit: Int? = nil, heldOut: Set<Int> = []) throws {
+    let survey = try CSVSurvey(path, rules, limit: limit, heldOut: heldOut)
     table = try survey.coding()
     (file, rows, notes) = (survey.file, survey.rows, survey.notes(table))
     (roles, fieldCount) = (survey.roles, survey.roles.count)

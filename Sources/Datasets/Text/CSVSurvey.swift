@@ -1,7 +1,7 @@
 import Files
 
 /// What the training rows of a CSV file say: which columns are numbers, the categories of the others, where the rows are. Two passes
-/// through the file, the second only if there is text.
+/// through the file, the second only if there is text. Rows held out say only which columns are numbers, for they must be read too.
 struct CSVSurvey {
   /// The most categories of a column.
   static let mostCategories = 256
@@ -16,6 +16,7 @@ struct CSVSurvey {
   private let names: [String]
 
   private(set) var rows = CSVRows()
+  private let heldOut: Set<Int>
   private var columns: [ColumnFacts]
   private var targetFacts = ColumnFacts()
 
@@ -24,31 +25,46 @@ struct CSVSurvey {
     var numbers = 0
     var texts = 0
     var missing = 0
-    /// Of the numbers.
+    /// Values of rows that are not held out.
+    var known = 0
+    /// Of the known numbers.
     var mean = 0.0
     /// Where the first text stands, and what it is.
     var firstText: (line: Int, text: String)?
     /// Of the second pass: how often each text occurs.
     var counts: [String: Int] = [:]
+    /// Texts of rows held out, no more than the most categories.
+    var heldOutTexts: Set<String> = []
 
-    mutating func add(_ number: Double) {
+    mutating func add(_ number: Double, isHeldOut: Bool) {
       numbers += 1
-      mean += number / Double(numbers) - mean / Double(numbers)  // each by itself: a difference may overflow
+      if isHeldOut { return }
+      known += 1
+      mean += number / Double(known) - mean / Double(known)  // each by itself: a difference may overflow
+    }
+
+    mutating func count(_ text: String, isHeldOut: Bool) {
+      if !isHeldOut {
+        counts[text, default: 0] += 1
+      } else if heldOutTexts.count < mostCategories {
+        heldOutTexts.insert(text)
+      }
     }
   }
 
-  /// The first `limit` rows; nil: all. Throws `InputError`.
-  init(_ path: String, _ rules: TableRules, limit: Int?) throws {
+  /// The first `limit` rows; nil: all. Throws `InputError`. - Parameter heldOut: rows from which no category and no mean is taken.
+  init(_ path: String, _ rules: TableRules, limit: Int?, heldOut: Set<Int>) throws {
     file = try StreamedFile(path, isText: true)
-    self.rules = rules
+    (self.rules, self.heldOut) = (rules, heldOut)
     var records = CSVRecords(try file.stream())
     header = try CSVHeader(&records)
     (roles, target, names) = try header.roles(rules)
     columns = [ColumnFacts](repeating: ColumnFacts(), count: names.count)
     try readKinds(&records, limit)
     try Limits.checkSamples(rows.count, of: path)
-    for (name, facts) in zip(names, columns) where facts.numbers == 0 && facts.texts == 0 {
-      throw InputError("\(path): the column \"\(name)\" has no value in any row: leave it out with --ignore")
+    for (name, facts) in zip(names, columns) where facts.known == 0 {
+      let place = facts.numbers + facts.texts == 0 ? "in any row" : "in any row that is not held out"
+      throw InputError("\(path): the column \"\(name)\" has no value \(place): leave it out with --ignore")
     }
     if columns.contains(where: { $0.texts > 0 }) || targetFacts.texts > 0 { try readTexts() }
   }
@@ -110,9 +126,11 @@ struct CSVSurvey {
         return
       }
     }
-    for (column, value) in row.numbers { columns[column].add(value) }
+    let isHeldOut = heldOut.contains(rows.count)
+    for (column, value) in row.numbers { columns[column].add(value, isHeldOut: isHeldOut) }
     for (column, text) in row.texts {
       columns[column].texts += 1
+      if !isHeldOut { columns[column].known += 1 }
       if columns[column].firstText == nil { columns[column].firstText = (records.line, text ?? "") }
     }
     for column in row.missing { columns[column].missing += 1 }
@@ -130,12 +148,13 @@ struct CSVSurvey {
   private mutating func readTexts() throws {
     var records = CSVRecords(try file.stream())
     for index in 0..<rows.count {
+      let isHeldOut = heldOut.contains(index)
       try records.jump(to: rows.places[index].offset, line: rows.places[index].line)
       _ = try records.next { place, field in
         guard place < roles.count else { throw CSVRows.changed(file.path) }
         switch roles[place] {
         case .feature(let column) where columns[column].texts > 0 && !field.isMissing:
-          columns[column].counts[try Self.name(field, names[column], file.path), default: 0] += 1
+          columns[column].count(try Self.name(field, names[column], file.path), isHeldOut: isHeldOut)
           guard columns[column].counts.count <= Self.mostCategories else {
             throw tooMany(names[column], columns[column])
           }
@@ -178,8 +197,7 @@ struct CSVSurvey {
         let fills = rules.missing == .mean
         guard facts.texts > 0 else { return TableCoding.Column(name: name, means: fills ? [facts.mean] : nil) }
         let categories = facts.counts.keys.sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
-        let known = Double(facts.numbers + facts.texts)
-        let means = categories.map { Double(facts.counts[$0] ?? 0) / known }
+        let means = categories.map { Double(facts.counts[$0] ?? 0) / Double(facts.known) }
         return TableCoding.Column(name: name, categories: categories, means: fills ? means : nil)
       })
     try Limits.checkFeatures(coding.featureCount, of: file.path)
@@ -203,6 +221,13 @@ struct CSVSurvey {
       notes.append(
         "\(path): the column \"\(name)\" is taken as text, though \(facts.numbers) of its values are numbers: \(first.text) in"
           + " line \(first.line) is none")
+    }
+    for (name, facts) in zip(names, columns) {
+      let unseen = facts.heldOutTexts.filter { facts.counts[$0] == nil }
+      guard let first = unseen.min() else { continue }
+      notes.append(
+        "\(path): the column \"\(name)\" has in rows held out \(unseen.count) \(unseen.count == 1 ? "category" : "categories")"
+          + " that training has not (\"\(printable(first))\"): its entries are 0")
     }
     let filled = zip(names, columns).filter { $0.1.missing > 0 }
     if !filled.isEmpty {
