@@ -34,7 +34,7 @@ public struct FirstRows<T: Real> {
 
 extension Rows {
   /// *Local.* The rows times R, as deviations from the centres' images; products of deviations in T, of centres in double.
-  func projected(by r: Matrix<T>) -> (deviations: Matrix<T>, centres: Matrix<Double>) {
+  public func projected(by r: Matrix<T>) -> (deviations: Matrix<T>, centres: Matrix<Double>) {
     let images = Matrix<Double>(uninitialisedRows: centres.rows, columns: r.columns)
     context.pool.multiply(centres.view, r.converted(to: Double.self).view, into: images.view)
     let products = Matrix<T>(uninitialisedRows: rowCount, columns: r.columns)

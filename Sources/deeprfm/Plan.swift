@@ -8,7 +8,7 @@ struct Plan: Subcommand {
   static let name = "plan"
   static let summary = "memory, operations and seconds that a run would take"
   static let usage =
-    "[--ranks P] [--nodes M] [--latency US] [--bandwidth GBS] [--json] [options of train] | --scaling strong|weak --calibrate RUN | tune [--ranks P] [--nodes M] [--json] [options of tune]"
+    "[--ranks P] [--nodes M] [--network-latency US] [--network-bandwidth GBS] [--json] [options of train] | --scaling strong|weak --calibrate RUN | tune [--ranks P] [--nodes M] [--json] [options of tune]"
   static var optionHelp: String { PlanOptions.table.help(defaults: PlanOptions()) }
 
   let options: PlanOptions

@@ -15,11 +15,14 @@ public struct LayerWork: Sendable, Equatable {
   public let takesRoot: Bool
   /// Whether the AGOP's weights come from the kernel's tiles, this rank's own and those that it borrows.
   public let takesTiles: Bool
+  /// Whether the next rows are a projection of the first ones, without random features.
+  public let projectsOnly: Bool
 
   public init(
     _ load: Workload, _ plan: MemoryPlan, iterations: Int, nodes: Int, testSamples: Int, takesRoot: Bool = true,
-    takesTiles: Bool = false
+    takesTiles: Bool = false, projectsOnly: Bool = false
   ) {
+    self.projectsOnly = projectsOnly
     (self.load, self.plan, self.iterations, self.nodes) = (load, plan, iterations, nodes)
     (self.testSamples, self.takesRoot, self.takesTiles) = (testSamples, takesRoot, takesTiles)
   }
@@ -78,7 +81,7 @@ public struct LayerWork: Sendable, Equatable {
     count[.solve] = load.isDense ? direct : its * (2 * n * n * k + 4 * n * rank * k + 2 * its * n * k * k)
     count[.agop] = cost.operations(of: plan.route)
     count[.root] = takesRoot ? Self.eigenOperations(d) + d * d * d : 0
-    count[.features] = 2 * (n + Double(testSamples)) * d * (d + w)
+    count[.features] = 2 * (n + Double(testSamples)) * d * (projectsOnly ? d : d + w)
     count[.metrics] = 2 * Double(testSamples) * n * (d + k)
     count.total = count.values.reduce(0, +)
     return count

@@ -133,7 +133,7 @@ private struct Planner<T: Real & TensorElement> {
       texts.append("iterations that are typical at this depth, tolerance \(options.train.tolerance) (--iterations)")
     }
     if nodes > 1 && (options.latency == nil || options.bandwidth == nil) && host.ranksOnNode == world.size {
-      texts.append("30 us and 1.25 GB/s between nodes (--latency, --bandwidth)")
+      texts.append("30 us and 1.25 GB/s between nodes (--network-latency, --network-bandwidth)")
     }
     if nodes > 1 { texts.append("every node is like this one") }
     return texts

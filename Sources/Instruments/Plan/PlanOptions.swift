@@ -33,7 +33,7 @@ extension PlanOptions {
   public static let table = OptionTable<PlanOptions>(
     "plan", planOptions + TrainOptions.table.options.map { $0.within(\PlanOptions.train) })
 
-  /// `plan tune`: the options of tune, and of plan what they leave free: --bandwidth is the kernel's.
+  /// `plan tune`: the options of tune, and of plan what is meant for many runs.
   private struct TunePlan: Sendable {
     var plan = PlanOptions()
     var tune = TuneOptions()
@@ -43,7 +43,7 @@ extension PlanOptions {
       own + TuneOptions.table.options.map { $0.within(\TunePlan.tune) })
 
     private static let own: [CommandOption<TunePlan>] = PlanOptions.planOptions
-      .filter { ["ranks", "nodes", "latency", "iterations", "json"].contains($0.name) }
+      .filter { ["ranks", "nodes", "network-latency", "network-bandwidth", "iterations", "json"].contains($0.name) }
       .map { $0.within(\TunePlan.plan) }
   }
 
@@ -68,9 +68,11 @@ extension PlanOptions {
     CommandOption(
       "nodes", \.nodes, .integer("M", in: 1...1_000_000), "the hosts they are on (default: those of plan itself)"),
     CommandOption(
-      "latency", \.latency, .positive("US"), "microseconds between nodes (default: measured between hosts, or 30)"),
+      "network-latency", \.latency, .positive("US"),
+      "microseconds between nodes (default: measured between hosts, or 30)"),
     CommandOption(
-      "bandwidth", \.bandwidth, .positive("GBS"), "GB/s between nodes (default: measured between hosts, or 1.25)"),
+      "network-bandwidth", \.bandwidth, .positive("GBS"),
+      "GB/s between nodes (default: measured between hosts, or 1.25)"),
     CommandOption(
       "iterations", \.iterations, .integer("I", in: 1...1_000_000),
       "of the solver in each layer (default: counts that are typical of the data set and the depth)"),

@@ -222,14 +222,17 @@ final class RateProbe<T: Real & TensorElement> {
   /// Two sizes: what is there for every row, and what there is but once.
   private func addMap(_ width: inout WidthRates, _ problem: BenchProblem<T>, _ output: Int) throws {
     let projection: Matrix<T> = noise(problem.rows.width, problem.rows.width)
-    let map = FeatureMap<T>(
+    let features = FeatureMap<T>(
       drawing: options.features, projection: projection, width: output, scale: options.featureScale, seed: 0, layer: 1)
+    func map(_ rows: Rows<T>) {
+      if options.model == .rfm { _ = rows.projected(by: projection) } else { _ = rows.mapped(by: features) }
+    }
     let few = Layout(classCounts: problem.layout.classCounts.map { min($0, 64) }, ranks: 1)
     let part = Rows(
       problem.rows.storage, rowCount: few.sampleCount, centres: problem.rows.centres, segments: few.segments(of: 0),
       layout: few, context: context)
-    let less = try seconds { _ = part.mapped(by: map) }
-    let more = try seconds { _ = problem.rows.mapped(by: map) }
+    let less = try seconds { map(part) }
+    let more = try seconds { map(problem.rows) }
     let rows = Double(problem.rows.rowCount - part.rowCount)
     let perRow = rows > 0 ? max(0, more - less) / rows : more / problem.n
     width.mappedRow = perRow * share

@@ -41,7 +41,7 @@ public struct RunPlan: Sendable, Equatable {
         load, plan,
         iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
         nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop,
-        takesTiles: plan.keepsTiles && options.keepsDigits)
+        takesTiles: plan.keepsTiles && options.keepsDigits, projectsOnly: options.model == .rfm)
     }
   }
 

@@ -16,7 +16,7 @@ struct ScalingReport {
       "\(model.measured.solver.iterations) iterations of the solver at every size",
       "\(model.ranksPerNode) ranks on a node like this one",
       "\(Format.fixed(network.latency * 1e6, digits: 1)) us and \(Format.fixed(network.bandwidth * 1e-9, digits: 2)) GB/s between nodes,"
-        + " whatever their number (--latency, --bandwidth)",
+        + " whatever their number (--network-latency, --network-bandwidth)",
       "blocks on the ring wait only if they take longer than the work; sums over ranks take 2 log2 P messages",
       "all ranks have as many rows: tiles are not counted one by one",
     ]
