@@ -57,7 +57,7 @@ struct Quantity: Sendable {
   static let iterations = Quantity(
     id: "iterations", title: "Solver iterations", yName: "iterations", kind: .linear,
     value: { Double($0.metrics.solver.iterations) }, text: { Figure.fixed($0, digits: 0) })
-  static let residual = Quantity.logarithmic("residual", "True relative residual", "residual of the worst class") {
+  static let residual = Quantity.logarithmic("residual", "True relative residual", "largest relative residual") {
     $0.metrics.solver.residual
   }
   static let effectiveRank = Quantity(

@@ -12,7 +12,7 @@ extension SingleRun {
     return Page.document(
       title: "\(run.options.datasetTitle), \(RunRecord.count(run.options.layers, "layer"))", subtitle: subtitle,
       lead: lead,
-      [Page.Section(id: "errors", title: "Errors", body: errors)] + predicted + columns
+      [Page.Section(id: "errors", title: "Errors", body: errors)] + predicted + columns + alignment
         + [Page.Section(id: "solver", title: "Solver", body: solver)] + (spectrum ?? []) + [
           Page.Section(id: "time", title: "Time", body: time),
           Page.Section(id: "numbers", title: "Numbers", body: LayerTables.markup(run)),
@@ -20,7 +20,8 @@ extension SingleRun {
         ])
   }
 
-  /// "Test RMSE is 12.1 at layer 1 and 10.4 at layer 5; the least is 10.2, at layer 4, where R² is 0.981."
+  /// "Test RMSE is 12.1 at layer 1 and 10.4 at layer 5; the least is 10.2, at layer 4, where R² is 0.981." With validation samples: what
+  /// the layer that they select has, beside the least.
   static func valueSentence(_ run: RunRecord) -> String {
     let isTested = run.layers.contains { $0.metrics.rmse.test?.isFinite == true }
     func rmse(_ layer: LayerRecord) -> Double {
@@ -36,9 +37,19 @@ extension SingleRun {
     if first.metrics.layer == last.metrics.layer {
       return "\(name) is \(Figure.prose(rmse(first))) at layer \(first.metrics.layer)\(share)."
     }
+    if let selected = selected(run), isTested {
+      return "Layer \(selected.metrics.layer) is selected, by an RMSE of "
+        + "\(Figure.prose(selected.metrics.rmse.validation ?? .nan)) on the validation samples; its test RMSE is "
+        + "\(Figure.prose(rmse(selected))), and the least of all layers \(Figure.prose(rmse(best))), at layer \(best.metrics.layer)\(share)."
+    }
     return
       "\(name) is \(Figure.prose(rmse(first))) at layer \(first.metrics.layer) and \(Figure.prose(rmse(last))) at layer "
       + "\(last.metrics.layer); the least is \(Figure.prose(rmse(best))), at layer \(best.metrics.layer)\(share)."
+  }
+
+  /// The layer that validation samples selected.
+  private static func selected(_ run: RunRecord) -> LayerRecord? {
+    run.hasValidation ? run.layers.first { $0.metrics.layer == run.selectedLayer } : nil
   }
 
   private var valueTiles: [(name: String, value: String, note: String)] {
@@ -82,26 +93,28 @@ extension SingleRun {
     ])
   }
 
-  /// The layer with the least error: its pictures say most.
-  private var best: LayerRecord? {
-    run.layers.filter { $0.values != nil }.min {
+  /// The selected layer, else the one with the least error: its pictures say most.
+  private var pictured: LayerRecord? {
+    if let selected = Self.selected(run), selected.values != nil { return selected }
+    return run.layers.filter { $0.values != nil }.min {
       ($0.metrics.rmse.test ?? $0.metrics.rmse.train) < ($1.metrics.rmse.test ?? $1.metrics.rmse.train)
     }
   }
 
   private var predicted: [Page.Section] {
-    guard let best, let values = best.values else { return [] }
+    guard let pictured, let values = pictured.values else { return [] }
+    let why = Self.selected(run)?.metrics.layer == pictured.metrics.layer ? "is selected" : "has the least error"
     let rows = values.targets.count / values.outputs
     let figures = (0..<values.outputs).flatMap { output -> [Markup] in
       let points = (0..<rows).map {
         (x: values.targets[$0 * values.outputs + output], y: values.predicted[$0 * values.outputs + output])
       }
-      let name = values.outputs > 1 || best.values?.outputs ?? 1 > 1 ? ", output \(output + 1)" : ""
+      let name = values.outputs > 1 ? ", output \(output + 1)" : ""
       return [scatter(points, output, name, residuals: false), scatter(points, output, name, residuals: true)]
     }
     let body: Markup = """
       <p class="soft">\(Figure.grouped(rows)) \(isTested ? "test" : "training") rows, evenly spaced, and the predictor of layer \
-      \(best.metrics.layer), which has the least error. A dotted line: where all would lie if nothing were wrong.</p>
+      \(pictured.metrics.layer), which \(why). A dotted line: where all would lie if nothing were wrong.</p>
       \(Page.pair(figures))
       """
     return [Page.Section(id: "predicted", title: "Predicted and true", body: body)]
