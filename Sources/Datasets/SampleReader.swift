@@ -59,6 +59,24 @@ extension SampleReader {
       throw InputError("\(path) holds \(sampleCount) samples; \(count) are asked for")
     }
   }
+
+  /// `readRows` in one row of memory, zeros at first: `fill` puts a sample's numbers there, sample after sample in the file's order, once
+  /// where the same is asked for twice.
+  func readRows(
+    _ indices: [Int], by fill: (_ row: UnsafeMutableBufferPointer<Double>, _ sample: Int) throws -> Void,
+    _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
+  ) throws {
+    let requests = try RowRequest.inFileOrder(indices, count: sampleCount, of: place)
+    let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
+    defer { row.deallocate() }
+    row.initialize(repeating: 0)
+    var current = -1
+    for request in requests {
+      if request.index != current { try fill(row, request.index) }
+      current = request.index
+      try body(request.position, UnsafeBufferPointer(row))
+    }
+  }
 }
 
 /// Some of another reader's samples: what is said of the whole holds for them too.

@@ -5,7 +5,7 @@ import LinearAlgebra
 import Runtime
 
 /// Everything that `deeprfm train` can be told, by its long name in camelCase: the options of config.json.
-public struct TrainOptions: Codable, Sendable, Equatable {
+public struct TrainOptions: DatasetOptions, RunOptions, Codable, Sendable, Equatable {
   public var dataset = DatasetName.digits
   /// The folder with the data set's files.
   public var data: String?
@@ -90,31 +90,25 @@ extension TrainOptions {
   public static let table = OptionTable<TrainOptions>(
     "train", dataOptions + methodOptions + solverOptions + runOptions)
 
-  private static let dataOptions: [CommandOption<TrainOptions>] = [
-    CommandOption(
-      "dataset", \.dataset, .choice, "what to learn; digits and synthetic need no files"),
-    CommandOption(
-      "data", \.data, .path("DIR"),
-      "folder with the set's official files (.gz accepted); npy: train_x.npy train_y.npy [test_x.npy "
-        + "test_y.npy], or an .npz or .safetensors file; libsvm: train [test], or NAME and NAME.t; idx: files named as MNIST's; csv: "
-        + "train.csv [test.csv], or a file"),
-    CommandOption(
-      "samples", \.samples, .integer("N", in: countable), "the first N of the file's order"),
-    CommandOption(
-      "test-samples", \.testSamples, .integer("N", in: 0...countable.upperBound),
-      "the same of the test split; 0: no test"),
+  private static let dataOptions: [CommandOption<TrainOptions>] =
+    CommandOption<TrainOptions>.sampleOptions + learningOptions + CommandOption<TrainOptions>.variantOptions
+    + tableOptions
+
+  /// What is done with the samples.
+  private static let learningOptions: [CommandOption<TrainOptions>] = [
     CommandOption(
       "validation", \.validation,
       .real("F", "a share below 1, or a number of samples") {
-        $0 >= 0 && ($0 < 1 || $0 == $0.rounded()) && $0 <= Double(countable.upperBound)
+        $0 >= 0 && ($0 < 1 || $0 == $0.rounded()) && $0 <= Double(Int32.max)
       },
       "hold out this share (below 1) or number of the training samples, in proportion from each class, to choose by"),
     CommandOption(
       "targets", \.targets, .choice,
       "what labels are: auto takes texts, one-hot rows and whole numbers for classes (in csv at most 20 different numbers), others for "
         + "values to be predicted"),
-    CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
-    CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
+  ]
+
+  private static let tableOptions: [CommandOption<TrainOptions>] = [
     CommandOption("target", \.target, .name, "csv: the column to be predicted (default: the last)"),
     CommandOption("ignore", \.ignore, .name, "csv: columns that are passed over, with commas between them"),
     CommandOption(
@@ -164,7 +158,7 @@ extension TrainOptions {
     CommandOption("solver", \.solver, .choice, "cholesky: one rank, dense, for checking"),
     CommandOption("preconditioner", \.preconditioner, .choice, "of the conjugate gradient"),
     CommandOption(
-      "preconditioner-rank", \.preconditionerRank, .integer("R", in: countable),
+      "preconditioner-rank", \.preconditionerRank, .count("R"),
       "columns of K it is made of (default: chosen)"),
     CommandOption(
       "agop", \.agop, .choice, "route of the average gradient outer product; sketch is approximate"),
@@ -172,33 +166,14 @@ extension TrainOptions {
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),
     CommandOption(
-      "max-iterations", \.maxIterations, .integer("I", in: countable), "of the conjugate gradient"),
+      "max-iterations", \.maxIterations, .count("I"), "of the conjugate gradient"),
     CommandOption(
       flag: "allow-unconverged", \.allowUnconverged, "go on when the tolerance was not reached"),
   ]
 
-  private static let runOptions: [CommandOption<TrainOptions>] = [
-    CommandOption(
-      "memory", \.memory, .size,
-      "per rank, like 20GiB; what does not fit is recomputed (default: most of what is free)"),
-    CommandOption(
-      "threads", \.threads, .integer("T", in: 1...4096),
-      "per rank (default: cores / ranks on the node)"),
-    CommandOption(
-      "output", \.output, .path("DIR"), "the run directory (default: runs/<dataset>-<time>)"),
-    CommandOption(
-      "checkpoint-every", \.checkpointEvery, .time, "inside a layer; a layer's end is one anyway"),
-    CommandOption(
-      flag: "resume", \.resume, "go on with the run in --output, or begin it; nothing to do if it is finished"),
-    CommandOption("time-limit", \.timeLimit, .time, "checkpoint and exit with 75 before it"),
-    CommandOption(
-      directive: "config", "FILE", "options from a run's config.json; those on the command line win"
-    ),
-    CommandOption(flag: "quiet", \.quiet, "print nothing but errors"),
-  ]
-
-  /// What counts samples, ranks of matrices and iterations: BLAS and MPI take 32-bit numbers.
-  private static let countable = 1...Int(Int32.max)
+  private static let runOptions = CommandOption<TrainOptions>.runOptions(
+    memory: "; what does not fit is recomputed", checkpoints: "inside a layer; a layer's end is one anyway",
+    configuration: "run")
 
   /// The options that `arguments` ask for, checked. Throws `InputError`.
   public static func parse(_ arguments: [String]) throws(InputError) -> TrainOptions {
@@ -250,21 +225,17 @@ extension TrainOptions {
 
   /// Checks what no option can check alone. Throws `InputError`.
   public func validate() throws(InputError) {
-    try requireData(dataset, data)
-    if labelSet != .fine && dataset != .cifar100 { throw InputError("--label-set goes with --dataset cifar100") }
+    try validateDataset()
     if dataset != .csv {
       for (option, isGiven) in [
         ("target", target != nil), ("ignore", ignore != nil), ("missing", missing != .refuse),
       ] where isGiven { throw InputError("--\(option) goes with --dataset csv") }
     }
-    if extra && dataset != .svhn { throw InputError("--extra goes with --dataset svhn") }
     if validation == 0 {
       if select == .best { throw InputError("--select best goes with --validation") }
       if patience != nil { throw InputError("--patience goes with --validation") }
     }
-    if resume && output == nil {
-      throw InputError("--resume needs --output DIR, the run directory to go on with")
-    }
+    try validateRun()
   }
 
   /// Checks what depends on the number of ranks. Throws `InputError`, on every rank the same.

@@ -62,253 +62,208 @@ public struct ChannelBlock: Sendable {
 ///
 /// "Samples last" is (channels x height x width x samples); all else is a sample's plane after the other.
 public protocol ConvolutionScalar: Scalar {
+  static var convolutionLoops: ConvolutionLoops<Self> { get }
+}
+
+extension ConvolutionScalar {
   /// columns, (channels x live taps) x (positions x samples), from x, samples last: what each tap meets at each position, 0 outside.
-  static func imageColumns(
+  public static func imageColumns(
     _ x: UnsafePointer<Self>, _ window: ImageWindow, _ channels: Int, _ samples: Int,
-    _ columns: UnsafeMutablePointer<Self>)
+    _ columns: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.imageColumns(x, window.c, channels, samples, columns)
+  }
 
   /// x = the transpose of `imageColumns`, applied to `columns`.
-  static func addImageColumns(
+  public static func addImageColumns(
     _ columns: UnsafePointer<Self>, _ window: ImageWindow, _ channels: Int, _ samples: Int,
-    _ x: UnsafeMutablePointer<Self>)
+    _ x: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.addImageColumns(columns, window.c, channels, samples, x)
+  }
 
   /// The live taps of so many kernels.
-  static func gatherTaps(
-    _ kernels: UnsafePointer<Self>, _ window: ImageWindow, _ count: Int, _ taps: UnsafeMutablePointer<Self>)
+  public static func gatherTaps(
+    _ kernels: UnsafePointer<Self>, _ window: ImageWindow, _ count: Int, _ taps: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.gatherTaps(kernels, window.c, count, taps)
+  }
 
   /// So many kernels from their live taps, 0 elsewhere.
-  static func scatterTaps(
-    _ taps: UnsafePointer<Self>, _ window: ImageWindow, _ count: Int, _ kernels: UnsafeMutablePointer<Self>)
+  public static func scatterTaps(
+    _ taps: UnsafePointer<Self>, _ window: ImageWindow, _ count: Int, _ kernels: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.scatterTaps(taps, window.c, count, kernels)
+  }
 
   /// b (columns x rows) = a^T.
-  static func transposeInSquares(_ a: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ b: UnsafeMutablePointer<Self>)
+  public static func transposeInSquares(
+    _ a: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ b: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.transposeInSquares(a, rows, columns, b)
+  }
 
   /// y += x
-  static func add(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int)
+  public static func add(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int) {
+    convolutionLoops.add(x, y, count)
+  }
 
   /// y = relu(x + y)
-  static func addRelu(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int)
+  public static func addRelu(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int) {
+    convolutionLoops.addRelu(x, y, count)
+  }
 
   /// gradient = copy = the gradient where y = relu(...) is above 0, else 0.
-  static func reluFork(
-    _ y: UnsafePointer<Self>, _ gradient: UnsafeMutablePointer<Self>, _ copy: UnsafeMutablePointer<Self>, _ count: Int)
+  public static func reluFork(
+    _ y: UnsafePointer<Self>, _ gradient: UnsafeMutablePointer<Self>, _ copy: UnsafeMutablePointer<Self>,
+    _ count: Int
+  ) {
+    convolutionLoops.reluFork(y, gradient, copy, count)
+  }
 
   /// y = the first largest value in each window, `places` where in its plane it was.
-  static func maxPool(
+  public static func maxPool(
     _ x: UnsafePointer<Self>, _ window: ImageWindow, _ planes: Int, _ y: UnsafeMutablePointer<Self>,
-    _ places: UnsafeMutablePointer<Int32>)
+    _ places: UnsafeMutablePointer<Int32>
+  ) {
+    convolutionLoops.maxPool(x, window.c, planes, y, places)
+  }
 
   /// x = the gradient at the places, summed, and 0 elsewhere.
-  static func maxPoolBackward(
+  public static func maxPoolBackward(
     _ gradient: UnsafePointer<Self>, _ places: UnsafePointer<Int32>, _ window: ImageWindow, _ planes: Int,
-    _ x: UnsafeMutablePointer<Self>)
+    _ x: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.maxPoolBackward(gradient, places, window.c, planes, x)
+  }
 
   /// y = the mean of each bin.
-  static func averageBins(
-    _ x: UnsafePointer<Self>, _ window: ImageWindow, _ planes: Int, _ y: UnsafeMutablePointer<Self>)
+  public static func averageBins(
+    _ x: UnsafePointer<Self>, _ window: ImageWindow, _ planes: Int, _ y: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.averageBins(x, window.c, planes, y)
+  }
 
   /// x = the transpose of `averageBins`, applied to the gradient.
-  static func averageBinsBackward(
-    _ gradient: UnsafePointer<Self>, _ window: ImageWindow, _ planes: Int, _ x: UnsafeMutablePointer<Self>)
+  public static func averageBinsBackward(
+    _ gradient: UnsafePointer<Self>, _ window: ImageWindow, _ planes: Int, _ x: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.averageBinsBackward(gradient, window.c, planes, x)
+  }
 
   /// y += terms_c in channel c.
-  static func addToChannels(_ terms: UnsafePointer<Self>, _ block: ChannelBlock, _ y: UnsafeMutablePointer<Self>)
+  public static func addToChannels(
+    _ terms: UnsafePointer<Self>, _ block: ChannelBlock, _ y: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.addToChannels(terms, block.rows, block.stride, block.channels, block.pixels, y)
+  }
 
   /// sums_c += the sum of channel c, in Double.
-  static func channelSums(_ x: UnsafePointer<Self>, _ block: ChannelBlock, _ sums: UnsafeMutablePointer<Double>)
+  public static func channelSums(
+    _ x: UnsafePointer<Self>, _ block: ChannelBlock, _ sums: UnsafeMutablePointer<Double>
+  ) {
+    convolutionLoops.channelSums(x, block.rows, block.stride, block.channels, block.pixels, sums)
+  }
 
   /// squares_c += sum (x - mean_c)^2, in Double.
-  static func channelSquares(
+  public static func channelSquares(
     _ x: UnsafePointer<Self>, _ block: ChannelBlock, _ means: UnsafePointer<Double>,
-    _ squares: UnsafeMutablePointer<Double>)
+    _ squares: UnsafeMutablePointer<Double>
+  ) {
+    convolutionLoops.channelSquares(x, block.rows, block.stride, block.channels, block.pixels, means, squares)
+  }
 
   /// products_c += sum y (x - mean_c), in Double.
-  static func channelProducts(
+  public static func channelProducts(
     _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ block: ChannelBlock, _ means: UnsafePointer<Double>,
-    _ products: UnsafeMutablePointer<Double>)
+    _ products: UnsafeMutablePointer<Double>
+  ) {
+    convolutionLoops.channelProducts(x, y, block.rows, block.stride, block.channels, block.pixels, means, products)
+  }
 
   /// y = (x - mean_c) scale_c + offset_c
-  static func normaliseChannels(
+  public static func normaliseChannels(
     _ x: UnsafePointer<Self>, _ block: ChannelBlock, _ means: UnsafePointer<Double>, _ scales: UnsafePointer<Double>,
-    _ offsets: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Self>)
+    _ offsets: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.normaliseChannels(
+      x, block.rows, block.stride, block.channels, block.pixels, means, scales, offsets, y)
+  }
 
   /// gradient = scale_c gradient + slope_c (x - mean_c) + offset_c
-  static func normaliseChannelsBackward(
+  public static func normaliseChannelsBackward(
     _ x: UnsafePointer<Self>, _ block: ChannelBlock, _ means: UnsafePointer<Double>, _ scales: UnsafePointer<Double>,
-    _ slopes: UnsafePointer<Double>, _ offsets: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Self>)
+    _ slopes: UnsafePointer<Double>, _ offsets: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Self>
+  ) {
+    convolutionLoops.normaliseChannelsBackward(
+      x, block.rows, block.stride, block.channels, block.pixels, means, scales, slopes, offsets, gradient)
+  }
+}
+
+/// The C functions of one precision.
+public struct ConvolutionLoops<T: Scalar>: Sendable {
+  let imageColumns: @Sendable (UnsafePointer<T>, deeprfm_window, Int, Int, UnsafeMutablePointer<T>) -> Void
+  let addImageColumns: @Sendable (UnsafePointer<T>, deeprfm_window, Int, Int, UnsafeMutablePointer<T>) -> Void
+  let gatherTaps: @Sendable (UnsafePointer<T>, deeprfm_window, Int, UnsafeMutablePointer<T>) -> Void
+  let scatterTaps: @Sendable (UnsafePointer<T>, deeprfm_window, Int, UnsafeMutablePointer<T>) -> Void
+  let transposeInSquares: @Sendable (UnsafePointer<T>, Int, Int, UnsafeMutablePointer<T>) -> Void
+  let add: @Sendable (UnsafePointer<T>, UnsafeMutablePointer<T>, Int) -> Void
+  let addRelu: @Sendable (UnsafePointer<T>, UnsafeMutablePointer<T>, Int) -> Void
+  let reluFork: @Sendable (UnsafePointer<T>, UnsafeMutablePointer<T>, UnsafeMutablePointer<T>, Int) -> Void
+  let maxPool:
+    @Sendable (
+      UnsafePointer<T>, deeprfm_window, Int, UnsafeMutablePointer<T>, UnsafeMutablePointer<Int32>
+    ) -> Void
+  let maxPoolBackward:
+    @Sendable (
+      UnsafePointer<T>, UnsafePointer<Int32>, deeprfm_window, Int, UnsafeMutablePointer<T>
+    ) -> Void
+  let averageBins: @Sendable (UnsafePointer<T>, deeprfm_window, Int, UnsafeMutablePointer<T>) -> Void
+  let averageBinsBackward: @Sendable (UnsafePointer<T>, deeprfm_window, Int, UnsafeMutablePointer<T>) -> Void
+  let addToChannels: @Sendable (UnsafePointer<T>, Int, Int, Int, Int, UnsafeMutablePointer<T>) -> Void
+  let channelSums: @Sendable (UnsafePointer<T>, Int, Int, Int, Int, UnsafeMutablePointer<Double>) -> Void
+  let channelSquares:
+    @Sendable (
+      UnsafePointer<T>, Int, Int, Int, Int, UnsafePointer<Double>, UnsafeMutablePointer<Double>
+    ) -> Void
+  let channelProducts:
+    @Sendable (
+      UnsafePointer<T>, UnsafePointer<T>, Int, Int, Int, Int, UnsafePointer<Double>, UnsafeMutablePointer<Double>
+    ) -> Void
+  let normaliseChannels:
+    @Sendable (
+      UnsafePointer<T>, Int, Int, Int, Int, UnsafePointer<Double>, UnsafePointer<Double>, UnsafePointer<Double>,
+      UnsafeMutablePointer<T>
+    ) -> Void
+  let normaliseChannelsBackward:
+    @Sendable (
+      UnsafePointer<T>, Int, Int, Int, Int, UnsafePointer<Double>, UnsafePointer<Double>, UnsafePointer<Double>,
+      UnsafePointer<Double>, UnsafeMutablePointer<T>
+    ) -> Void
 }
 
 extension Float: ConvolutionScalar {
-  public static func imageColumns(
-    _ x: UnsafePointer<Float>, _ window: ImageWindow, _ channels: Int, _ samples: Int,
-    _ columns: UnsafeMutablePointer<Float>
-  ) { deeprfm_image_columns_f32(x, window.c, channels, samples, columns) }
-
-  public static func addImageColumns(
-    _ columns: UnsafePointer<Float>, _ window: ImageWindow, _ channels: Int, _ samples: Int,
-    _ x: UnsafeMutablePointer<Float>
-  ) { deeprfm_add_image_columns_f32(columns, window.c, channels, samples, x) }
-
-  public static func gatherTaps(
-    _ kernels: UnsafePointer<Float>, _ window: ImageWindow, _ count: Int, _ taps: UnsafeMutablePointer<Float>
-  ) { deeprfm_gather_taps_f32(kernels, window.c, count, taps) }
-
-  public static func scatterTaps(
-    _ taps: UnsafePointer<Float>, _ window: ImageWindow, _ count: Int, _ kernels: UnsafeMutablePointer<Float>
-  ) { deeprfm_scatter_taps_f32(taps, window.c, count, kernels) }
-
-  public static func transposeInSquares(
-    _ a: UnsafePointer<Float>, _ rows: Int, _ columns: Int, _ b: UnsafeMutablePointer<Float>
-  ) { deeprfm_transpose_f32(a, rows, columns, b) }
-
-  public static func add(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
-    deeprfm_add_f32(x, y, count)
-  }
-
-  public static func addRelu(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
-    deeprfm_add_relu_f32(x, y, count)
-  }
-
-  public static func reluFork(
-    _ y: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>, _ copy: UnsafeMutablePointer<Float>,
-    _ count: Int
-  ) { deeprfm_relu_fork_f32(y, gradient, copy, count) }
-
-  public static func maxPool(
-    _ x: UnsafePointer<Float>, _ window: ImageWindow, _ planes: Int, _ y: UnsafeMutablePointer<Float>,
-    _ places: UnsafeMutablePointer<Int32>
-  ) { deeprfm_max_pool_f32(x, window.c, planes, y, places) }
-
-  public static func maxPoolBackward(
-    _ gradient: UnsafePointer<Float>, _ places: UnsafePointer<Int32>, _ window: ImageWindow, _ planes: Int,
-    _ x: UnsafeMutablePointer<Float>
-  ) { deeprfm_max_pool_backward_f32(gradient, places, window.c, planes, x) }
-
-  public static func averageBins(
-    _ x: UnsafePointer<Float>, _ window: ImageWindow, _ planes: Int, _ y: UnsafeMutablePointer<Float>
-  ) { deeprfm_average_bins_f32(x, window.c, planes, y) }
-
-  public static func averageBinsBackward(
-    _ gradient: UnsafePointer<Float>, _ window: ImageWindow, _ planes: Int, _ x: UnsafeMutablePointer<Float>
-  ) { deeprfm_average_bins_backward_f32(gradient, window.c, planes, x) }
-
-  public static func addToChannels(
-    _ terms: UnsafePointer<Float>, _ block: ChannelBlock, _ y: UnsafeMutablePointer<Float>
-  ) { deeprfm_add_to_channels_f32(terms, block.rows, block.stride, block.channels, block.pixels, y) }
-
-  public static func channelSums(_ x: UnsafePointer<Float>, _ block: ChannelBlock, _ sums: UnsafeMutablePointer<Double>)
-  { deeprfm_channel_sums_f32(x, block.rows, block.stride, block.channels, block.pixels, sums) }
-
-  public static func channelSquares(
-    _ x: UnsafePointer<Float>, _ block: ChannelBlock, _ means: UnsafePointer<Double>,
-    _ squares: UnsafeMutablePointer<Double>
-  ) { deeprfm_channel_squares_f32(x, block.rows, block.stride, block.channels, block.pixels, means, squares) }
-
-  public static func channelProducts(
-    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ block: ChannelBlock, _ means: UnsafePointer<Double>,
-    _ products: UnsafeMutablePointer<Double>
-  ) { deeprfm_channel_products_f32(x, y, block.rows, block.stride, block.channels, block.pixels, means, products) }
-
-  public static func normaliseChannels(
-    _ x: UnsafePointer<Float>, _ block: ChannelBlock, _ means: UnsafePointer<Double>, _ scales: UnsafePointer<Double>,
-    _ offsets: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    deeprfm_normalise_channels_f32(x, block.rows, block.stride, block.channels, block.pixels, means, scales, offsets, y)
-  }
-
-  public static func normaliseChannelsBackward(
-    _ x: UnsafePointer<Float>, _ block: ChannelBlock, _ means: UnsafePointer<Double>, _ scales: UnsafePointer<Double>,
-    _ slopes: UnsafePointer<Double>, _ offsets: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Float>
-  ) {
-    deeprfm_normalise_channels_backward_f32(
-      x, block.rows, block.stride, block.channels, block.pixels, means, scales, slopes, offsets, gradient)
-  }
+  public static let convolutionLoops = ConvolutionLoops<Float>(
+    imageColumns: deeprfm_image_columns_f32, addImageColumns: deeprfm_add_image_columns_f32,
+    gatherTaps: deeprfm_gather_taps_f32, scatterTaps: deeprfm_scatter_taps_f32,
+    transposeInSquares: deeprfm_transpose_f32, add: deeprfm_add_f32, addRelu: deeprfm_add_relu_f32,
+    reluFork: deeprfm_relu_fork_f32, maxPool: deeprfm_max_pool_f32, maxPoolBackward: deeprfm_max_pool_backward_f32,
+    averageBins: deeprfm_average_bins_f32, averageBinsBackward: deeprfm_average_bins_backward_f32,
+    addToChannels: deeprfm_add_to_channels_f32, channelSums: deeprfm_channel_sums_f32,
+    channelSquares: deeprfm_channel_squares_f32, channelProducts: deeprfm_channel_products_f32,
+    normaliseChannels: deeprfm_normalise_channels_f32,
+    normaliseChannelsBackward: deeprfm_normalise_channels_backward_f32)
 }
 
 extension Double: ConvolutionScalar {
-  public static func imageColumns(
-    _ x: UnsafePointer<Double>, _ window: ImageWindow, _ channels: Int, _ samples: Int,
-    _ columns: UnsafeMutablePointer<Double>
-  ) { deeprfm_image_columns_f64(x, window.c, channels, samples, columns) }
-
-  public static func addImageColumns(
-    _ columns: UnsafePointer<Double>, _ window: ImageWindow, _ channels: Int, _ samples: Int,
-    _ x: UnsafeMutablePointer<Double>
-  ) { deeprfm_add_image_columns_f64(columns, window.c, channels, samples, x) }
-
-  public static func gatherTaps(
-    _ kernels: UnsafePointer<Double>, _ window: ImageWindow, _ count: Int, _ taps: UnsafeMutablePointer<Double>
-  ) { deeprfm_gather_taps_f64(kernels, window.c, count, taps) }
-
-  public static func scatterTaps(
-    _ taps: UnsafePointer<Double>, _ window: ImageWindow, _ count: Int, _ kernels: UnsafeMutablePointer<Double>
-  ) { deeprfm_scatter_taps_f64(taps, window.c, count, kernels) }
-
-  public static func transposeInSquares(
-    _ a: UnsafePointer<Double>, _ rows: Int, _ columns: Int, _ b: UnsafeMutablePointer<Double>
-  ) { deeprfm_transpose_f64(a, rows, columns, b) }
-
-  public static func add(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
-    deeprfm_add_f64(x, y, count)
-  }
-
-  public static func addRelu(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
-    deeprfm_add_relu_f64(x, y, count)
-  }
-
-  public static func reluFork(
-    _ y: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Double>, _ copy: UnsafeMutablePointer<Double>,
-    _ count: Int
-  ) { deeprfm_relu_fork_f64(y, gradient, copy, count) }
-
-  public static func maxPool(
-    _ x: UnsafePointer<Double>, _ window: ImageWindow, _ planes: Int, _ y: UnsafeMutablePointer<Double>,
-    _ places: UnsafeMutablePointer<Int32>
-  ) { deeprfm_max_pool_f64(x, window.c, planes, y, places) }
-
-  public static func maxPoolBackward(
-    _ gradient: UnsafePointer<Double>, _ places: UnsafePointer<Int32>, _ window: ImageWindow, _ planes: Int,
-    _ x: UnsafeMutablePointer<Double>
-  ) { deeprfm_max_pool_backward_f64(gradient, places, window.c, planes, x) }
-
-  public static func averageBins(
-    _ x: UnsafePointer<Double>, _ window: ImageWindow, _ planes: Int, _ y: UnsafeMutablePointer<Double>
-  ) { deeprfm_average_bins_f64(x, window.c, planes, y) }
-
-  public static func averageBinsBackward(
-    _ gradient: UnsafePointer<Double>, _ window: ImageWindow, _ planes: Int, _ x: UnsafeMutablePointer<Double>
-  ) { deeprfm_average_bins_backward_f64(gradient, window.c, planes, x) }
-
-  public static func addToChannels(
-    _ terms: UnsafePointer<Double>, _ block: ChannelBlock, _ y: UnsafeMutablePointer<Double>
-  ) { deeprfm_add_to_channels_f64(terms, block.rows, block.stride, block.channels, block.pixels, y) }
-
-  public static func channelSums(
-    _ x: UnsafePointer<Double>, _ block: ChannelBlock, _ sums: UnsafeMutablePointer<Double>
-  ) { deeprfm_channel_sums_f64(x, block.rows, block.stride, block.channels, block.pixels, sums) }
-
-  public static func channelSquares(
-    _ x: UnsafePointer<Double>, _ block: ChannelBlock, _ means: UnsafePointer<Double>,
-    _ squares: UnsafeMutablePointer<Double>
-  ) { deeprfm_channel_squares_f64(x, block.rows, block.stride, block.channels, block.pixels, means, squares) }
-
-  public static func channelProducts(
-    _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ block: ChannelBlock, _ means: UnsafePointer<Double>,
-    _ products: UnsafeMutablePointer<Double>
-  ) { deeprfm_channel_products_f64(x, y, block.rows, block.stride, block.channels, block.pixels, means, products) }
-
-  public static func normaliseChannels(
-    _ x: UnsafePointer<Double>, _ block: ChannelBlock, _ means: UnsafePointer<Double>, _ scales: UnsafePointer<Double>,
-    _ offsets: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>
-  ) {
-    deeprfm_normalise_channels_f64(x, block.rows, block.stride, block.channels, block.pixels, means, scales, offsets, y)
-  }
-
-  public static func normaliseChannelsBackward(
-    _ x: UnsafePointer<Double>, _ block: ChannelBlock, _ means: UnsafePointer<Double>, _ scales: UnsafePointer<Double>,
-    _ slopes: UnsafePointer<Double>, _ offsets: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Double>
-  ) {
-    deeprfm_normalise_channels_backward_f64(
-      x, block.rows, block.stride, block.channels, block.pixels, means, scales, slopes, offsets, gradient)
-  }
+  public static let convolutionLoops = ConvolutionLoops<Double>(
+    imageColumns: deeprfm_image_columns_f64, addImageColumns: deeprfm_add_image_columns_f64,
+    gatherTaps: deeprfm_gather_taps_f64, scatterTaps: deeprfm_scatter_taps_f64,
+    transposeInSquares: deeprfm_transpose_f64, add: deeprfm_add_f64, addRelu: deeprfm_add_relu_f64,
+    reluFork: deeprfm_relu_fork_f64, maxPool: deeprfm_max_pool_f64, maxPoolBackward: deeprfm_max_pool_backward_f64,
+    averageBins: deeprfm_average_bins_f64, averageBinsBackward: deeprfm_average_bins_backward_f64,
+    addToChannels: deeprfm_add_to_channels_f64, channelSums: deeprfm_channel_sums_f64,
+    channelSquares: deeprfm_channel_squares_f64, channelProducts: deeprfm_channel_products_f64,
+    normaliseChannels: deeprfm_normalise_channels_f64,
+    normaliseChannelsBackward: deeprfm_normalise_channels_backward_f64)
 }

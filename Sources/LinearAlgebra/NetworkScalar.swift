@@ -54,145 +54,126 @@ private func power(_ base: Double, _ exponent: Int) -> Double {
 /// Called through a witness: a layer is used by its protocol, where generic Swift is not specialised, and a loop over elements written
 /// there would be some fifty times slower. So no layer loops over elements itself.
 public protocol NetworkScalar: Scalar {
+  static var networkLoops: NetworkLoops<Self> { get }
+}
+
+extension NetworkScalar {
   /// y = act(x), where y may be x unless the kind is gelu or quadratic: with these x becomes the derivative.
-  static func activate(
-    _ kind: ActivationKind, _ x: UnsafeMutablePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int)
+  public static func activate(
+    _ kind: ActivationKind, _ x: UnsafeMutablePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int
+  ) {
+    networkLoops.activate(kind.code, x, y, count)
+  }
 
   /// gradient *= act'(x), from what `activate` left: y, or with gelu and quadratic x.
-  static func activateBackward(
-    _ kind: ActivationKind, _ kept: UnsafePointer<Self>, _ gradient: UnsafeMutablePointer<Self>, _ count: Int)
+  public static func activateBackward(
+    _ kind: ActivationKind, _ kept: UnsafePointer<Self>, _ gradient: UnsafeMutablePointer<Self>, _ count: Int
+  ) {
+    networkLoops.activateBackward(kind.code, kept, gradient, count)
+  }
 
   /// The sum of (f - t)^2 over rows and classes, t = 1 at the label and -1 elsewhere; gradient = scale (f - t), unless nil.
-  static func squareLoss(
+  public static func squareLoss(
     _ outputs: UnsafePointer<Self>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int, _ scale: Double,
     _ gradient: UnsafeMutablePointer<Self>?
-  ) -> Double
+  ) -> Double {
+    networkLoops.squareLoss(outputs, labels, rows, classes, scale, gradient)
+  }
 
   /// The sum over rows of log sum exp f - f_label; gradient = scale (softmax f - e_label), unless nil. A row without a label, -1, gives 0.
-  static func crossEntropy(
+  public static func crossEntropy(
     _ outputs: UnsafePointer<Self>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int, _ scale: Double,
     _ gradient: UnsafeMutablePointer<Self>?
-  ) -> Double
+  ) -> Double {
+    networkLoops.crossEntropy(outputs, labels, rows, classes, scale, gradient)
+  }
 
   /// Rows whose first largest output is their label's.
-  static func countCorrect(
+  public static func countCorrect(
     _ outputs: UnsafePointer<Self>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int
-  ) -> Int
+  ) -> Int {
+    networkLoops.countCorrect(outputs, labels, rows, classes)
+  }
 
   /// v <- momentum v + g + decay w, w <- w - rate v; without velocity w <- w - rate (g + decay w).
-  static func descend(
+  public static func descend(
     _ weights: UnsafeMutablePointer<Self>, _ gradients: UnsafePointer<Self>, _ velocity: UnsafeMutablePointer<Self>?,
-    _ count: Int, rate: Double, momentum: Double, decay: Double)
+    _ count: Int, rate: Double, momentum: Double, decay: Double
+  ) {
+    networkLoops.descend(weights, gradients, velocity, count, rate, momentum, decay)
+  }
 
   /// A step of Adam; `first` and `second` are the gradient's running moments.
-  static func adam(
+  public static func adam(
     _ weights: UnsafeMutablePointer<Self>, _ gradients: UnsafePointer<Self>, _ first: UnsafeMutablePointer<Self>,
-    _ second: UnsafeMutablePointer<Self>, _ count: Int, _ step: AdamStep)
+    _ second: UnsafeMutablePointer<Self>, _ count: Int, _ step: AdamStep
+  ) {
+    networkLoops.adam(weights, gradients, first, second, count, step.form)
+  }
 
   /// y_i = x_i + row for every row; y may be x.
-  static func addToRows(
-    _ x: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ row: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  public static func addToRows(
+    _ x: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ row: UnsafePointer<Self>,
+    _ y: UnsafeMutablePointer<Self>
+  ) {
+    networkLoops.addToRows(x, rows, columns, row, y)
+  }
 
   /// sums = the sum of the rows.
-  static func columnSums(_ x: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ sums: UnsafeMutablePointer<Self>)
+  public static func columnSums(
+    _ x: UnsafePointer<Self>, _ rows: Int, _ columns: Int, _ sums: UnsafeMutablePointer<Self>
+  ) {
+    networkLoops.columnSums(x, rows, columns, sums)
+  }
 
   /// |x - mean|^2 in Double, and adds x - mean to `sums`.
-  static func deviation(
-    _ x: UnsafePointer<Self>, _ mean: UnsafePointer<Double>, _ sums: UnsafeMutablePointer<Double>, _ count: Int
-  ) -> Double
+  public static func deviation(
+    _ x: UnsafePointer<Self>, _ mean: UnsafePointer<Double>, _ sums: UnsafeMutablePointer<Double>,
+    _ count: Int
+  ) -> Double {
+    networkLoops.deviation(x, mean, sums, count)
+  }
+}
+
+/// The C functions of one precision.
+public struct NetworkLoops<T: Scalar>: Sendable {
+  let activate: @Sendable (Int32, UnsafeMutablePointer<T>, UnsafeMutablePointer<T>, Int) -> Void
+  let activateBackward: @Sendable (Int32, UnsafePointer<T>, UnsafeMutablePointer<T>, Int) -> Void
+  let squareLoss:
+    @Sendable (
+      UnsafePointer<T>, UnsafePointer<Int32>, Int, Int, Double, UnsafeMutablePointer<T>?
+    ) -> Double
+  let crossEntropy:
+    @Sendable (
+      UnsafePointer<T>, UnsafePointer<Int32>, Int, Int, Double, UnsafeMutablePointer<T>?
+    ) -> Double
+  let countCorrect: @Sendable (UnsafePointer<T>, UnsafePointer<Int32>, Int, Int) -> Int
+  let descend:
+    @Sendable (
+      UnsafeMutablePointer<T>, UnsafePointer<T>, UnsafeMutablePointer<T>?, Int, Double, Double, Double
+    ) -> Void
+  let adam:
+    @Sendable (
+      UnsafeMutablePointer<T>, UnsafePointer<T>, UnsafeMutablePointer<T>, UnsafeMutablePointer<T>, Int,
+      deeprfm_adam_form
+    ) -> Void
+  let addToRows: @Sendable (UnsafePointer<T>, Int, Int, UnsafePointer<T>, UnsafeMutablePointer<T>) -> Void
+  let columnSums: @Sendable (UnsafePointer<T>, Int, Int, UnsafeMutablePointer<T>) -> Void
+  let deviation: @Sendable (UnsafePointer<T>, UnsafePointer<Double>, UnsafeMutablePointer<Double>, Int) -> Double
 }
 
 extension Float: NetworkScalar {
-  public static func activate(
-    _ kind: ActivationKind, _ x: UnsafeMutablePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int
-  ) { deeprfm_activate_f32(kind.code, x, y, count) }
-
-  public static func activateBackward(
-    _ kind: ActivationKind, _ kept: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>, _ count: Int
-  ) { deeprfm_activate_backward_f32(kind.code, kept, gradient, count) }
-
-  public static func squareLoss(
-    _ outputs: UnsafePointer<Float>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int, _ scale: Double,
-    _ gradient: UnsafeMutablePointer<Float>?
-  ) -> Double { deeprfm_square_loss_f32(outputs, labels, rows, classes, scale, gradient) }
-
-  public static func crossEntropy(
-    _ outputs: UnsafePointer<Float>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int, _ scale: Double,
-    _ gradient: UnsafeMutablePointer<Float>?
-  ) -> Double { deeprfm_cross_entropy_f32(outputs, labels, rows, classes, scale, gradient) }
-
-  public static func countCorrect(
-    _ outputs: UnsafePointer<Float>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int
-  ) -> Int { deeprfm_count_correct_f32(outputs, labels, rows, classes) }
-
-  public static func descend(
-    _ weights: UnsafeMutablePointer<Float>, _ gradients: UnsafePointer<Float>, _ velocity: UnsafeMutablePointer<Float>?,
-    _ count: Int, rate: Double, momentum: Double, decay: Double
-  ) { deeprfm_sgd_f32(weights, gradients, velocity, count, rate, momentum, decay) }
-
-  public static func adam(
-    _ weights: UnsafeMutablePointer<Float>, _ gradients: UnsafePointer<Float>, _ first: UnsafeMutablePointer<Float>,
-    _ second: UnsafeMutablePointer<Float>, _ count: Int, _ step: AdamStep
-  ) { deeprfm_adam_f32(weights, gradients, first, second, count, step.form) }
-
-  public static func addToRows(
-    _ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int, _ row: UnsafePointer<Float>,
-    _ y: UnsafeMutablePointer<Float>
-  ) { deeprfm_add_rows_f32(x, rows, columns, row, y) }
-
-  public static func columnSums(
-    _ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int, _ sums: UnsafeMutablePointer<Float>
-  ) { deeprfm_column_sums_f32(x, rows, columns, sums) }
-
-  public static func deviation(
-    _ x: UnsafePointer<Float>, _ mean: UnsafePointer<Double>, _ sums: UnsafeMutablePointer<Double>, _ count: Int
-  ) -> Double { deeprfm_deviation_f32(x, mean, sums, count) }
+  public static let networkLoops = NetworkLoops<Float>(
+    activate: deeprfm_activate_f32, activateBackward: deeprfm_activate_backward_f32,
+    squareLoss: deeprfm_square_loss_f32, crossEntropy: deeprfm_cross_entropy_f32,
+    countCorrect: deeprfm_count_correct_f32, descend: deeprfm_sgd_f32, adam: deeprfm_adam_f32,
+    addToRows: deeprfm_add_rows_f32, columnSums: deeprfm_column_sums_f32, deviation: deeprfm_deviation_f32)
 }
 
 extension Double: NetworkScalar {
-  public static func activate(
-    _ kind: ActivationKind, _ x: UnsafeMutablePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int
-  ) { deeprfm_activate_f64(kind.code, x, y, count) }
-
-  public static func activateBackward(
-    _ kind: ActivationKind, _ kept: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Double>, _ count: Int
-  ) { deeprfm_activate_backward_f64(kind.code, kept, gradient, count) }
-
-  public static func squareLoss(
-    _ outputs: UnsafePointer<Double>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int, _ scale: Double,
-    _ gradient: UnsafeMutablePointer<Double>?
-  ) -> Double { deeprfm_square_loss_f64(outputs, labels, rows, classes, scale, gradient) }
-
-  public static func crossEntropy(
-    _ outputs: UnsafePointer<Double>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int, _ scale: Double,
-    _ gradient: UnsafeMutablePointer<Double>?
-  ) -> Double { deeprfm_cross_entropy_f64(outputs, labels, rows, classes, scale, gradient) }
-
-  public static func countCorrect(
-    _ outputs: UnsafePointer<Double>, _ labels: UnsafePointer<Int32>, _ rows: Int, _ classes: Int
-  ) -> Int { deeprfm_count_correct_f64(outputs, labels, rows, classes) }
-
-  public static func descend(
-    _ weights: UnsafeMutablePointer<Double>, _ gradients: UnsafePointer<Double>,
-    _ velocity: UnsafeMutablePointer<Double>?,
-    _ count: Int, rate: Double, momentum: Double, decay: Double
-  ) { deeprfm_sgd_f64(weights, gradients, velocity, count, rate, momentum, decay) }
-
-  public static func adam(
-    _ weights: UnsafeMutablePointer<Double>, _ gradients: UnsafePointer<Double>, _ first: UnsafeMutablePointer<Double>,
-    _ second: UnsafeMutablePointer<Double>, _ count: Int, _ step: AdamStep
-  ) { deeprfm_adam_f64(weights, gradients, first, second, count, step.form) }
-
-  public static func addToRows(
-    _ x: UnsafePointer<Double>, _ rows: Int, _ columns: Int, _ row: UnsafePointer<Double>,
-    _ y: UnsafeMutablePointer<Double>
-  ) { deeprfm_add_rows_f64(x, rows, columns, row, y) }
-
-  public static func columnSums(
-    _ x: UnsafePointer<Double>, _ rows: Int, _ columns: Int, _ sums: UnsafeMutablePointer<Double>
-  ) { deeprfm_column_sums_f64(x, rows, columns, sums) }
-
-  public static func deviation(
-    _ x: UnsafePointer<Double>, _ mean: UnsafePointer<Double>, _ sums: UnsafeMutablePointer<Double>, _ count: Int
-  ) -> Double { deeprfm_deviation_f64(x, mean, sums, count) }
+  public static let networkLoops = NetworkLoops<Double>(
+    activate: deeprfm_activate_f64, activateBackward: deeprfm_activate_backward_f64,
+    squareLoss: deeprfm_square_loss_f64, crossEntropy: deeprfm_cross_entropy_f64,
+    countCorrect: deeprfm_count_correct_f64, descend: deeprfm_sgd_f64, adam: deeprfm_adam_f64,
+    addToRows: deeprfm_add_rows_f64, columnSums: deeprfm_column_sums_f64, deviation: deeprfm_deviation_f64)
 }

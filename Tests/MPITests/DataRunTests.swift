@@ -16,20 +16,6 @@ import Testing
     }.joined()
   }
 
-  private func withFolder(_ files: [String: String], _ body: (_ folder: String, _ world: Communicator) throws -> Void)
-    throws
-  {
-    let world = try TestWorld.all
-    let folder = try SharedFolder(world)
-    if world.rank == 0 {
-      for (name, text) in files { try text.write(toFile: "\(folder.path)/\(name)", atomically: true, encoding: .utf8) }
-    }
-    try world.barrier()
-    try body(folder.path, world)
-    try world.barrier()
-    withExtendedLifetime(folder) {}
-  }
-
   private func train(
     _ folder: String, _ world: Communicator, _ name: String = "run", _ change: (inout TrainOptions) -> Void = { _ in }
   ) throws -> RunFolder {
@@ -80,16 +66,6 @@ import Testing
       let right = outputs.enumerated().count { ($0.element[1] > $0.element[0]) == (($0.offset + 60) % 2 == 1) }
       #expect(Double(right) / 20 == found.last?.accuracy.test)
     }
-  }
-
-  /// On the rank that sees it an `InputError`, on the others its sentence: all end with status 2.
-  private func expectRefusal(_ part: String, _ body: () throws -> Void) {
-    do {
-      try body()
-      Issue.record("nothing was refused")
-    } catch let error as any RankError {
-      #expect(error.sentence.contains(part) && error.exitStatus == 2, "\(error.sentence)")
-    } catch { Issue.record("\(error)") }
   }
 
   @Test func unknownTestLabels() throws {

@@ -47,19 +47,6 @@ import Testing
     }
   }
 
-  private func withFolder(_ body: (_ folder: String, _ world: Communicator) throws -> Void) throws {
-    let world = try TestWorld.all
-    let folder = try SharedFolder(world)
-    try body(folder.path, world)
-    try world.barrier()
-    withExtendedLifetime(folder) {}
-  }
-
-  private func write(_ text: String, _ path: String, _ world: Communicator) throws {
-    if world.rank == 0 { try text.write(toFile: path, atomically: true, encoding: .utf8) }
-    try world.barrier()
-  }
-
   private func train(
     _ dataset: DatasetName, _ folder: String, _ name: String, _ world: Communicator,
     _ change: (inout TrainOptions) -> Void = { _ in }
@@ -140,15 +127,6 @@ import Testing
       #expect(outputs.count == 2 && outputs[0].allSatisfy(\.isFinite))
       #expect(zip(outputs[0], outputs[1]).allSatisfy { abs($0 - $1) < 1e-9 })
     }
-  }
-
-  private func expectRefusal(_ part: String, _ body: () throws -> Void) {
-    do {
-      try body()
-      Issue.record("nothing was refused")
-    } catch let error as any RankError {
-      #expect(error.sentence.contains(part) && error.exitStatus == 2, "\(error.sentence)")
-    } catch { Issue.record("\(error)") }
   }
 
   @Test func refusals() throws {

@@ -12,18 +12,6 @@ import Testing
 
 /// Whole runs, through the files they write, against the golden values.
 @Suite(.serialized) struct GoldenRunTests {
-  /// A folder that all ranks of a communicator know, gone when the body ends.
-  private func withFolder(_ world: Communicator, _ body: (String) throws -> Void) throws {
-    let name = NSTemporaryDirectory() + "deeprfm-" + UUID().uuidString
-    let folder = try world.broadcast(name, from: 0)
-    if world.rank == 0 {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
-    defer { if world.rank == 0 { try? FileManager.default.removeItem(atPath: folder) } }
-    try body(folder)
-    try world.barrier()
-  }
-
   private func train(_ options: TrainOptions, _ output: String, _ world: Communicator) throws {
     var options = options
     options.output = output
@@ -58,7 +46,7 @@ import Testing
     options.samples = 300
     options.testSamples = 200
     let world = try TestWorld.all
-    try withFolder(world) { folder in
+    try withFolder(of: world) { folder, world in
       let run = RunFolder(folder + "/run")
       _ = try train(options, run.path, world)
       guard world.rank == 0 else { return }
@@ -126,7 +114,7 @@ import Testing
     let golden = try Golden.read("present-" + name, as: Golden.Tiny.self)
     var options = try options(golden.options)
     let world = try TestWorld.all
-    try withFolder(world) { folder in
+    try withFolder(of: world) { folder, world in
       if world.rank == 0 { try NPYFile.write(golden.input, to: folder) }
       try world.barrier()
       options.dataset = .npy
@@ -172,7 +160,7 @@ import Testing
     options.samples = count
     let world = try TestWorld.all
     let alone = try world.split(color: world.rank, key: 0)
-    try withFolder(world) { folder in
+    try withFolder(of: world) { folder, world in
       if world.rank == 0 { try NPYFile.write(golden.input, to: folder) }
       try world.barrier()
       options.data = folder

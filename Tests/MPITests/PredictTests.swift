@@ -9,22 +9,6 @@ import MPI
 import Runtime
 import Testing
 
-/// A folder that all ranks of this host share, removed by rank 0 when the last reference goes.
-final class SharedFolder {
-  let path: String
-  private let owns: Bool
-
-  init(_ world: Communicator) throws {
-    let name = FileManager.default.temporaryDirectory.appendingPathComponent("deeprfm-" + UUID().uuidString)
-    path = try world.broadcast(name.path, from: 0)
-    owns = world.rank == 0
-    if owns { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-    try world.barrier()
-  }
-
-  deinit { if owns { try? FileManager.default.removeItem(atPath: path) } }
-}
-
 @Suite(.serialized) struct PredictTests {
   private static let trainSamples = 220
   private static let testRows = Array(trainSamples..<(trainSamples + 90))

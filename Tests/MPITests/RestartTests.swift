@@ -177,13 +177,10 @@ import Testing
     return try DeepRFM.train(options, host: Host(surveying: world, threads: 1), world: world, stop: stop)
   }
 
-  private func expectSameRun(_ a: RunFolder, _ b: RunFolder) throws {
-    for layer in 1...3 {
-      #expect(
-        try Data(contentsOf: URL(fileURLWithPath: a.layer(layer)))
-          == Data(contentsOf: URL(fileURLWithPath: b.layer(layer))))
-    }
-    #expect(try Data(contentsOf: URL(fileURLWithPath: a.model)) == Data(contentsOf: URL(fileURLWithPath: b.model)))
+  private func expectSameRun(_ a: RunFolder, _ b: RunFolder, _ comment: Comment? = nil) throws {
+    func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
+    for layer in 1...3 { #expect(try bytes(a.layer(layer)) == bytes(b.layer(layer)), comment) }
+    #expect(try bytes(a.model) == bytes(b.model), comment)
     func untimed(_ run: RunFolder) throws -> [LayerMetrics] {
       try run.readMetrics().map { line in
         var line = line
@@ -191,7 +188,7 @@ import Testing
         return line
       }
     }
-    #expect(try untimed(a) == untimed(b))
+    #expect(try untimed(a) == untimed(b), comment)
     #expect(try untimed(a).count == 3)
   }
 
@@ -245,8 +242,32 @@ import Testing
 
   // MARK: - Damage
 
-  /// Runs until it is stopped in mid-layer, after the first, with two states.
-  private func stopped(_ folder: SharedFolder) throws -> (options: TrainOptions, run: RunFolder) {
+  /// A run that was stopped in mid-layer, after the first, with two states; rank 0 keeps a copy to begin from again and again.
+  private struct StoppedRun {
+    let options: TrainOptions
+    let run: RunFolder
+    private let copy: String
+
+    /// *Collective.*
+    init(_ options: TrainOptions, _ copy: String, _ world: Communicator) throws {
+      (self.options, self.copy, run) = (options, copy, RunFolder(options.output ?? ""))
+      if world.rank == 0 { try FileManager.default.copyItem(atPath: run.path, toPath: copy) }
+      try world.barrier()
+    }
+
+    /// *Collective.* As it was left.
+    func restore(_ world: Communicator) throws {
+      try world.barrier()
+      if world.rank == 0 {
+        try FileManager.default.removeItem(atPath: run.path)
+        try FileManager.default.copyItem(atPath: copy, toPath: run.path)
+      }
+      try world.barrier()
+    }
+  }
+
+  /// *Collective.* Runs until it is stopped so.
+  private func stopped(_ folder: SharedFolder) throws -> StoppedRun {
     let world = try TestWorld.all
     let options = options(folder.path + "/run") { $0.checkpointEvery = 1e-3 }
     let run = RunFolder(folder.path + "/run")
@@ -255,7 +276,9 @@ import Testing
       try #require(try train(options, StopSwitch(afterPolls: polls)) == .stoppedEarly)
       let wanted = [run.layer(1), states.latest, states.previous]
       let isThere = wanted.allSatisfy { FileManager.default.fileExists(atPath: $0) }
-      if try world.broadcast(isThere ? 1 : 0, from: 0) == 1 { return (options, run) }
+      if try world.broadcast(isThere ? 1 : 0, from: 0) == 1 {
+        return try StoppedRun(options, folder.path + "/stopped", world)
+      }
     }
     throw InputError("never stopped inside the second layer")
   }
@@ -273,14 +296,8 @@ import Testing
     case stateFlipped, stateCut, allStates, layerFlipped, layerCut, lineFlipped, lineCut, ledgerGone, model
   }
 
-  /// Whatever is damaged is found, left out, and recomputed: the end is the undisturbed run's.
-  @Test(arguments: Damage.allCases) func damaged(damage: Damage) throws {
-    let world = try TestWorld.all
-    let folder = try SharedFolder(world)
-    #expect(try train(options(folder.path + "/undisturbed") { _ in }) == .done)
-    let (options, run) = try stopped(folder)
+  private func damage(_ damage: Damage, _ run: RunFolder, _ world: Communicator) throws {
     let states = CheckpointFolder(run)
-    if damage == .model { #expect(try train(options) == .done) }
     switch damage {
     case .stateFlipped: try change(states.latest, world) { $0[$0.count / 2] ^= 4 }
     case .stateCut: try change(states.latest, world) { $0 = $0.dropLast(100) }
@@ -294,23 +311,36 @@ import Testing
     case .ledgerGone: try change(states.manifest, world) { $0 = Data("{".utf8) }
     case .model: try change(run.model, world) { $0[$0.count / 2] ^= 1 }
     }
-    #expect(try train(options) == .done)
-    if world.rank == 0 { try expectSameRun(RunFolder(folder.path + "/undisturbed"), run) }
-    try world.barrier()
   }
 
-  @Test func otherOptionsAreRefused() throws {
+  /// Whatever is damaged is found, left out, and recomputed: the end is the undisturbed run's.
+  @Test func damaged() throws {
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
-    let (options, _) = try stopped(folder)
-    var other = options
+    let whole = RunFolder(folder.path + "/undisturbed")
+    #expect(try train(options(whole.path) { _ in }) == .done)
+    let stopped = try stopped(folder)
+    // The model comes last: it needs a run that is finished, as the case before it has left it.
+    for kind in Damage.allCases {
+      if kind != .model { try stopped.restore(world) }
+      try damage(kind, stopped.run, world)
+      #expect(try train(stopped.options) == .done, "\(kind)")
+      if world.rank == 0 { try expectSameRun(whole, stopped.run, "\(kind)") }
+      try world.barrier()
+    }
+    try stopped.restore(world)
+    try refusesOtherOptions(stopped)
+  }
+
+  private func refusesOtherOptions(_ stopped: StoppedRun) throws {
+    var other = stopped.options
     other.ridge = 0.5
     var refusal: (any RankError)?
     do { _ = try train(other) } catch { refusal = error as? any RankError }
     let error = try #require(refusal)
     #expect(error.exitStatus == 2 && error.sentence.contains("--ridge 0.5") && error.sentence.contains("--ridge 0.001"))
     // Where and how fast may change.
-    other = options
+    other = stopped.options
     (other.checkpointEvery, other.allowUnconverged, other.memory) = (600, true, 1 << 30)
     #expect(try train(other) == .done)
   }

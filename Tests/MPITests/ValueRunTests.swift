@@ -153,20 +153,6 @@ import Testing
 
   // MARK: - Whole runs
 
-  private func withFolder(_ files: [String: String], _ body: (_ folder: String, _ world: Communicator) throws -> Void)
-    throws
-  {
-    let world = try TestWorld.all
-    let folder = try SharedFolder(world)
-    if world.rank == 0 {
-      for (name, text) in files { try text.write(toFile: "\(folder.path)/\(name)", atomically: true, encoding: .utf8) }
-    }
-    try world.barrier()
-    try body(folder.path, world)
-    try world.barrier()
-    withExtendedLifetime(folder) {}
-  }
-
   private func train(_ folder: String, _ world: Communicator, _ change: (inout TrainOptions) -> Void = { _ in }) throws
     -> RunFolder
   {
@@ -255,15 +241,6 @@ import Testing
       #expect(figures.count == 4 && figures == figures.sorted())
       #expect(figures.contains { abs($0 / least - 1) < 1e-9 })
     }
-  }
-
-  private func expectRefusal(_ part: String, _ body: () throws -> Void) {
-    do {
-      try body()
-      Issue.record("nothing was refused")
-    } catch let error as any RankError {
-      #expect(error.sentence.contains(part) && error.exitStatus == 2, "\(error.sentence)")
-    } catch { Issue.record("\(error)") }
   }
 
   @Test func refusals() throws {

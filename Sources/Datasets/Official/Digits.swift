@@ -27,15 +27,10 @@ public struct Digits: SampleReader {
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {
-    let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
-    defer { row.deallocate() }
-    row.initialize(repeating: 0)
-    for request in try RowRequest.inFileOrder(
-      indices, count: sampleCount, of: place)
-    {
-      NumberFormat.byte.decode(
-        UnsafeRawBufferPointer(rebasing: record(request.index)[1...]), into: row)
-      try body(request.position, UnsafeBufferPointer(row))
-    }
+    try readRows(
+      indices,
+      by: { row, sample in
+        NumberFormat.byte.decode(UnsafeRawBufferPointer(rebasing: record(sample)[1...]), into: row)
+      }, body)
   }
 }

@@ -73,22 +73,15 @@ public struct CSV: SampleReader {
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {
-    let requests = try RowRequest.inFileOrder(indices, count: sampleCount, of: file.path)
-    let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
-    defer { row.deallocate() }
-    row.initialize(repeating: 0)
     var records = CSVRecords(try file.stream())
     records.fieldCount = fieldCount
-    var current = -1
-    for request in requests {
-      if request.index != current {  // else the same row is asked for twice
-        let place = rows.places[request.index]
+    try readRows(
+      indices,
+      by: { row, sample in
+        let place = rows.places[sample]
         try records.jump(to: place.offset, line: place.line)
         guard try fill(row, from: &records), records.offset == place.offset else { throw CSVRows.changed(file.path) }
-        current = request.index
-      }
-      try body(request.position, UnsafeBufferPointer(row))
-    }
+      }, body)
   }
 
   /// Reads the next record; false at the end of the file.

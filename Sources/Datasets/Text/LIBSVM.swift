@@ -114,21 +114,14 @@ public struct LIBSVM: SampleReader {
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {
-    let requests = try RowRequest.inFileOrder(indices, count: sampleCount, of: file.path)
-    let row = UnsafeMutableBufferPointer<Double>.allocate(capacity: featureCount)
-    defer { row.deallocate() }
-    row.initialize(repeating: 0)
     var lines = LIBSVMLines(try file.stream())
     var filled: [Int] = []
-    var current = -1
-    for request in requests {
-      if request.index != current {  // else the same row is asked for twice
+    try readRows(
+      indices,
+      by: { row, sample in
         for index in filled { row[index] = 0 }  // cheaper than the whole row, which is sparse
-        filled = try fill(row, with: request.index, from: &lines)
-        current = request.index
-      }
-      try body(request.position, UnsafeBufferPointer(row))
-    }
+        filled = try fill(row, with: sample, from: &lines)
+      }, body)
   }
 
   /// Reads one sample into a row of zeros; returns which features the file names.

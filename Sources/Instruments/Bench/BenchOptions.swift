@@ -49,10 +49,8 @@ public struct BenchOptions: Sendable, Equatable {
 extension BenchOptions {
   public static let table = OptionTable<BenchOptions>("bench", problemOptions + methodOptions + runOptions)
 
-  private static let countable = 1...Int(Int32.max)
-
   private static let problemOptions: [CommandOption<BenchOptions>] = [
-    CommandOption("samples", \.samples, .integer("N", in: countable), "rows (default: \(defaultSamples))"),
+    CommandOption("samples", \.samples, .count("N"), "rows (default: \(defaultSamples))"),
     CommandOption(
       "dimension", \.dimension, .integer("D", in: 1...1_000_000),
       "of random rows of unit norm (default: \(defaultDimension))"),
@@ -71,9 +69,9 @@ extension BenchOptions {
     CommandOption(
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),
-    CommandOption("max-iterations", \.maxIterations, .integer("I", in: countable), "of the conjugate gradient"),
+    CommandOption("max-iterations", \.maxIterations, .count("I"), "of the conjugate gradient"),
     CommandOption(
-      "preconditioner-rank", \.preconditionerRank, .integer("R", in: 0...countable.upperBound),
+      "preconditioner-rank", \.preconditionerRank, .count("R", from: 0),
       "columns of K it is made of, 0 for none (default: chosen)"),
     CommandOption("agop", \.agop, .choice, "route of the average gradient outer product"),
     CommandOption("precision", \.precision, .choice, "of the data and the kernel"),

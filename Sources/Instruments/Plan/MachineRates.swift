@@ -1,8 +1,20 @@
 import LinearAlgebra
 
+/// A set of rates, each with its place.
+protocol Rates {
+  static var all: [WritableKeyPath<Self, Double> & Sendable] { get }
+}
+
+extension Rates {
+  /// Each rate becomes the median of those measured.
+  mutating func takeMedians(of measured: [Self]) {
+    for rate in Self.all { self[keyPath: rate] = median(of: measured.map { $0[keyPath: rate] }) }
+  }
+}
+
 /// Seconds that one rank takes for a unit of each kind of work, while the other ranks of its node work too: what a plan
 /// multiplies with the amounts of `LayerWork`.
-public struct MachineRates: Sendable, Equatable {
+public struct MachineRates: Rates, Sendable, Equatable {
   /// An operation of a large product in the run's precision, and in double.
   public var product = 0.0
   public var doubleProduct = 0.0
@@ -26,20 +38,22 @@ public struct MachineRates: Sendable, Equatable {
     (order > Double(ThreadPool.largestSerialOrder) ? largeEigen : smallEigen) * order * order * order
   }
 
+  /// Those of all widths; `widths` has the others.
+  static let all: [WritableKeyPath<MachineRates, Double> & Sendable] = [
+    \.product, \.doubleProduct, \.smallEigen, \.largeEigen, \.tileElement, \.exactTileElement, \.factorElement,
+    \.vectorByte,
+  ]
+
   /// Each rate the median of those measured; all of the same widths.
-  public init(medianOf all: [MachineRates]) {
-    self = all[0]
-    let rates: [WritableKeyPath<MachineRates, Double> & Sendable] = [
-      \.product, \.doubleProduct, \.smallEigen, \.largeEigen, \.tileElement, \.exactTileElement, \.factorElement,
-      \.vectorByte,
-    ]
-    for rate in rates { self[keyPath: rate] = median(of: all.map { $0[keyPath: rate] }) }
-    for input in widths.keys { widths[input] = WidthRates(medianOf: all.compactMap { $0.widths[input] }) }
+  public init(medianOf measured: [MachineRates]) {
+    self = measured[0]
+    takeMedians(of: measured)
+    for input in widths.keys { widths[input]?.takeMedians(of: measured.compactMap { $0.widths[input] }) }
   }
 }
 
 /// What depends on a layer's input width d.
-public struct WidthRates: Sendable, Equatable {
+public struct WidthRates: Rates, Sendable, Equatable {
   /// A pair of rows: its kernel value in a tile.
   public var tilePair = 0.0
   /// The same against a test row, multiplied with all classes' coefficients.
@@ -60,13 +74,10 @@ public struct WidthRates: Sendable, Equatable {
 
   public init() {}
 
-  init(medianOf all: [WidthRates]) {
-    let rates: [WritableKeyPath<WidthRates, Double> & Sendable] = [
-      \.tilePair, \.predictorPair, \.pivotPair, \.gradientPair, \.gramProduct, \.gramPair, \.normalisedRow,
-      \.regroupedRow, \.mappedRow, \.mapping,
-    ]
-    for rate in rates { self[keyPath: rate] = median(of: all.map { $0[keyPath: rate] }) }
-  }
+  static let all: [WritableKeyPath<WidthRates, Double> & Sendable] = [
+    \.tilePair, \.predictorPair, \.pivotPair, \.gradientPair, \.gramProduct, \.gramPair, \.normalisedRow,
+    \.regroupedRow, \.mappedRow, \.mapping,
+  ]
 }
 
 /// What lies between the ranks.

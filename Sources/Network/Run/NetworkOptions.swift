@@ -9,7 +9,7 @@ public enum ExtraMeasure: String, Sendable, Codable, CaseIterable {
 }
 
 /// Everything that `deeprfm network` can be told, by its long name in camelCase: the options of config.json.
-public struct NetworkOptions: Sendable, Equatable {
+public struct NetworkOptions: DatasetOptions, RunOptions, Sendable, Equatable {
   public var dataset = DatasetName.digits
   /// The folder with the data set's files.
   public var data: String?
@@ -66,18 +66,11 @@ public struct NetworkOptions: Sendable, Equatable {
 extension NetworkOptions {
   /// The order of the help and of config.json.
   public static let table = OptionTable<NetworkOptions>(
-    "network", dataOptions + networkOptions + trainingOptions + runOptions)
-
-  private static let dataOptions: [CommandOption<NetworkOptions>] = [
-    CommandOption("dataset", \.dataset, .choice, "what to learn, as train's; digits and synthetic need no files"),
-    CommandOption("data", \.data, .path("DIR"), "folder with the set's official files (.gz accepted)"),
-    CommandOption("samples", \.samples, .integer("N", in: countable), "the first N of the file's order"),
-    CommandOption(
-      "test-samples", \.testSamples, .integer("N", in: 0...countable.upperBound),
-      "the same of the test split; 0: no test"),
-    CommandOption("label-set", \.labelSet, .choice, "cifar100: its 100 classes or their 20 groups"),
-    CommandOption(flag: "extra", \.extra, "svhn: the extra training samples (extra_32x32.mat) behind the others"),
-  ]
+    "network",
+    CommandOption<NetworkOptions>.sampleOptions + CommandOption<NetworkOptions>.variantOptions + networkOptions
+      + trainingOptions
+      + CommandOption<NetworkOptions>.runOptions(
+        memory: "", checkpoints: "between two checkpoints", configuration: "network"))
 
   private static let networkOptions: [CommandOption<NetworkOptions>] = [
     CommandOption(
@@ -94,7 +87,7 @@ extension NetworkOptions {
 
   private static let trainingOptions: [CommandOption<NetworkOptions>] = [
     CommandOption("epochs", \.epochs, .integer("E", in: 1...10_000_000), "0 to E - 1"),
-    CommandOption("batch", \.batch, .integer("B", in: countable), "samples of a step, of all ranks together"),
+    CommandOption("batch", \.batch, .count("B"), "samples of a step, of all ranks together"),
     CommandOption("learning-rate", \.learningRate, .positive("R"), "of a step"),
     CommandOption("momentum", \.momentum, .real("M", "a number from 0 to below 1") { $0 >= 0 && $0 < 1 }, "of sgd"),
     CommandOption(
@@ -111,22 +104,6 @@ extension NetworkOptions {
     CommandOption("seed", \.seed, .seed, "of all randomness; the rank count changes nothing"),
     CommandOption("precision", \.precision, .choice, "of the data and the network"),
   ]
-
-  private static let runOptions: [CommandOption<NetworkOptions>] = [
-    CommandOption("memory", \.memory, .size, "per rank, like 20GiB (default: most of what is free)"),
-    CommandOption("threads", \.threads, .integer("T", in: 1...4096), "per rank (default: cores / ranks on the node)"),
-    CommandOption("output", \.output, .path("DIR"), "the run directory (default: runs/<dataset>-<time>)"),
-    CommandOption("checkpoint-every", \.checkpointEvery, .time, "between two checkpoints"),
-    CommandOption(
-      flag: "resume", \.resume, "go on with the run in --output, or begin it; nothing to do if it is finished"),
-    CommandOption("time-limit", \.timeLimit, .time, "checkpoint and exit with 75 before it"),
-    CommandOption(
-      directive: "config", "FILE", "options from a network's config.json; those on the command line win"),
-    CommandOption(flag: "quiet", \.quiet, "print nothing but errors"),
-  ]
-
-  /// BLAS and MPI take 32-bit numbers.
-  private static let countable = 1...Int(Int32.max)
 
   /// What may change between two parts of a run: where and how fast, not what.
   static let free: Set<String> = [
@@ -159,12 +136,8 @@ extension NetworkOptions {
 
   /// Checks what no option can check alone. Throws `InputError`.
   public func validate() throws(InputError) {
-    try requireData(dataset, data)
-    if labelSet != .fine && dataset != .cifar100 { throw InputError("--label-set goes with --dataset cifar100") }
-    if extra && dataset != .svhn { throw InputError("--extra goes with --dataset svhn") }
-    if resume && output == nil {
-      throw InputError("--resume needs --output DIR, the run directory to go on with")
-    }
+    try validateDataset()
+    try validateRun()
     if momentum != 0 && optimizer == .adam { throw InputError("--momentum goes with --optimizer sgd") }
     if measure == .convolutions { throw InputError("--measure convolutions is not in this version") }
   }

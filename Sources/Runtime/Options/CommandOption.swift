@@ -9,6 +9,12 @@ public struct ValueKind<Value: Sendable>: Sendable {
   /// nil refuses the text.
   let parse: @Sendable (String) -> Value?
   let json: @Sendable (Value) -> JSON
+
+  /// - Parameter label: the option, for the error.
+  func value(_ text: String, of label: String) throws(InputError) -> Value {
+    guard let value = parse(text) else { throw InputError("\(label) must be \(wanted), not '\(text)'") }
+    return value
+  }
 }
 
 extension ValueKind where Value == Int {
@@ -18,6 +24,11 @@ extension ValueKind where Value == Int {
       wanted: "an integer from \(range.lowerBound) to \(range.upperBound)",
       parse: { text in Int(text).flatMap { range.contains($0) ? $0 : nil } },
       json: { JSON($0) })
+  }
+
+  /// What counts samples, ranks of matrices and iterations: BLAS and MPI take 32-bit numbers.
+  public static func count(_ placeholder: String, from least: Int = 1) -> Self {
+    .integer(placeholder, in: least...Int(Int32.max))
   }
 
   /// Bytes.
@@ -133,16 +144,11 @@ public struct CommandOption<Options>: Sendable {
     _ kind: ValueKind<Value>,
     _ help: String
   ) {
-    self.name = name
-    self.placeholder = kind.placeholder
-    self.help = help
-    set = { (options, text, label) throws(InputError) in
-      guard let value = kind.parse(text) else {
-        throw InputError("\(label) must be \(kind.wanted), not '\(text)'")
-      }
-      options[keyPath: property] = value
-    }
-    json = { kind.json($0[keyPath: property]) }
+    self.init(
+      name: name, placeholder: kind.placeholder, help: help,
+      set: { (options, text, label) throws(InputError) in options[keyPath: property] = try kind.value(text, of: label)
+      },
+      json: { kind.json($0[keyPath: property]) })
   }
 
   /// An option that may be left open.
@@ -151,16 +157,11 @@ public struct CommandOption<Options>: Sendable {
     _ kind: ValueKind<Value>,
     _ help: String
   ) {
-    self.name = name
-    self.placeholder = kind.placeholder
-    self.help = help
-    set = { (options, text, label) throws(InputError) in
-      guard let value = kind.parse(text) else {
-        throw InputError("\(label) must be \(kind.wanted), not '\(text)'")
-      }
-      options[keyPath: property] = value
-    }
-    json = { $0[keyPath: property].map(kind.json) ?? .null }
+    self.init(
+      name: name, placeholder: kind.placeholder, help: help,
+      set: { (options, text, label) throws(InputError) in options[keyPath: property] = try kind.value(text, of: label)
+      },
+      json: { $0[keyPath: property].map(kind.json) ?? .null })
   }
 
   public init(flag name: String, _ property: WritableKeyPath<Options, Bool> & Sendable, _ help: String) {
