@@ -35,6 +35,7 @@ extension Training {
     var load = try workload(samples)
     if options.model == .rfm && samples.first?.projection == nil { load.keptBytes = load.rowsBytes }
     load.choosesBandwidth = options.bandwidth == nil
+    load.isWeighted = options.classWeights == .balanced
     let plan = try MemoryPlan(
       load, budget: memory.budget, resident: memory.resident, agop: options.wantedRoute(layer: number),
       wantedRank: options.wantedRank(

@@ -175,6 +175,14 @@ public struct RunRecorder<T: Real & TensorElement> {
   }
 }
 
+extension Workload {
+  /// Bytes of the model's rows on rank 0: its own as the kernel sees them, and another rank's on their way to the file.
+  public var modelBytes: Int { width * (rows * scalarBytes * min(2, ranks) + 8) }
+
+  /// Of the coefficients on their way to a layer's file.
+  var arrivingCoefficients: Int { ranks > 1 ? 8 * rows * outputs : 0 }
+}
+
 /// What a layer file holds for the report alone. Rank 0 has it whole.
 public struct LayerPictures {
   /// nil: there are no classes to be seen in them.

@@ -51,6 +51,11 @@ extension GroupedRows {
   }
 }
 
+extension Workload {
+  /// Bytes of `between`, with M and its result.
+  var betweenBytes: Int { 32 * width * width }
+}
+
 extension Matrix<Double> {
   /// R M R of a symmetric M, symmetric to the last bit: the AGOP of x -> f(x R) from that of f. *Local.*
   func between<T: Real>(_ root: Matrix<T>, _ pool: ThreadPool) -> Matrix<Double> {

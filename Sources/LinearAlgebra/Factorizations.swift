@@ -93,6 +93,9 @@ public struct SymmetricEigen {
   /// Row i is the eigenvector of values[i].
   public let vectors: Matrix<Double>
 
+  /// Bytes that `init` holds at once beside the matrix: the vectors, and dsyevd's workspace of two more such matrices.
+  public static func bytes(order n: Int) -> Int { 8 * n * n + 8 * (1 + 6 * n + 2 * n * n) }
+
   /// *Local.* (dsyevd_)
   public init(of a: Matrix<Double>) throws {
     precondition(a.rows == a.columns)

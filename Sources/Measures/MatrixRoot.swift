@@ -5,6 +5,9 @@ public func symmetricRoot(_ m: Matrix<Double>, pool: ThreadPool) throws -> Matri
   try symmetricRootAndSpectrum(m, pool: pool).root
 }
 
+/// Bytes that the root takes beside M: its eigenvectors with what makes them, later with the root.
+public func symmetricRootBytes(order n: Int) -> Int { max(SymmetricEigen.bytes(order: n), 16 * n * n) }
+
 /// The root, and the eigenvalues of M it was made from, largest first. *Local.*
 public func symmetricRootAndSpectrum(
   _ m: Matrix<Double>, pool: ThreadPool

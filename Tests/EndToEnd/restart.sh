@@ -8,7 +8,7 @@ echo "SEED=${SEED:-$$}"
 export OPENBLAS_NUM_THREADS=1
 program=$root/.build/release/deeprfm
 # Long solves and AGOPs for so small a set, and a checkpoint at nearly every safe point.
-options=(--dataset digits --samples 1500 --layers 3 --width 512 --preconditioner none --tolerance 1e-7 --agop class
+options=(--dataset digits --samples 1000 --layers 3 --width 512 --preconditioner none --tolerance 1e-7 --agop class
   --threads 1 --checkpoint-every 0.02s)
 
 # Starts a run in the background, in a process group of its own; its pid goes to $job.
@@ -77,9 +77,9 @@ finish_run() { # DIR RANKS
   done
 }
 
-# --- undisturbed, and how long that takes ---
+# --- undisturbed, and how long that takes: without checkpoints, as the runs that are stopped by signals ---
 began=$(date +%s%N)
-start "$work/whole" 2
+start "$work/whole" 2 --checkpoint-every 10m
 ended
 length=$((($(date +%s%N) - began) / 1000000))
 if [ "$status" = 0 ]; then ok "undisturbed: $length ms"; else bad "undisturbed" "$(tail -n 1 "$work/whole.out")"; fi
@@ -121,6 +121,20 @@ stage() { # DIR
   head -c 20000 "$1/checkpoint/layer.safetensors" 2>/dev/null | grep -aoE 'stage\\": \\"[a-z]+' | head -n 1 | sed 's/.*"//'
 }
 
+# Sleeps to a random moment in that phase of a random layer, by the times of the undisturbed run.
+nap_into() { # PHASE
+  sleep "$(awk -v phase="$1" -v layer=$((RANDOM % 3 + 1)) -v part="$RANDOM" '
+    function seconds(name) {
+      return match($0, "\"" name "\": [0-9.e-]+") ? substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 4) + 0 : 0
+    }
+    { sub(/.*"seconds": /, "") }
+    NR < layer { before += seconds("total") }
+    NR == layer {
+      before += seconds("kernel") + seconds("preconditioner") + (phase == "agop" ? seconds("solve") : 0)
+      printf "%.3f", before + part / 32768 * seconds(phase)
+    }' "$work/whole/metrics.jsonl")"
+}
+
 # Stops runs with the signal until one was in that stage.
 stopped_in() { # NAME STAGE SIGNAL LAUNCHER
   local dir=$work/stopped tries=0 took launcher=$4
@@ -143,14 +157,12 @@ stopped_in() { # NAME STAGE SIGNAL LAUNCHER
       }
     fi
     for ((wait = 0; wait < 200; wait++)); do [ -e "$dir/config.json" ] && break || sleep 0.02; done
-    nap "$((length * 2 / 3))"
+    nap_into "$2"
     began=$(date +%s%N)
     kill "-$3" $(target) 2>/dev/null
     ended
     took=$((($(date +%s%N) - began) / 1000000))
     [ "$(stage "$dir")" = "$2" ] && break
-    # Too late: other work on this machine may have ended since the length was taken.
-    if [ "$status" = 0 ]; then length=$((length * 9 / 10 + 100)); fi
   done
   if [ "$(stage "$dir")" != "$2" ]; then
     bad "$1" "never stopped in mid-$2: exit status $status"

@@ -31,6 +31,17 @@ import Testing
     #expect(try !failed(debugChecks(options, world: Self.world.get())))
   }
 
+  /// Equal samples of different classes: the coefficients are of the size of 1 / ridge, and so is what rounding leaves.
+  @Test(arguments: Kernel.Kind.allCases) func contradictingCopiesAreSolved(kind: Kernel.Kind) throws {
+    let text = (0..<60).map { i in "\(i % 3) 1:\(i % 20 * 7 % 11) 2:\(i % 20 * 5 % 13) 3:\(i % 20 % 6)\n" }.joined()
+    try withFolder(["train": text], of: Self.world.get()) { folder, world in
+      let options = try DebugOptions.parse(["--dataset", "libsvm", "--data", folder])
+      let problem = try DebugProblem(options, samples: 60, kernel: kind, world: world)
+      #expect(try problem.checkSolve().filter { !$0.passed } == [])
+      #expect(try failed(problem.checkSolve { try Reference.solution($0, ridge: 1.001 * $1, $2) }))
+    }
+  }
+
   /// What --dump writes fits together: (K + ridge I) A = Y, M is the sum of the gradients' outer products, R R is M.
   @Test func theDumpFitsTogether() throws {
     let folder = NSTemporaryDirectory() + "dump-\(UUID().uuidString)"

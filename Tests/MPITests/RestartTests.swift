@@ -194,6 +194,8 @@ import Testing
 
   @Test(arguments: [AGOPRoute.class, .gram, .sketch], [Precision.float32, .float64])
   func stoppedManyTimes(route: AGOPRoute, precision: Precision) throws {
+    // Precision and ranks have nothing to do with each other: on more than two each route has one.
+    if try TestWorld.all.size > 2, (route == .gram) != (precision == .float64) { return }
     try expectUndisturbed {
       ($0.agop, $0.precision) = (route, precision)
       $0.features = precision == .float64 ? .cosine : .relu

@@ -26,10 +26,10 @@ import Testing
       * MemoryLayout<T>.stride
   }
 
-  private func stated<T: Real>(_ problem: Problem<T>, outputs: Int) -> SolveMemory {
+  private func stated<T: Real>(_ problem: Problem<T>, outputs: Int, isWeighted: Bool = false) -> SolveMemory {
     SolveMemory(
       rows: problem.rows.rowCount, outputs: outputs, width: 32, ranks: problem.world.size, threads: problem.pool.count,
-      tileRows: Self.shape.tileRows, scalarBytes: MemoryLayout<T>.stride)
+      tileRows: Self.shape.tileRows, scalarBytes: MemoryLayout<T>.stride, isWeighted: isWeighted)
   }
 
   private func most(_ body: () throws -> Void) rethrows -> Int {
@@ -89,6 +89,30 @@ import Testing
       let least =
         stated - 8 * rows * paddedForProduct(1) - 8 * Self.columns * (2 * Self.columns + 256 * problem.pool.count)
       #expect((least...stated).contains(making), "\(world.size) ranks: \(making) of \(least) to \(stated)")
+    }
+  }
+
+  /// Weights of classes: what they take, where few tiles and no preconditioner hide it.
+  @Test(arguments: [false, true]) func iterationsAreWhatIsStated(isWeighted: Bool) throws {
+    for world in try worlds() {
+      let problem: Problem<Double> = try problem(world)
+      let outputs = 40
+      let solver = RidgeSolver(
+        method: .cg, ridge: 1e-9, tolerance: 1e-14, maxIterations: 3, historyLimit: 2, preconditionerRank: 0,
+        weights: isWeighted ? [0.5, 1, 2, 4] : nil)
+      let k = try problem.kernelMatrix(Self.kernel)
+      let taken = try most {
+        let y = problem.own(noise(problem.layout.sampleCount, outputs, seed: 5))
+        _ = try solver.solve(k, y, preconditioner: nil, progress: { _ in })
+      }
+      let whole = 8 * problem.layout.sampleCount * outputs  // the noise of all ranks, of which each takes its part
+      let memory = stated(problem, outputs: outputs, isWeighted: isWeighted)
+      let total = max(memory.iterating(preconditioner: 0, history: 2), whole + 8 * problem.rows.rowCount * outputs)
+      // The answer comes when the iterations end, and without weights finds a block free that they had.
+      let least = isWeighted ? total : total - 8 * problem.rows.rowCount * outputs
+      #expect(
+        Double(taken) > 0.98 * Double(least) && Double(taken) < 1.02 * Double(total),
+        "\(world.size) ranks: \(taken) of \(least) to \(total)")
     }
   }
 

@@ -89,10 +89,13 @@ import Testing
 
   // MARK: - Against the formulas, whatever the groups
 
-  private func training(_ reader: MadeSamples, groups: Int) throws -> (Training<Double>, Samples<Double>) {
+  private func training(
+    _ reader: MadeSamples, groups: Int, agop: AGOPRoute = .auto
+  ) throws -> (Training<Double>, Samples<Double>) {
     let world = try TestWorld.all
     var options = TrainOptions()
     (options.precision, options.quiet, options.tolerance, options.layers) = (.float64, true, 1e-11, 2)
+    options.agop = agop
     let training = Training<Double>(options, try Host(surveying: world, threads: 1), world)
     let shard = try shard(groups, world, reader)
     var samples = Samples<Double>(
@@ -142,6 +145,47 @@ import Testing
         #expect(constant ? a.metrics.r2.train.isNaN : a.metrics.r2.train > 0.999)
       }
     }
+  }
+
+  /// Blocks of directions wider than the system has rows.
+  @Test(arguments: [AGOPRoute.class, .gram]) func moreOutputsThanSamples(route: AGOPRoute) throws {
+    let (count, outputs) = (5, 12)
+    let values = Matrix<Double>(rows: count, columns: outputs)
+    values.fill { i, k in
+      let integer: Int = (i * 7 + k * k * 3) % 11 + i * k % 5
+      return Double(integer)
+    }
+    let labels: [Label] = (0..<count).map { .row(Array(values.row($0))) }
+    // Further ones would be copies.
+    let reader = MadeSamples(rows: Array(rows(count + 6).prefix(count)), labels: labels)
+    let world = try TestWorld.all
+    let (training, samples) = try training(reader, groups: 1, agop: route)
+    let layer = try training.layer(1, samples)
+    var kept: KernelOperator<Double>?
+    let fit = try training.fit(layer, samples, &kept)
+    let agop = try training.computeAGOP(layer, samples, fit, &kept).matrix
+
+    func whole(_ own: Matrix<Double>, columns: Int) throws -> Matrix<Double> {
+      Matrix(rows: count, columns: columns, try world.allGather(own.values).flatMap { $0 })
+    }
+    let x = try whole(samples.rows.assembled(), columns: 3)
+    let kernel = Kernel(.laplace, bandwidth: 2)
+    let y = Matrix<Double>(rows: count, columns: outputs)
+    for k in 0..<outputs {
+      var (sum, squares) = (0.0, 0.0)
+      for i in 0..<count { sum += values[i, k] }
+      let mean = sum / Double(count)
+      for i in 0..<count { squares += (values[i, k] - mean) * (values[i, k] - mean) }
+      let scale = (squares / Double(count - 1)).squareRoot()
+      for (i, index) in samples.order.enumerated() { y[i, k] = (values[index, k] - mean) / scale }
+    }
+    let a = try Reference.solution(Reference.kernel(kernel, x, x), ridge: 1e-3, y)
+    let m = Reference.agop(kernel, x, a)
+    let largest = m.buffer.max() ?? 0
+    for k in 0..<m.count { m.pointer[k] /= largest }
+    // As for `groupsChangeNothing`.
+    #expect(relativeError(try whole(fit.coefficients, columns: outputs), a) < 1e-11 * Double(count) / 1e-3)
+    #expect(relativeError(agop, m) < 1e-6)
   }
 
   /// A constant output has no coefficients and does not touch the others' AGOP.

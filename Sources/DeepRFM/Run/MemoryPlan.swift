@@ -21,6 +21,8 @@ public struct Workload: Sendable, Equatable {
   public var tileElements, remoteElements: Int
   /// Whether K is held whole in double precision, for the dense solver.
   public var isDense = false
+  /// Whether classes have weights in the ridge system.
+  public var isWeighted = false
   /// Bytes of other rows that are to be kept beside the layer's: a plain RFM's first ones, as long as they are not resident.
   public var keptBytes = 0
   /// Whether the bandwidth is to be chosen.
@@ -39,8 +41,13 @@ public struct Workload: Sendable, Equatable {
     self.isDense = isDense
   }
 
-  /// Bytes of so many rows of the layer's input with what is kept of each: its inner products with the centres, its norm.
-  func rowBytes(_ count: Int, width: Int) -> Int { count * (width * scalarBytes + 8 * centres + 8) }
+  /// What the rows, and the steps that make others of them, state.
+  var rowsMemory: RowsMemory {
+    RowsMemory(width: width, outputWidth: outputWidth, centres: centres, threads: threads, scalarBytes: scalarBytes)
+  }
+
+  /// Bytes of so many rows with what is kept of each: its inner products with the centres, its norm.
+  func rowBytes(_ count: Int, width: Int) -> Int { rowsMemory.rows(count, width: width) }
 
   /// Bytes of the rows that a bandwidth is chosen by, some features at a time and twice, and of their distances.
   var bandwidthBytes: Int {
@@ -58,8 +65,11 @@ public struct Workload: Sendable, Equatable {
   var solve: SolveMemory {
     SolveMemory(
       rows: rows, outputs: outputs, width: width, ranks: ranks, threads: threads, tileRows: tileRows,
-      scalarBytes: scalarBytes)
+      scalarBytes: scalarBytes, isWeighted: isWeighted)
   }
+
+  /// A and the residual, which stay to the layer's end.
+  var fitBytes: Int { 16 * rows * outputs }
 
   /// Bytes of the whole kernel's half, this rank's share of it.
   var tileBytes: Int { tileElements * scalarBytes }
@@ -142,9 +152,10 @@ public struct MemoryPlan: Sendable, Equatable {
       ? all : max(0, min(all, left - solving - travelling - memory.recomputing))
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
     let repeated = storedShare < 1 ? travelling + memory.recomputing : 0
-    let agopBytes = planAGOP(load, spare: left, agop)
-    keepsTiles = storedShare == 1 && agopBytes + tileBudget <= left
-    remoteBytes = keepsTiles ? min(load.remoteElements * load.scalarBytes, left - agopBytes - tileBudget) : 0
+    let spare = left - load.fitBytes
+    let agopBytes = planAGOP(load, spare: spare, agop)
+    keepsTiles = storedShare == 1 && agopBytes + tileBudget <= spare
+    remoteBytes = keepsTiles ? min(load.remoteElements * load.scalarBytes, spare - agopBytes - tileBudget) : 0
     let root = Self.rootBytes(load)
     let mapping = Self.mappingBytes(load)
     items = [
@@ -160,10 +171,12 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "normalise", bytes: base + max(Self.normalisingBytes(load), load.bandwidthBytes)),
       Item(name: "kernel", bytes: base + tileBudget + travelling + memory.building + memory.recomputing),
       Item(name: "solve", bytes: base + tileBudget + solving + repeated),
-      Item(name: "agop", bytes: base + agopBytes + (keepsTiles ? tileBudget : 0) + remoteBytes),
+      Item(name: "agop", bytes: base + load.fitBytes + agopBytes + (keepsTiles ? tileBudget : 0) + remoteBytes),
       Item(name: "root", bytes: base + root),
       Item(name: "features", bytes: base + mapping),
-      Item(name: "files", bytes: base + load.rowBytes(load.rows, width: load.width) * (load.ranks > 1 ? 2 : 1)),
+      Item(
+        name: "files",
+        bytes: base + load.fitBytes + max(load.modelBytes, Self.mapBytes(load) + load.arrivingCoefficients)),
     ]
   }
 
@@ -227,22 +240,25 @@ public struct MemoryPlan: Sendable, Equatable {
     return max(4, min(50, min(budget, max(load.tileBytes, 1 << 28)) / 20 / max(1, directionBytes(load))))
   }
 
-  /// The AGOP, its eigenvectors, and LAPACK's workspace of two more such matrices (dsyevd).
-  private static func rootBytes(_ load: Workload) -> Int { load.width * load.width * (32 + load.scalarBytes) }
+  /// A and the residual, the AGOP and its root.
+  private static func rootBytes(_ load: Workload) -> Int {
+    load.fitBytes + max(8 * load.width * load.width + symmetricRootBytes(order: load.width), load.betweenBytes)
+  }
 
   /// The rows beside themselves divided by their norms; then the test rows, a third time as they are grouped anew.
   private static func normalisingBytes(_ load: Workload) -> Int {
     max(load.rowBytes(load.rows, width: load.width), 2 * load.rowBytes(load.testRows, width: load.width))
   }
 
-  /// The AGOP, R and W in both precisions.
-  private static func mapBytes(_ load: Workload) -> Int {
-    (load.width + load.outputWidth) * load.width * (8 + load.scalarBytes) + load.width * load.width * 8
-  }
+  /// The AGOP, and the map that is made of it.
+  private static func mapBytes(_ load: Workload) -> Int { 8 * load.width * load.width + load.rowsMemory.map }
 
-  /// These, and the next X beside this one.
+  /// These, and the next X beside this one; then the test rows, when this X is gone.
   private static func mappingBytes(_ load: Workload) -> Int {
-    mapBytes(load) + load.rowBytes(load.rows + load.testRows, width: load.outputWidth)
+    let memory = load.rowsMemory
+    let growth = memory.rows(load.rows, width: load.outputWidth) - memory.rows(load.rows, width: load.width)
+    return load.fitBytes + mapBytes(load)
+      + max(memory.mapping(load.rows), load.testRows == 0 ? 0 : growth + memory.mapping(load.testRows))
   }
 
   /// One line for the user.

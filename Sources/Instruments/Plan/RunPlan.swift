@@ -34,6 +34,7 @@ public struct RunPlan: Sendable, Equatable {
         isDense: options.solver == .cholesky)
       load.keptBytes = options.model == .rfm ? load.rowsBytes : 0
       load.choosesBandwidth = options.bandwidth == nil
+      load.isWeighted = options.classWeights == .balanced
       let plan = MemoryPlan(
         estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
         wantedRank: options.wantedRank(samples: shape.samples, width: width, outputs: shape.outputs, layer: layer))

@@ -12,22 +12,36 @@ public struct MapResult<T: Real> {
   public let projectedScatter: Double
 }
 
+/// Rows that a thread maps at a time.
+private let mappingBatch = 256
+
+extension RowsMemory {
+  /// R, W and u.
+  public var map: Int { scalarBytes * (width * width + outputWidth * (width + 1)) }
+
+  /// While so many rows are mapped and centred: R or W in double, for the centres; then the new deviations beside a batch a thread, or what
+  /// is kept of each row as it is made. Beside the old rows and the map.
+  public func mapping(_ count: Int) -> Int {
+    let images = 8 * centres * (width + 2 * outputWidth)
+    let batches = scalarBytes * threads * min(mappingBatch, count) * width
+    let terms = 8 * count * (1 + centres) + 8 * threads * termsBatch * outputWidth
+    let wide = 8 * width * max(width, outputWidth)
+    return images + max(wide, count * outputWidth * scalarBytes + max(batches, terms))
+  }
+}
+
 extension Rows {
   /// *Local.* Projects the rows and maps them, a batch at a time. Products of deviations are in T, of centres in double.
   public func mapped(by map: FeatureMap<T>) -> MapResult<T> {
     let pool = context.pool
     precondition(width == map.inputWidth)
-    let projectedMeans = Matrix<Double>(uninitialisedRows: centres.rows, columns: width)
-    let linear = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
-    let (projection, weights) = (map.projection.converted(to: Double.self), map.weights.converted(to: Double.self))
-    pool.multiply(centres.view, projection.view, into: projectedMeans.view)
-    pool.multiply(projectedMeans.view, weights.view, transposeB: true, into: linear.view)
-    withExtendedLifetime((projection, weights)) {}
+    let projectedMeans = product(of: centres, map.projection)
+    let linear = product(of: projectedMeans, map.weights, transposed: true)
     let images = Matrix<Double>(uninitialisedRows: centres.rows, columns: map.outputWidth)
     images.fill { map.activate(linear[$0, $1], $1) }
     let deviations = Matrix<T>(uninitialisedRows: rowCount, columns: map.outputWidth)
     let batches = segments.flatMap { segment in
-      segment.rows.pieces(ofAtMost: 256).map { Segment(rows: $0, centre: segment.centre) }
+      segment.rows.pieces(ofAtMost: mappingBatch).map { Segment(rows: $0, centre: segment.centre) }
     }
     let scatter = Matrix<Double>(rows: batches.count, columns: 1)
     let source = self.deviations
@@ -46,6 +60,15 @@ extension Rows {
     return MapResult(
       deviations: deviations, centres: images, projectedMeans: projectedMeans,
       projectedScatter: scatter.buffer.reduce(0, +))
+  }
+
+  /// *Local.* Some rows times a matrix or its transpose, in double.
+  private func product(of rows: Matrix<Double>, _ matrix: Matrix<T>, transposed: Bool = false) -> Matrix<Double> {
+    let wide = matrix.converted(to: Double.self)
+    let result = Matrix<Double>(uninitialisedRows: rows.rows, columns: transposed ? wide.rows : wide.columns)
+    context.pool.multiply(rows.view, wide.view, transposeB: transposed, into: result.view)
+    withExtendedLifetime(wide) {}
+    return result
   }
 
   /// *Local.* The rows divided by their norms (a row of zeros stays one), as deviations from the centres divided by theirs.

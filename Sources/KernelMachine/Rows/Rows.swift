@@ -76,8 +76,8 @@ public final class Rows<T: Real>: @unchecked Sendable {
   private static func terms(_ rows: MatrixView<T>, _ centres: Matrix<Double>, _ pool: ThreadPool) -> Matrix<Double> {
     let terms = Matrix<Double>(uninitialisedRows: rows.rows, columns: 1 + centres.rows)
     pool.forEachPart(of: rows.rows) { part, _ in
-      let wide = Matrix<Double>(uninitialisedRows: 64, columns: rows.columns)
-      for block in part.pieces(ofAtMost: 64) {
+      let wide = Matrix<Double>(uninitialisedRows: termsBatch, columns: rows.columns)
+      for block in part.pieces(ofAtMost: termsBatch) {
         for (k, i) in block.enumerated() {
           T.widen(rows.row(i).baseAddress ?? rows.pointer, wide.row(k).baseAddress ?? wide.pointer, rows.columns)
           var norm = 0.0
@@ -99,6 +99,9 @@ public final class Rows<T: Real>: @unchecked Sendable {
     for k in 0..<width { out[k] = mean[k] + Double(deviation[k]) }
   }
 }
+
+/// Rows whose terms a thread computes at a time.
+let termsBatch = 64
 
 /// What works on a rank's rows has their context at hand.
 protocol RowsWork {

@@ -7,10 +7,16 @@ public struct SolveMemory {
   public var ranks, threads, tileRows: Int
   /// Bytes of an element of the run's precision.
   public var scalarBytes: Int
+  /// Whether classes have weights: Y and a product's vectors are then there a second time, scaled.
+  public var isWeighted: Bool
 
-  public init(rows: Int, outputs: Int, width: Int, ranks: Int, threads: Int, tileRows: Int, scalarBytes: Int) {
+  public init(
+    rows: Int, outputs: Int, width: Int, ranks: Int, threads: Int, tileRows: Int, scalarBytes: Int,
+    isWeighted: Bool = false
+  ) {
     (self.rows, self.outputs, self.width) = (rows, outputs, width)
     (self.ranks, self.threads, self.tileRows, self.scalarBytes) = (ranks, threads, tileRows, scalarBytes)
+    self.isWeighted = isWeighted
   }
 
   /// While a preconditioner of so many columns is made.
@@ -24,7 +30,7 @@ public struct SolveMemory {
     let block = 8 * rows * outputs
     return NystromPreconditioner<Double>.bytes(rows: rows, rank: rank, vectors: outputs, scalarBytes)
       + BlockConjugateGradient.workspaceBytes(rows: rows, classes: outputs, threads: threads, historyLimit: history)
-      + 3 * block + product
+      + (isWeighted ? 5 : 3) * block + product
   }
 
   /// A product's, of which the next makes use again.
