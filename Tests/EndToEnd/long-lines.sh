@@ -40,7 +40,7 @@ long() { # FILE: standard input is its beginning
   truncate -s "$gigabyte" "data/$1"
 }
 
-printf 'a,y\n7' | long train.csv
+{ printf 'a,y\n' && head -c 100000 /dev/zero | tr '\0' 7; } | long train.csv
 refused "a field of 1 GB" csv "line 2: it has a field of more than"
 { printf 'a,y\n"' && yes 1,2 | head -n 100000; } | long train.csv
 refused "a quote that is never closed" csv "line 2: it has a field of more than"
