@@ -5,20 +5,20 @@ import Runtime
 
 /// Everything that `deeprfm collapse` can be told. Arrays are FILE or FILE:NAME.
 public struct CollapseOptions: Sendable, Equatable {
-  public var features: String?
-  public var labels: String?
-  public var testFeatures: String?
-  public var testLabels: String?
-  public var weights: String?
-  public var bias: String?
-  public var activation: ActivationKind?
-  public var outputs: String?
-  public var agop: String?
-  public var gradients: String?
+  var features: String?
+  var labels: String?
+  var testFeatures: String?
+  var testLabels: String?
+  var weights: String?
+  var bias: String?
+  var activation: ActivationKind?
+  var outputs: String?
+  var agop: String?
+  var gradients: String?
   /// A run directory whose rows are measured, in place of files.
-  public var model: String?
+  var model: String?
   /// From 1; nil: the one that predict uses.
-  public var layer: Int?
+  var layer: Int?
   /// Whether one JSON object is printed, in place of the table.
   public var json = false
   /// Folder of the page.

@@ -72,16 +72,16 @@ extension Classes {
 }
 
 /// *Collective.* The labels of samples to be tested, as classes of the training samples.
-public struct TestLabels: Sendable {
+struct TestLabels: Sendable {
   /// Of all samples: a class, or `Classes.unseen`. nil: no label is one of training's, so that they are taken as unknown.
-  public let numbers: [Int]?
+  let numbers: [Int]?
   /// What is to be told; rank 0's.
-  public let notes: [String]
+  let notes: [String]
 
   /// - Parameters:
   ///   - count: the first so many samples.
   ///   - isStrict: whether an unseen label throws `InputError`.
-  public init(
+  init(
     _ reader: any SampleReader, first count: Int? = nil, _ classes: Classes, isStrict: Bool, world: Communicator
   ) throws {
     let count = count ?? reader.sampleCount

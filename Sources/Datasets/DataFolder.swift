@@ -2,15 +2,15 @@ import Files
 import Glibc
 
 /// The folder of a data set's official files.
-public struct DataFolder {
-  public let path: String
+struct DataFolder {
+  let path: String
   /// The folder itself, and those below it into which archives and other programs unpack this data set, as far as they exist.
   let places: [String]
   /// Whether `path` is a file: an .npz archive or a CSV file will do for a folder.
   let isFile: Bool
 
   /// Throws `InputError` where none is given, or it is not a readable folder.
-  public init(_ path: String?, for dataset: DatasetName) throws {
+  init(_ path: String?, for dataset: DatasetName) throws {
     guard let path, !path.isEmpty else {
       throw InputError("--dataset \(dataset.rawValue) needs --data DIR, the folder with its files")
     }
@@ -55,7 +55,7 @@ public struct DataFolder {
 
   /// The first of the names that exists here, as a path; each name is tried with .gz behind it too, and with the endings of
   /// packings that are not unpacked here, whose files say so when they are opened.
-  public func find(_ names: [String]) -> String? {
+  func find(_ names: [String]) -> String? {
     for place in places {
       for name in names {
         for ending in [""] + OtherPacking.endings where InputFile.exists("\(place)/\(name)\(ending)") {
@@ -67,7 +67,7 @@ public struct DataFolder {
   }
 
   /// `find`, or an `InputError` that names the folder and the file.
-  public func require(_ names: [String]) throws -> String {
+  func require(_ names: [String]) throws -> String {
     guard let found = find(names) else { throw missing("file \(names[0]), plain or with .gz") }
     return found
   }

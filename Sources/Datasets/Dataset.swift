@@ -161,14 +161,14 @@ public struct Dataset: Sendable {
 extension Dataset {
   /// What a trained model knows of its data set.
   public struct Trained: Sendable {
-    public let featureCount: Int
+    let featureCount: Int
     /// Digits: where the test part begins.
-    public let trainSamples: Int
-    public let variant: DatasetVariant
+    let trainSamples: Int
+    let variant: DatasetVariant
     /// LIBSVM: index of the first feature.
-    public let firstIndex: Int
+    let firstIndex: Int
     /// csv.
-    public let coding: TableCoding?
+    let coding: TableCoding?
 
     public init(
       featureCount: Int, trainSamples: Int, variant: DatasetVariant = DatasetVariant(), firstIndex: Int = 1,

@@ -39,7 +39,7 @@ public struct DatasetVariant: Sendable, Equatable {
   /// svhn: the extra training samples too.
   public var hasExtra = false
   /// csv.
-  public var table = TableRules()
+  var table = TableRules()
 
   public init(labelSet: LabelSet = .fine, hasExtra: Bool = false, table: TableRules = TableRules()) {
     self.labelSet = labelSet

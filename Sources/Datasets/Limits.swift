@@ -3,7 +3,7 @@ import Files
 /// What no data set may exceed, whatever its header says: a row and a label must fit in memory many times.
 public enum Limits {
   /// Features of one sample: a matrix of their square could not be held long before.
-  public static let features = 1 << 20
+  static let features = 1 << 20
   /// Classes.
   public static let classes = 1 << 16
 
@@ -16,7 +16,7 @@ public enum Limits {
 
   /// `packed`: bytes that the samples' features are compressed to, if they are. A sample of a byte or two costs tens of bytes of
   /// memory for its label and place: features of so many that they are nearly all the same are a trap.
-  public static func checkSamples(_ count: Int, of path: String, packed: Int? = nil) throws {
+  static func checkSamples(_ count: Int, of path: String, packed: Int? = nil) throws {
     guard count > 0 else { throw InputError("\(path) holds no samples") }
     if let packed, count > 1 << 16, count / 4 > packed {
       throw InputError(
@@ -25,7 +25,7 @@ public enum Limits {
   }
 
   /// Images and labels, one of each a sample.
-  public static func checkCounts(_ samples: Int, _ path: String, labels: Int, _ labelPath: String)
+  static func checkCounts(_ samples: Int, _ path: String, labels: Int, _ labelPath: String)
     throws
   {
     guard samples == labels else {

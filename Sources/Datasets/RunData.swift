@@ -22,7 +22,7 @@ public struct RunData {
   private let file: SafetensorsFile
 
   /// *Local.* Throws `InputError` unless the parts fit each other.
-  public init(_ file: SafetensorsFile) throws {
+  init(_ file: SafetensorsFile) throws {
     path = file.path
     order = try file.vector("order")
     values = try Self.values(file)

@@ -54,7 +54,7 @@ extension SampleReader {
   public func featureName(_ feature: Int) -> String { "column \(feature)" }
 
   /// Throws unless the first `count` samples exist.
-  public func checkAsked(_ count: Int, of path: String) throws {
+  func checkAsked(_ count: Int, of path: String) throws {
     guard count >= 0, count <= sampleCount else {
       throw InputError("\(path) holds \(sampleCount) samples; \(count) are asked for")
     }
@@ -80,7 +80,7 @@ extension SampleReader {
 }
 
 /// Some of another reader's samples: what is said of the whole holds for them too.
-public protocol SamplePart: SampleReader {
+protocol SamplePart: SampleReader {
   var whole: any SampleReader { get }
 }
 
@@ -99,7 +99,7 @@ extension SamplePart {
 
 /// A range of another reader's samples, as `--samples` cuts it.
 public struct SampleRange: SamplePart {
-  public let whole: any SampleReader
+  let whole: any SampleReader
   let range: Range<Int>
 
   /// `range` must lie in the whole.
@@ -132,13 +132,13 @@ public struct SampleRange: SamplePart {
 }
 
 /// Samples of several files, one after another.
-public struct SampleSequence: SampleReader {
+struct SampleSequence: SampleReader {
   let parts: [any SampleReader]
   /// Index of each part's first sample, and last the number of all.
   private let starts: [Int]
 
   /// At least one part. Throws `InputError` where the parts have different features.
-  public init(_ parts: [any SampleReader]) throws {
+  init(_ parts: [any SampleReader]) throws {
     self.parts = parts
     starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.sampleCount) }
     for part in parts where part.featureCount != parts[0].featureCount {
@@ -147,26 +147,26 @@ public struct SampleSequence: SampleReader {
     }
   }
 
-  public var sampleCount: Int { starts[parts.count] }
-  public var featureCount: Int { parts[0].featureCount }
-  public var place: String { parts[0].place }
-  public var labelPlace: String { parts[0].labelPlace }
-  public var notes: [String] { parts.flatMap(\.notes) }
-  public var hasLabels: Bool { parts.allSatisfy(\.hasLabels) }
-  public var coding: TableCoding? { parts[0].coding }
-  public var targetNames: [String] { parts[0].targetNames }
-  public var mostNumberedClasses: Int { parts[0].mostNumberedClasses }
-  public func className(of label: Label) -> String? { parts[0].className(of: label) }
-  public func featureName(_ feature: Int) -> String { parts[0].featureName(feature) }
+  var sampleCount: Int { starts[parts.count] }
+  var featureCount: Int { parts[0].featureCount }
+  var place: String { parts[0].place }
+  var labelPlace: String { parts[0].labelPlace }
+  var notes: [String] { parts.flatMap(\.notes) }
+  var hasLabels: Bool { parts.allSatisfy(\.hasLabels) }
+  var coding: TableCoding? { parts[0].coding }
+  var targetNames: [String] { parts[0].targetNames }
+  var mostNumberedClasses: Int { parts[0].mostNumberedClasses }
+  func className(of label: Label) -> String? { parts[0].className(of: label) }
+  func featureName(_ feature: Int) -> String { parts[0].featureName(feature) }
 
-  public func labels(first count: Int) throws -> [Label] {
+  func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: place)
     return try zip(parts, starts).flatMap { part, start in
       try part.labels(first: max(0, min(part.sampleCount, count - start)))
     }
   }
 
-  public func readRows(
+  func readRows(
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {

@@ -9,7 +9,7 @@ public struct Standardisation: Sendable, Equatable {
   /// Unbiased standard deviation; infinite for a constant feature, so that dividing gives 0 wherever it is applied.
   public let scale: [Double]
 
-  public init(mean: [Double], scale: [Double]) {
+  init(mean: [Double], scale: [Double]) {
     self.mean = mean
     self.scale = scale
   }

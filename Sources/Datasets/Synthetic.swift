@@ -13,11 +13,11 @@ import MPI
 public struct Synthetic: SampleReader {
   /// Sizes; the defaults are small enough for seconds and large enough to learn.
   public struct Shape: Sendable, Equatable, Codable {
-    public var train: Int
-    public var test: Int
-    public var dimension: Int
-    public var classCount: Int
-    public var directions: Int
+    var train: Int
+    var test: Int
+    var dimension: Int
+    var classCount: Int
+    var directions: Int
 
     public init(
       train: Int = 2000, test: Int = 500, dimension: Int = 32, classCount: Int = 4,

@@ -62,8 +62,8 @@ public struct ValidationSplit: Sendable, Equatable {
 }
 
 /// Some of another reader's samples.
-public struct SampleSelection: SamplePart {
-  public let whole: any SampleReader
+struct SampleSelection: SamplePart {
+  let whole: any SampleReader
   /// Ascending.
   let indices: [Int]
 
@@ -73,17 +73,17 @@ public struct SampleSelection: SamplePart {
     self.indices = indices
   }
 
-  public var sampleCount: Int { indices.count }
-  public func place(ofSample sample: Int) -> Int { whole.place(ofSample: indices[sample]) }
+  var sampleCount: Int { indices.count }
+  func place(ofSample sample: Int) -> Int { whole.place(ofSample: indices[sample]) }
 
-  public func labels(first count: Int) throws -> [Label] {
+  func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: "the part of the data set")
     guard count > 0 else { return [] }
     let labels = try whole.labels(first: indices[count - 1] + 1)
     return indices.prefix(count).map { labels[$0] }
   }
 
-  public func readRows(
+  func readRows(
     _ wanted: [Int], _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {
     let inWhole = try wanted.map { index in

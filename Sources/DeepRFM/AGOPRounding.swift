@@ -33,8 +33,8 @@ extension AGOP.Result {
 /// In all, d units of double precision for the eigenvalues themselves.
 public struct AGOPRounding: Sendable {
   /// N, K, d
-  public var samples, outputs, width: Int
-  public var precision: Precision
+  var samples, outputs, width: Int
+  var precision: Precision
 
   public init(samples: Int, outputs: Int, width: Int, precision: Precision) {
     (self.samples, self.outputs, self.width, self.precision) = (samples, outputs, width, precision)

@@ -28,7 +28,7 @@ public struct Fit {
   /// Columns of the preconditioner that was used; 0: none.
   let preconditionerRank: Int
   /// s of its kernel.
-  public let bandwidth: Double
+  let bandwidth: Double
   /// How far K and Y Y^T agree, both centred; NaN where that is not defined.
   var kernelAlignment = Double.nan
 

@@ -36,7 +36,7 @@ public final class Training<T: Real & TensorElement> {
   /// Rank 0's.
   private var selection: LayerSelection
   /// Groups of rows where values are predicted; nil: chosen. The numbers of a run do not depend on it but for rounding.
-  public var groupCount: Int?
+  var groupCount: Int?
   /// Keeps other jobs out of the run directory.
   var lock: FolderLock?
 

@@ -10,7 +10,7 @@ public enum LayerMap<T: Real>: Sendable {
   case projection(Matrix<T>)
 
   /// R; (width x width).
-  public var projection: Matrix<T> {
+  var projection: Matrix<T> {
     switch self {
     case .features(let map): map.projection
     case .projection(let r): r
@@ -20,11 +20,11 @@ public enum LayerMap<T: Real>: Sendable {
   /// Of the random features, if there are any.
   public var features: FeatureMap<T>? { if case .features(let map) = self { map } else { nil } }
 
-  public var outputWidth: Int { features?.outputWidth ?? projection.columns }
+  var outputWidth: Int { features?.outputWidth ?? projection.columns }
 }
 
 /// A plain RFM's first rows, of which every layer's are made: U = X R.
-public struct FirstRows<T: Real> {
+struct FirstRows<T: Real> {
   /// X, own rows as deviations from the class means.
   let rows: Rows<T>
   let test, validation: GroupedRows<T>?

@@ -22,9 +22,9 @@ public struct TrainOptions: DatasetOptions, RunOptions, Codable, Sendable, Equat
   /// svhn: the extra training samples too.
   public var extra = false
   /// csv: the column to be predicted; nil: the last.
-  public var target: String?
+  var target: String?
   /// csv: columns that are passed over, with commas between them.
-  public var ignore: String?
+  var ignore: String?
   /// csv: what becomes of a value that is not there.
   public var missing = MissingRule.refuse
   /// Whether a test label that no training sample has ends the run.
@@ -224,7 +224,7 @@ extension TrainOptions {
   }
 
   /// Checks what no option can check alone. Throws `InputError`.
-  public func validate() throws(InputError) {
+  func validate() throws(InputError) {
     try validateDataset()
     if dataset != .csv {
       for (option, isGiven) in [

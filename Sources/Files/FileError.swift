@@ -4,7 +4,7 @@ import Glibc
 public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
   public let description: String
 
-  public init(_ description: String) { self.description = description }
+  init(_ description: String) { self.description = description }
 
   /// `code` is the C library's errno, read at once after the call that failed.
   /// - Parameter action: what failed, as a participle: "written".

@@ -4,7 +4,7 @@ import Glibc
 ///
 /// Nothing is mapped: a file that shrinks while it is read must give an error, not a signal.
 public final class InputFile: Sendable {
-  public let path: String
+  let path: String
   /// Bytes, at the time of opening.
   public let size: Int
   private let descriptor: Int32
@@ -34,7 +34,7 @@ public final class InputFile: Sendable {
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 || errno == EACCES }
 
   /// Fills `buffer` from `offset` on (pread). Returns the bytes read: fewer only at the end of the file.
-  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
+  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
     var filled = 0
     while filled < buffer.count {
       let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
@@ -48,7 +48,7 @@ public final class InputFile: Sendable {
   }
 
   /// Fills `buffer` from `offset` on. Throws `InputError` where the file is too short.
-  public func readExactly(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+  func readExactly(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     let got = try read(at: offset, into: buffer)
     guard got == buffer.count else {
       throw InputError("\(path) ends at byte \(offset + got), sooner than its own header says: it is cut off")

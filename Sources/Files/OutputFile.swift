@@ -4,7 +4,7 @@ import Synchronization
 /// A file being written: it has a temporary name until `finish`, so that a reader sees the old file or the new one, never a part. One
 /// that is dropped unfinished is taken away.
 public final class OutputFile {
-  public let path: String
+  let path: String
   private let temporary: String?
   private var descriptor: Int32
 
@@ -53,7 +53,7 @@ public final class OutputFile {
   public static func removeUnfinished() { remove(unfinished.withLock { $0 }) }
 
   /// Writes every byte (write).
-  public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+  func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     var rest = bytes[...]
     while !rest.isEmpty {
       let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)

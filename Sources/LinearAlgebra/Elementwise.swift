@@ -22,7 +22,7 @@ public struct TileForm: Sendable {
   // What `init` was given.
   public var gaussian: Bool { c.gaussian != 0 }
   public var distance: Double { c.distance }
-  public var rate: Double { c.rate }
+  var rate: Double { c.rate }
   /// The kernel at the distance of the two means.
   public var constant: Double { c.constant }
   public var near: Double { c.near }

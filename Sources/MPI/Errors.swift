@@ -10,7 +10,7 @@ public struct MPIError: RankError, Equatable, CustomStringConvertible {
   /// MPI's own words.
   public let message: String
 
-  public init(code: Int32, function: String, message: String) {
+  init(code: Int32, function: String, message: String) {
     self.code = code
     self.function = function
     self.message = message

@@ -39,7 +39,7 @@ extension Communicator {
   /// *Collective.* Replaces each element by its largest over the ranks.
   ///
   /// The corresponding C function is `MPI_Allreduce`.
-  @inlinable public func maximum<T: MPIElement>(_ buffer: UnsafeMutableBufferPointer<T>) throws {
+  @inlinable func maximum<T: MPIElement>(_ buffer: UnsafeMutableBufferPointer<T>) throws {
     try reduce(.maximum, buffer)
   }
 
@@ -67,7 +67,7 @@ extension Communicator {
   /// *Collective.* Replaces each element by its smallest over the ranks.
   ///
   /// The corresponding C function is `MPI_Allreduce`.
-  @inlinable public func minimum<T: MPIElement>(_ values: inout [T]) throws {
+  @inlinable func minimum<T: MPIElement>(_ values: inout [T]) throws {
     try values.withUnsafeMutableBufferPointer { try reduce(.minimum, $0) }
   }
 

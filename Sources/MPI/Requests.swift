@@ -39,7 +39,7 @@ public struct Request: ~Copyable {
   /// must not be freed or reused.
   ///
   /// The corresponding C functions are `MPI_Cancel` and `MPI_Request_free`.
-  public consuming func cancel() {
+  consuming func cancel() {
     var (handle, _) = take()
     giveUp(&handle)
   }

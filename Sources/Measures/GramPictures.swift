@@ -6,7 +6,7 @@ import Runtime
 public struct PictureSample: Sendable, Equatable {
   /// What a small picture can show.
   public static let mostSamples = 100
-  public static let mostClasses = 20
+  static let mostClasses = 20
 
   /// Class-sorted, ascending.
   public let positions: [Int]
@@ -62,7 +62,7 @@ public struct GramPictures {
 }
 
 /// Cosines between the rows; (rows x rows). A row of zeros has the cosine 0 with all. *Local.*
-public func cosines(_ rows: Matrix<Double>) -> Matrix<Float> {
+func cosines(_ rows: Matrix<Double>) -> Matrix<Float> {
   for i in 0..<rows.rows { divideByNorm(rows.row(i)) }
   let gram = Matrix<Double>(rows: rows.rows, columns: rows.rows)
   multiply(rows.view, rows.view, transposeB: true, into: gram.view)

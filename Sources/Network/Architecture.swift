@@ -11,12 +11,12 @@ public enum Architecture: String, Sendable, Codable, CaseIterable {
   /// torchvision's resnet18 without fc, under a fully-connected head.
   case resnet18
 
-  public var takesImages: Bool { self != .mlp }
+  var takesImages: Bool { self != .mlp }
 }
 
 /// What a network is, but for its numbers.
 public struct NetworkForm: Sendable, Equatable {
-  public var architecture = Architecture.mlp
+  var architecture = Architecture.mlp
   /// Of a sample.
   public var input: FeatureShape
   /// K
@@ -27,7 +27,7 @@ public struct NetworkForm: Sendable, Equatable {
   public var width = 512
   public var activation = ActivationKind.relu
   /// Of the hidden layers' initial weights.
-  public var scale = 1.0
+  var scale = 1.0
 
   public init(_ architecture: Architecture, input: FeatureShape, classes: Int) {
     (self.architecture, self.input, self.classes) = (architecture, input, classes)

@@ -4,15 +4,15 @@ import Runtime
 
 /// A network of layers one behind the other, with its numbers and workspaces, on a rank's rows of a batch.
 public final class Network<T: NetworkReal> {
-  public let layers: [any NetworkLayer<T>]
+  let layers: [any NetworkLayer<T>]
   /// Of each layer in the vector of all parameters.
   let ranges: [Range<Int>]
   public let weights: NetworkWeights<T>
-  public let pass: Pass<T>
+  let pass: Pass<T>
   /// The most rows that a rank has of a batch.
-  public let rows: Int
+  let rows: Int
   /// The places of the fully-connected layers among the layers; the last is the output.
-  public let linears: [Int]
+  let linears: [Int]
 
   /// *Local.* The weights are the caller's to fill.
   public init(_ builder: NetworkBuilder<T>, _ context: Context) {
@@ -30,7 +30,7 @@ public final class Network<T: NetworkReal> {
   public var outputs: Int { layers[layers.count - 1].output.count }
 
   /// A fully-connected layer, from 1; depth + 1 is the output.
-  public func linear(_ number: Int) -> Linear<T> {
+  func linear(_ number: Int) -> Linear<T> {
     guard let layer = layers[linears[number - 1]] as? Linear<T> else { preconditionFailure("no such layer") }
     return layer
   }
@@ -71,7 +71,7 @@ public final class Network<T: NetworkReal> {
   /// - Parameters:
   ///   - gradient: in the outputs of the last `forward`; used up.
   ///   - take: called with a fully-connected layer, from 1, and the gradient in its input, (rows x inputs).
-  public func sweep(
+  func sweep(
     _ gradient: MatrixView<T>, downTo lowest: Int = 1, take: (_ linear: Int, _ gradient: MatrixView<T>) throws -> Void
   ) throws {
     pass.wantsParameterGradients = false
@@ -86,12 +86,12 @@ public final class Network<T: NetworkReal> {
 
 extension Phase {
   /// Forward and backward passes, and steps.
-  public static let train = Phase("train")
+  static let train = Phase("train")
   /// Sums over ranks and rows on their way, as far as they were not hidden behind work.
-  public static let exchange = Phase("exchange")
-  public static let evaluate = Phase("evaluate")
-  public static let measure = Phase("measure")
+  static let exchange = Phase("exchange")
+  static let evaluate = Phase("evaluate")
+  static let measure = Phase("measure")
 
   /// The parts of an epoch's time, in the order of metrics.jsonl.
-  public static let ofEpoch: [Phase] = [train, exchange, evaluate, measure]
+  static let ofEpoch: [Phase] = [train, exchange, evaluate, measure]
 }

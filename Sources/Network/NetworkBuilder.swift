@@ -4,13 +4,13 @@ import LinearAlgebra
 /// by the same code, with workspaces that are counted only.
 public struct NetworkBuilder<T: NetworkReal> {
   /// The most rows that a rank has of a batch.
-  public let rows: Int
+  let rows: Int
   /// Of the pool that will work: a scratch memory for each is so many times as large.
-  public let threads: Int
+  let threads: Int
   /// Workspaces are counted, not made.
-  public let isPlan: Bool
+  let isPlan: Bool
   /// Of all workspaces so far.
-  public private(set) var bytes = 0
+  private(set) var bytes = 0
   package private(set) var parameters: [Parameter] = []
   package private(set) var statistics: [Statistic] = []
   private(set) var layers: [any NetworkLayer<T>] = []
@@ -39,12 +39,12 @@ public struct NetworkBuilder<T: NetworkReal> {
   }
 
   /// A statistic of the layer that is being made.
-  public mutating func statistic(_ name: String, count: Int, initial: Double) -> Statistic {
+  mutating func statistic(_ name: String, count: Int, initial: Double) -> Statistic {
     add(Statistic(name: name, range: statisticRange(count), initial: initial, isCount: false))
   }
 
   /// A number of batches, from 0.
-  public mutating func batchCount(_ name: String) -> Statistic {
+  mutating func batchCount(_ name: String) -> Statistic {
     add(Statistic(name: name, range: statisticRange(1), initial: 0, isCount: true))
   }
 
@@ -59,16 +59,16 @@ public struct NetworkBuilder<T: NetworkReal> {
   }
 
   /// A workspace of so many elements a row of the batch.
-  public mutating func matrix(columns: Int) -> Matrix<T> { matrix(rows: rows, columns: columns) }
+  mutating func matrix(columns: Int) -> Matrix<T> { matrix(rows: rows, columns: columns) }
 
   /// A workspace of another number of rows.
-  public mutating func matrix<S: Scalar>(rows: Int, columns: Int, of type: S.Type = T.self) -> Matrix<S> {
+  mutating func matrix<S: Scalar>(rows: Int, columns: Int, of type: S.Type = T.self) -> Matrix<S> {
     bytes += rows * columns * MemoryLayout<S>.stride
     return Matrix(uninitialisedRows: isPlan ? 0 : rows, columns: columns)
   }
 
   /// Memory that all layers share, of at least so many elements: what one layer's call leaves there is gone at the next one's.
-  public mutating func scratch(_ count: Int) -> Scratch<T> {
+  mutating func scratch(_ count: Int) -> Scratch<T> {
     let memory = scratchMemory ?? Scratch(isPlan: isPlan)
     scratchMemory = memory
     bytes += memory.grow(to: count)
@@ -85,7 +85,7 @@ public struct NetworkBuilder<T: NetworkReal> {
 }
 
 /// Memory that a network's layers share, made when the largest of them is known.
-public final class Scratch<T: NetworkReal> {
+final class Scratch<T: NetworkReal> {
   private let isPlan: Bool
   private var count = 0
   private var memory: Matrix<T>?
@@ -102,7 +102,7 @@ public final class Scratch<T: NetworkReal> {
   func make() { if memory == nil && !isPlan { memory = Matrix(uninitialisedRows: 1, columns: count) } }
 
   /// The first elements as a matrix of this shape, not cleared.
-  public func matrix(rows: Int, columns: Int) -> MatrixView<T> {
+  func matrix(rows: Int, columns: Int) -> MatrixView<T> {
     guard let memory else { preconditionFailure("scratch before the network was made") }
     return memory.reshaped(rows: rows, columns: columns)
   }

@@ -14,24 +14,24 @@ public struct Parameter: Sendable, Equatable {
   /// Its name in PyTorch's state dict.
   public let name: String
   /// Row-major; (outputs x inputs) of a fully-connected layer, (outputs x inputs x height x width) of a convolution.
-  public let shape: [Int]
+  let shape: [Int]
   public let range: Range<Int>
   public let initialisation: Initialisation
 
   /// The first dimension, and the product of the others.
-  public var rows: Int { shape[0] }
-  public var columns: Int { range.count / max(1, shape[0]) }
+  var rows: Int { shape[0] }
+  var columns: Int { range.count / max(1, shape[0]) }
 }
 
 /// What a layer keeps from batch to batch and no gradient changes: a part of the vector of all statistics, in double whatever the
 /// network's precision.
 public struct Statistic: Sendable, Equatable {
   public let name: String
-  public let range: Range<Int>
+  let range: Range<Int>
   /// Its value before the first batch.
-  public let initial: Double
+  let initial: Double
   /// A number of batches: an integer of no dimension in the files, as PyTorch has it.
-  public let isCount: Bool
+  let isCount: Bool
 }
 
 /// All numbers of a network that training changes, the same on all ranks: its parameters one behind the other, their gradients, and the
@@ -69,7 +69,7 @@ public final class NetworkWeights<T: NetworkReal> {
   public func matrix(_ parameter: Parameter) -> MatrixView<T> { view(values, parameter) }
 
   /// Its gradient, (rows x columns).
-  public func gradient(_ parameter: Parameter) -> MatrixView<T> { view(gradients, parameter) }
+  func gradient(_ parameter: Parameter) -> MatrixView<T> { view(gradients, parameter) }
 
   private func view(_ vector: Matrix<T>, _ parameter: Parameter) -> MatrixView<T> {
     MatrixView(

@@ -6,7 +6,7 @@ public struct ReportOptions: Sendable, Equatable {
   /// Run directories; at least one.
   public var directories: [String] = []
   /// The page to write; nil: report.html, of one run in its directory, of several where the command was given.
-  public var output: String?
+  var output: String?
   /// An SVG to write beside the page, of the first run.
   public var picture: String?
 

@@ -3,7 +3,7 @@ import Glibc
 
 /// CIFAR-10 and CIFAR-100, binary versions (https://www.cs.toronto.edu/~kriz/cifar.html): files of records, each one label byte
 /// (CIFAR-100: two, the group's first) and 3,072 pixel bytes. Row: the pixels in channel, row, column order.
-public struct CIFAR: SampleReader {
+struct CIFAR: SampleReader {
   static let pixels = 3072
 
   private let form: Form
@@ -12,7 +12,7 @@ public struct CIFAR: SampleReader {
   let starts: [Int]
   /// Nothing where the file of names is missing.
   private let names: [String]
-  public let notes: [String]
+  let notes: [String]
 
   /// One of the two sets.
   struct Form: Sendable {
@@ -42,9 +42,9 @@ public struct CIFAR: SampleReader {
     }
   }
 
-  public var sampleCount: Int { starts[batches.count] }
-  public var featureCount: Int { CIFAR.pixels }
-  public var place: String { batches[0].path }
+  var sampleCount: Int { starts[batches.count] }
+  var featureCount: Int { CIFAR.pixels }
+  var place: String { batches[0].path }
 
   /// Opens one split; nil where the folder has none of its files.
   static func open(_ split: Split, _ form: Form, in folder: DataFolder) throws -> CIFAR? {
@@ -104,14 +104,14 @@ public struct CIFAR: SampleReader {
     try streamed.stream().skipToEnd()
   }
 
-  public func className(of label: Label) -> String? {
+  func className(of label: Label) -> String? {
     guard case .number(let value) = label, let place = Int(exactly: value), names.indices.contains(place) else {
       return nil
     }
     return names[place]
   }
 
-  public func labels(first count: Int) throws -> [Label] {
+  func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: place)
     var values: [Label] = []
     for (batch, start) in zip(batches, starts) where start < count {
@@ -127,7 +127,7 @@ public struct CIFAR: SampleReader {
     return values
   }
 
-  public func readRows(
+  func readRows(
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {

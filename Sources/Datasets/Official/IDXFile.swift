@@ -2,16 +2,16 @@ import Files
 
 /// An IDX file, the format of MNIST (http://yann.lecun.com/exdb/mnist): two zeros, the type of the elements, the number of
 /// dimensions, their sizes of 32 bits, then the elements, last dimension fastest; numbers are big-endian.
-public struct IDXFile: Sendable {
+struct IDXFile: Sendable {
   /// The first size is the number of records.
-  public let sizes: [Int]
-  public let format: NumberFormat
-  public let table: RecordTable
+  let sizes: [Int]
+  let format: NumberFormat
+  let table: RecordTable
   /// Size of the file, if it is compressed.
-  public let packedBytes: Int?
-  public var path: String { table.path }
+  let packedBytes: Int?
+  var path: String { table.path }
   /// Elements of a record.
-  public var recordCount: Int { table.recordBytes / format.size }
+  var recordCount: Int { table.recordBytes / format.size }
 
   private static let formats: [UInt8: NumberFormat] = [
     0x08: .byte, 0x09: NumberFormat(.signed, size: 1), 0x0b: NumberFormat(.signed, size: 2, bigEndian: true),
@@ -20,7 +20,7 @@ public struct IDXFile: Sendable {
   ]
 
   /// Throws `InputError` for another magic number, other dimensions, or a size that the file cannot have.
-  public init(_ path: String, dimensions: ClosedRange<Int>) throws {
+  init(_ path: String, dimensions: ClosedRange<Int>) throws {
     let streamed = try StreamedFile(path)
     let stream = try streamed.stream()
     let magic = Array(try stream.take(4))

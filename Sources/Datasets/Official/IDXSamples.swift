@@ -1,14 +1,14 @@
 import Files
 
 /// MNIST, or a set in its form: an IDX file of records and one of labels. Row: the record's numbers, last dimension fastest.
-public struct IDXSamples: SampleReader {
+struct IDXSamples: SampleReader {
   let images: IDXFile
   let labels: IDXFile
-  public let sampleCount: Int
-  public let featureCount: Int
-  public var place: String { images.path }
-  public var labelPlace: String { labels.path }
-  public let notes: [String]
+  let sampleCount: Int
+  let featureCount: Int
+  var place: String { images.path }
+  var labelPlace: String { labels.path }
+  let notes: [String]
 
   /// Numbers that QMNIST has for a sample: its class, and who wrote it.
   private static let describedLabel = 8
@@ -28,7 +28,7 @@ public struct IDXSamples: SampleReader {
     }
   }
 
-  public func labels(first count: Int) throws -> [Label] {
+  func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: labels.path)
     var values: [Label] = []
     values.reserveCapacity(count)
@@ -39,7 +39,7 @@ public struct IDXSamples: SampleReader {
     return values
   }
 
-  public func readRows(
+  func readRows(
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {

@@ -5,8 +5,8 @@ import Files
 /// gzip-compressed.
 ///
 /// Only the elements' headers are read at opening. Arrays are column-major: the first index runs fastest.
-public struct MATFile {
-  public let path: String
+struct MATFile {
+  let path: String
   let file: StreamedFile
   let bigEndian: Bool
 
@@ -15,7 +15,7 @@ public struct MATFile {
   private static let headerBytes = 128
 
   /// Throws `InputError` unless the header is that of a Level 5 MAT-file.
-  public init(_ path: String) throws {
+  init(_ path: String) throws {
     self.path = path
     file = try StreamedFile(path)
     let stream = try file.stream()
@@ -47,7 +47,7 @@ public struct MATFile {
   }
 
   /// The variables of these names. Throws `InputError` where one is missing or not a real numeric array.
-  public func variables(_ names: [String]) throws -> [MATArray] {
+  func variables(_ names: [String]) throws -> [MATArray] {
     var found: [String: MATArray] = [:]
     var elements = 0
     let stream = try file.stream()
@@ -154,12 +154,12 @@ struct MATElement: Sendable {
 }
 
 /// A numeric array: where its numbers lie and how they are written.
-public struct MATArray: Sendable {
-  public let name: String
+struct MATArray: Sendable {
+  let name: String
   /// At least two; MATLAB drops trailing ones beyond that.
-  public let dimensions: [Int]
-  public let count: Int
-  public let format: NumberFormat
+  let dimensions: [Int]
+  let count: Int
+  let format: NumberFormat
   let file: StreamedFile
   let element: MATElement
   /// Of the first number, in the element's stream.
@@ -168,7 +168,7 @@ public struct MATArray: Sendable {
   let padding: Int
 
   /// The numbers as records of `size` numbers each; `size` divides `count`.
-  public func records(of size: Int) -> RecordTable {
+  func records(of size: Int) -> RecordTable {
     let (file, element, dataOffset) = (file, element, dataOffset)
     return RecordTable(
       path: file.path, count: size == 0 ? 0 : count / size, recordBytes: size * format.size,

@@ -3,7 +3,7 @@ import Files
 /// SVHN, format 2 (http://ufldl.stanford.edu/housenumbers): X(row, column, channel, sample) and y, 10 for the
 /// digit 0 (others write 0), in a MATLAB file, which may be gzip-compressed. Row: the pixels in channel, row, column order, the labels
 /// 0 to 9.
-public struct SVHN: SampleReader {
+struct SVHN: SampleReader {
   let images: RecordTable
   let labels: RecordTable
   let imageFormat: NumberFormat
@@ -11,13 +11,13 @@ public struct SVHN: SampleReader {
   /// Place in the file's record of each value of a row.
   let order: [Int]
 
-  public var sampleCount: Int { images.count }
-  public var featureCount: Int { order.count }
-  public var place: String { path }
+  var sampleCount: Int { images.count }
+  var featureCount: Int { order.count }
+  var place: String { path }
   private var path: String { images.path }
 
   /// Opens one split; nil where the folder has no file of it. `hasExtra`: the extra samples behind the training samples.
-  public static func open(_ split: Split, hasExtra: Bool, in folder: DataFolder) throws -> (any SampleReader)? {
+  static func open(_ split: Split, hasExtra: Bool, in folder: DataFolder) throws -> (any SampleReader)? {
     guard let path = folder.find(["\(split.rawValue)_32x32.mat"]) else { return nil }
     let own = try SVHN(path)
     guard split == .train, hasExtra else { return own }
@@ -56,7 +56,7 @@ public struct SVHN: SampleReader {
     }
   }
 
-  public func labels(first count: Int) throws -> [Label] {
+  func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: path)
     var values: [Label] = []
     let requests = (0..<count).map { RowRequest(index: $0, position: $0) }
@@ -69,7 +69,7 @@ public struct SVHN: SampleReader {
     return values
   }
 
-  public func readRows(
+  func readRows(
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {

@@ -3,11 +3,11 @@ import MPI
 
 /// How rows are grouped where they have no classes.
 public struct RowGrouping: Sendable {
-  public var seed: UInt64
+  var seed: UInt64
   /// Whether rows are grouped by their direction alone, since each is divided by its norm before the kernel sees it.
-  public var byDirection: Bool
+  var byDirection: Bool
   /// Groups; nil: chosen by the number of samples.
-  public var count: Int?
+  var count: Int?
 
   public init(seed: UInt64 = 0, byDirection: Bool = true, count: Int? = nil) {
     (self.seed, self.byDirection, self.count) = (seed, byDirection, count)

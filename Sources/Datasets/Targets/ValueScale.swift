@@ -11,7 +11,7 @@ public struct ValueScale: Sendable, Equatable {
 
   public var outputs: Int { mean.count }
 
-  public init(mean: [Double], scale: [Double]) {
+  init(mean: [Double], scale: [Double]) {
     self.mean = mean
     self.scale = scale
   }

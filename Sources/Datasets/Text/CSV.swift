@@ -2,26 +2,26 @@ import Files
 
 /// The rows of a CSV file with a header as samples, by a coding of its columns. Opening reads and checks the whole file, and keeps each
 /// row's place and label.
-public struct CSV: SampleReader {
+struct CSV: SampleReader {
   private let file: StreamedFile
   private let fieldCount: Int
   private let roles: [CSVHeader.Role]
   private let rows: CSVRows
   private let lookups: [[String: Int]?]
-  public let coding: TableCoding?
-  public let hasLabels: Bool
-  public let notes: [String]
+  let coding: TableCoding?
+  let hasLabels: Bool
+  let notes: [String]
   private let table: TableCoding
 
-  public var sampleCount: Int { rows.count }
-  public var featureCount: Int { table.featureCount }
-  public var place: String { file.path }
-  public var targetNames: [String] { [table.target] }
+  var sampleCount: Int { rows.count }
+  var featureCount: Int { table.featureCount }
+  var place: String { file.path }
+  var targetNames: [String] { [table.target] }
   /// Ages and prices are whole numbers too.
-  public var mostNumberedClasses: Int { 20 }
-  public var labelPlace: String { "the column \"\(table.target)\" of \(file.path)" }
+  var mostNumberedClasses: Int { 20 }
+  var labelPlace: String { "the column \"\(table.target)\" of \(file.path)" }
 
-  public func featureName(_ feature: Int) -> String {
+  func featureName(_ feature: Int) -> String {
     let (column, category) = table.place(of: feature)
     return "column \"\(column)\"" + (category.map { " (\"\($0)\")" } ?? "")
   }
@@ -30,7 +30,7 @@ public struct CSV: SampleReader {
   /// - Parameters:
   ///   - limit: no more than the first so many rows.
   ///   - heldOut: rows from which no category and no mean is taken.
-  public init(training path: String, _ rules: TableRules, limit: Int? = nil, heldOut: Set<Int> = []) throws {
+  init(training path: String, _ rules: TableRules, limit: Int? = nil, heldOut: Set<Int> = []) throws {
     let survey = try CSVSurvey(path, rules, limit: limit, heldOut: heldOut)
     table = try survey.coding()
     (file, rows, notes) = (survey.file, survey.rows, survey.notes(table))
@@ -41,7 +41,7 @@ public struct CSV: SampleReader {
 
   /// *Local.* Another file, whose columns are found by their names. Throws `InputError`.
   /// - Parameter labelled: whether its target is read, if it has one; rows without it are then dropped.
-  public init(_ path: String, _ coding: TableCoding, _ rules: TableRules, labelled: Bool = true) throws {
+  init(_ path: String, _ coding: TableCoding, _ rules: TableRules, labelled: Bool = true) throws {
     let file = try StreamedFile(path, isText: true)
     var records = CSVRecords(try file.stream())
     let header = try CSVHeader(&records)
@@ -63,13 +63,13 @@ public struct CSV: SampleReader {
     coding.columns.map { $0.categories.map { Dictionary(zip($0, 0...)) { first, _ in first } } }
   }
 
-  public func labels(first count: Int) throws -> [Label] {
+  func labels(first count: Int) throws -> [Label] {
     guard hasLabels else { throw InputError("\(file.path) has no column \"\(table.target)\"") }
     try checkAsked(count, of: file.path)
     return Array(rows.labels.prefix(count))
   }
 
-  public func readRows(
+  func readRows(
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {

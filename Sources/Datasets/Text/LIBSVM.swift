@@ -4,12 +4,12 @@ import Files
 /// not name are 0. Features are counted from 1, or from 0 where an index 0 occurs (scikit-learn writes so).
 ///
 /// Opening reads and checks the whole file once, and keeps each sample's label and place.
-public struct LIBSVM: SampleReader {
+struct LIBSVM: SampleReader {
   let file: StreamedFile
-  public let featureCount: Int
+  let featureCount: Int
   /// Index of the first feature in the file.
-  public let firstIndex: Int
-  public let notes: [String]
+  let firstIndex: Int
+  let notes: [String]
   private let numbers: [Double]
   private let places: [Place]
 
@@ -18,16 +18,16 @@ public struct LIBSVM: SampleReader {
     let line: Int
   }
 
-  public var sampleCount: Int { places.count }
-  public var place: String { file.path }
-  public func featureName(_ feature: Int) -> String { "feature \(feature + firstIndex)" }
+  var sampleCount: Int { places.count }
+  var place: String { file.path }
+  func featureName(_ feature: Int) -> String { "feature \(feature + firstIndex)" }
 
   /// What the training file fixes for the test file.
-  public struct Known: Sendable {
-    public let featureCount: Int
-    public let firstIndex: Int
+  struct Known: Sendable {
+    let featureCount: Int
+    let firstIndex: Int
 
-    public init(featureCount: Int, firstIndex: Int) {
+    init(featureCount: Int, firstIndex: Int) {
       self.featureCount = featureCount
       self.firstIndex = firstIndex
     }
@@ -48,7 +48,7 @@ public struct LIBSVM: SampleReader {
 
   /// *Local.* A file alone, which the model of `known` is to predict, or to be trained on.
   /// Throws `InputError`, also where it has an index 0 and the model was trained on features from 1 on.
-  public init(_ path: String, known: Known?) throws {
+  init(_ path: String, known: Known?) throws {
     let scan = try Scan(path)
     let own = scan.smallestIndex == 0 ? 0 : 1
     if own == 0, known?.firstIndex == 1 {
@@ -105,12 +105,12 @@ public struct LIBSVM: SampleReader {
     }
   }
 
-  public func labels(first count: Int) throws -> [Label] {
+  func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: file.path)
     return numbers.prefix(count).map { .number($0) }
   }
 
-  public func readRows(
+  func readRows(
     _ indices: [Int],
     _ body: (_ position: Int, _ values: UnsafeBufferPointer<Double>) throws -> Void
   ) throws {

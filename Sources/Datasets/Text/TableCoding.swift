@@ -3,10 +3,10 @@ import Files
 /// What a table's columns are made features by.
 public struct TableRules: Sendable, Equatable {
   /// The column to be predicted; nil: the last.
-  public var target: String?
+  var target: String?
   /// Columns that are passed over.
-  public var ignored: [String]
-  public var missing: MissingRule
+  var ignored: [String]
+  var missing: MissingRule
 
   public init(target: String? = nil, ignored: [String] = [], missing: MissingRule = .refuse) {
     (self.target, self.ignored, self.missing) = (target, ignored, missing)
@@ -27,17 +27,17 @@ public struct TableCoding: Sendable, Equatable {
     /// The training rows' texts in their order; nil: numbers.
     public let categories: [String]?
     /// What a missing value's features are, with `MissingRule.mean`: the training rows' mean, or each category's share of them.
-    public let means: [Double]?
+    let means: [Double]?
 
     public init(name: String, categories: [String]? = nil, means: [Double]? = nil) {
       (self.name, self.categories, self.means) = (name, categories, means)
     }
 
     /// Its features.
-    public var width: Int { categories?.count ?? 1 }
+    var width: Int { categories?.count ?? 1 }
   }
 
-  public let target: String
+  let target: String
   public let columns: [Column]
   /// Each column's first feature, and last the number of all.
   let starts: [Int]

@@ -10,12 +10,12 @@ import Runtime
 public struct TrainedRun {
   public let directory: RunFolder
   /// As the run used them.
-  public let options: TrainOptions
+  let options: TrainOptions
   /// Class-sorted position -> position in the file.
   public let order: [Int]
   /// Samples of each class, or group where values are predicted.
   public let classCounts: [Int]
-  public let targets: Targets
+  let targets: Targets
   private let data: RunData
   /// LIBSVM: index of the files' first feature.
   let firstIndex: Int

@@ -11,7 +11,7 @@ public struct Confusion: Sendable, Equatable {
     public let predicted: Int
     public let count: Int
 
-    public init(actual: Int, predicted: Int, count: Int) {
+    init(actual: Int, predicted: Int, count: Int) {
       (self.actual, self.predicted, self.count) = (actual, predicted, count)
     }
   }
@@ -19,7 +19,7 @@ public struct Confusion: Sendable, Equatable {
   /// By actual class, then by predicted.
   public let entries: [Entry]
 
-  public init(entries: [Entry]) { self.entries = entries }
+  init(entries: [Entry]) { self.entries = entries }
 
   /// *Collective.* Of all ranks' samples; empty on ranks other than 0.
   init(_ actual: [Int], _ predicted: [Int], _ world: Communicator) throws {
@@ -47,7 +47,7 @@ public struct LayerConfusion: Sendable, Equatable {
   public var train: Confusion
   public var validation, test: Confusion?
 
-  public init(train: Confusion, validation: Confusion? = nil, test: Confusion? = nil) {
+  init(train: Confusion, validation: Confusion? = nil, test: Confusion? = nil) {
     (self.train, self.validation, self.test) = (train, validation, test)
   }
 

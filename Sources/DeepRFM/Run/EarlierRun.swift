@@ -3,26 +3,26 @@ import Glibc
 import Runtime
 
 /// What is left of a run in its directory, proven as far as checksums go. For rank 0.
-public struct EarlierRun: Sendable {
-  public let directory: RunFolder
-  public let configuration: RunConfiguration
+struct EarlierRun: Sendable {
+  let directory: RunFolder
+  let configuration: RunConfiguration
   /// Layers whose files and line are whole, from the first on.
-  public private(set) var finishedLayers = 0
+  private(set) var finishedLayers = 0
   /// Sentences on what was damaged and has to be recomputed.
-  public private(set) var damages: [String] = []
+  private(set) var damages: [String] = []
   /// Their lines of metrics.jsonl, with their ends.
   private var lines: [[UInt8]] = []
 
-  public var isFinished: Bool { finishedLayers > 0 && LayerSelection(configuration.options, metrics).hasEnded }
+  var isFinished: Bool { finishedLayers > 0 && LayerSelection(configuration.options, metrics).hasEnded }
   /// Their metrics.
-  public private(set) var metrics: [LayerMetrics] = []
+  private(set) var metrics: [LayerMetrics] = []
   /// The layer whose X model.safetensors should hold and does not: to be written again.
-  public private(set) var layerOfLostModel: Int?
+  private(set) var layerOfLostModel: Int?
 
   /// *Local.* nil: no run has begun there; what a run that ended before it had a configuration left is taken away.
   ///
   /// Throws `InputError` if the directory holds something else, or a configuration that is damaged.
-  public init?(_ path: String) throws {
+  init?(_ path: String) throws {
     directory = RunFolder(path)
     guard access(directory.configuration, F_OK) == 0 else {
       directory.removeBeginnings(parts: RunFolder.layersName)
@@ -75,7 +75,7 @@ public struct EarlierRun: Sendable {
   var hasData: Bool { Manifest(CheckpointFolder(directory)).holds(RunFolder.dataName, in: directory) }
 
   /// *Local.* Leaves only the finished layers' lines in metrics.jsonl: a line that was cut off, or that will be written again, goes.
-  public func keepFinishedLines() throws {
+  func keepFinishedLines() throws {
     guard hasMetrics else { return }
     let good = lines.flatMap { $0 }
     guard try InputFile.contents(directory.metrics, limit: 1 << 28) != good else { return }
@@ -83,7 +83,7 @@ public struct EarlierRun: Sendable {
   }
 
   /// Throws `InputError` naming the options that would make other results than those that are there.
-  public func checkOptions(_ options: TrainOptions) throws(InputError) {
+  func checkOptions(_ options: TrainOptions) throws(InputError) {
     try TrainOptions.table.expectSame(
       options, asBegun: configuration.options, free: Self.free, in: directory.path)
   }

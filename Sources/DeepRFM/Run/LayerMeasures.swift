@@ -7,11 +7,11 @@ import Runtime
 /// The measures of collapse at each stage of a layer, as `collapse` would find them.
 public struct LayerMeasures: Sendable, Equatable {
   /// Of the layer's input X, of the projected X R, of the mapped next X, and of the test rows' X; empty where it was not measured.
-  public var stages: [String: CollapseMeasures] = [:]
+  var stages: [String: CollapseMeasures] = [:]
 
   public static let names = ["input", "projected", "mapped", "test"]
 
-  public init() {}
+  init() {}
 
   public subscript(stage: String) -> CollapseMeasures? {
     get { stages[stage] }

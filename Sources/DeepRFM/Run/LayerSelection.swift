@@ -52,7 +52,7 @@ public struct LayerSelection: Sendable, Equatable {
   /// Whether the last layer that pays has been noted.
   public var hasEnded: Bool { latest == layers || isOutOfPatience }
 
-  public var isOutOfPatience: Bool {
+  var isOutOfPatience: Bool {
     patience.map { latest > 0 && latest - (best?.layer ?? 0) >= $0 } ?? false
   }
 

@@ -85,7 +85,7 @@ public struct MemoryPlan: Sendable, Equatable {
     public let bytes: Int
   }
 
-  public let budget: Int
+  let budget: Int
   public private(set) var items: [Item] = []
   /// The most held at once in each stage of the layer's work.
   public private(set) var stages: [Item] = []

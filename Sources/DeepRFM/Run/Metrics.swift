@@ -54,7 +54,7 @@ public struct LayerMetrics: Sendable, Equatable {
     /// 0: no preconditioner.
     public var preconditionerRank = 0
 
-    public init() {}
+    init() {}
   }
 
   /// How the average gradient outer product was computed.

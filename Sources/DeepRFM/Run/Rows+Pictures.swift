@@ -5,7 +5,7 @@ import Runtime
 
 extension Rows {
   /// *Local.* The sample's rows minus the mean of the class means, 0 where another rank holds them; (shown x width).
-  public func shown(of sample: PictureSample) -> Matrix<Double> {
+  func shown(of sample: PictureSample) -> Matrix<Double> {
     let shard = layout.shard(of: context.world.rank)
     let result = Matrix<Double>(rows: sample.positions.count, columns: width)
     let present = layout.presentClasses

@@ -11,7 +11,7 @@ public struct RunFacts: Sendable, Equatable {
   /// csv: the columns that features are made of.
   public var coding: TableCoding?
 
-  public init(selectedLayer: Int? = nil, classNames: [String], coding: TableCoding? = nil) {
+  init(selectedLayer: Int? = nil, classNames: [String], coding: TableCoding? = nil) {
     (self.selectedLayer, self.classNames, self.coding) = (selectedLayer, classNames, coding)
   }
 

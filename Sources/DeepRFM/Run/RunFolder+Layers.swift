@@ -3,7 +3,7 @@ import Runtime
 
 /// What a Deep RFM run's folder holds beside what every run's does.
 extension RunFolder {
-  public static var layersName: String { "layers" }
+  static var layersName: String { "layers" }
   public var layers: String { path + "/" + Self.layersName }
 
   /// In the metadata of a layer's file, where the layer's bandwidth was chosen: the number.
@@ -23,7 +23,7 @@ extension RunFolder {
   }
 
   /// A layer's line of metrics.jsonl, with its end.
-  public static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
+  static func line(_ metrics: LayerMetrics) -> [UInt8] { Array((metrics.json.line + "\n").utf8) }
 
   /// *Local: rank 0 alone.* Adds a layer's line to metrics.jsonl; it is on the disk when this returns.
   public func append(_ metrics: LayerMetrics) throws(FileError) { try append(Self.line(metrics)) }

@@ -7,9 +7,9 @@ public typealias TuneConfiguration = RunHeader<TuneOptions>
 /// What a tuning's folder holds.
 extension RunFolder {
   /// A line a finished combination, in the order in which they were finished.
-  public var combinations: String { path + "/tune.jsonl" }
+  var combinations: String { path + "/tune.jsonl" }
   /// The best combination, a configuration for `train --config`.
-  public var best: String { path + "/best.json" }
+  var best: String { path + "/best.json" }
   /// The run of the best combination on all samples.
   public var refit: String { path + "/refit" }
 

@@ -9,11 +9,11 @@ public struct TuneLine: Sendable, Equatable {
   /// Whose metrics these are; nil: the combination failed.
   public let selectedLayer: Int?
   /// Of that layer's line of metrics.jsonl: what tells how good its predictor is.
-  public let metrics: [JSON.Member]
+  let metrics: [JSON.Member]
   /// Why there is no predictor.
   public let failure: String?
   /// What the combination took beyond those that it shares with; shared work in equal parts.
-  public let seconds: Double
+  let seconds: Double
 
   private static let qualities = ["accuracy", "balancedAccuracy", "meanSquaredError", "rmse", "r2"]
 
@@ -89,10 +89,10 @@ public struct TuneLine: Sendable, Equatable {
     ("seconds", 9),
   ]
 
-  public static let header = columns.map { padded($0.title, $0.width) }.joined()
+  static let header = columns.map { padded($0.title, $0.width) }.joined()
 
   /// A row of the table.
-  public var row: String {
+  var row: String {
     zip(cells, Self.columns).map { Self.padded($0, $1.width) }.joined() + (failure.map { "  \($0)" } ?? "")
   }
 

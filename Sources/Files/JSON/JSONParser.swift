@@ -2,8 +2,8 @@ extension JSON {
   /// Why a text is not JSON: a sentence, and where.
   public struct SyntaxError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Bytes from the start of the text.
-    public let offset: Int
-    public let reason: String
+    let offset: Int
+    let reason: String
     public var description: String { "\(reason) at byte \(offset)" }
   }
 

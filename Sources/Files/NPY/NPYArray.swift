@@ -1,8 +1,8 @@
 /// The array of numbers of an NPY file as rows: the first dimension counts samples, the others are flattened in C order.
 public struct NPYArray: Sendable {
-  public let source: NPYSource
-  public let header: NPYHeader
-  public let format: NumberFormat
+  let source: NPYSource
+  let header: NPYHeader
+  let format: NumberFormat
   public let rows: Int
   public let columns: Int
   /// For messages.
@@ -10,7 +10,7 @@ public struct NPYArray: Sendable {
 
   public init(_ path: String) throws { try self.init(NPYSource(path)) }
 
-  public init(_ source: NPYSource) throws { try self.init(source, NPYHeader(source)) }
+  init(_ source: NPYSource) throws { try self.init(source, NPYHeader(source)) }
 
   /// Throws `InputError` for an array of text, and one whose columns lie apart in a compressed file.
   public init(_ source: NPYSource, _ header: NPYHeader) throws {

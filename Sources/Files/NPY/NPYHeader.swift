@@ -5,7 +5,7 @@ public enum NPYElementType: Sendable, Equatable {
   case text(bytes: Int, isWide: Bool, bigEndian: Bool)
 
   /// Bytes of an element.
-  public var size: Int {
+  var size: Int {
     switch self {
     case .number(let format): format.size
     case .text(let bytes, _, _): bytes
@@ -17,10 +17,10 @@ public enum NPYElementType: Sendable, Equatable {
 /// dictionary with the keys descr, fortran_order and shape.
 public struct NPYHeader: Sendable {
   public let type: NPYElementType
-  public let isFortranOrder: Bool
+  let isFortranOrder: Bool
   public let shape: [Int]
   /// Of the first number in the file.
-  public let dataOffset: Int
+  let dataOffset: Int
   /// Product of the shape.
   public let count: Int
 

@@ -6,9 +6,9 @@ public struct NPYSource: Sendable {
     case deflated(Fingerprint)
   }
 
-  public let file: InputFile
+  let file: InputFile
   /// The array's, in the file.
-  public let range: Range<Int>
+  let range: Range<Int>
   /// For messages: the file's path, and the entry's name behind it.
   public let name: String
   private let packing: Packing
@@ -28,13 +28,13 @@ public struct NPYSource: Sendable {
   }
 
   /// Whether any byte can be read at once.
-  public var isPlain: Bool { if case .none = packing { true } else { false } }
+  var isPlain: Bool { if case .none = packing { true } else { false } }
 
   /// Bytes it is packed to, if it is.
   public var packedBytes: Int? { isPlain ? nil : range.count }
 
   /// Bytes of the array with its header; nil where only unpacking tells.
-  public var size: Int? {
+  var size: Int? {
     switch packing {
     case .none: range.count
     case .gzip: nil
@@ -43,7 +43,7 @@ public struct NPYSource: Sendable {
   }
 
   /// A stream of the unpacked bytes from the start.
-  public func stream() throws -> ByteStream {
+  func stream() throws -> ByteStream {
     switch packing {
     case .none: return ByteStream(path: name, producer: FileBytes(file, range))
     case .gzip: return ByteStream(path: name, producer: try Inflater(file, range, format: .gzip))
@@ -55,7 +55,7 @@ public struct NPYSource: Sendable {
   }
 
   /// The first `count` bytes, or all where there are fewer.
-  public func beginning(_ count: Int) throws -> [UInt8] {
+  func beginning(_ count: Int) throws -> [UInt8] {
     if isPlain { return try file.bytes(at: range.lowerBound, count: min(count, range.count)) }
     let stream = try stream()
     var bytes: [UInt8] = []

@@ -16,7 +16,7 @@ public enum TensorType: String, Sendable, CaseIterable {
   case bool = "BOOL"
 
   /// How an element's bytes are a number.
-  public var format: NumberFormat {
+  var format: NumberFormat {
     switch self {
     case .float16: NumberFormat(.real, size: 2)
     case .bfloat16: NumberFormat(.brain, size: 2)
@@ -74,14 +74,14 @@ public struct TensorInfo: Sendable, Equatable {
 /// then a JSON object of the tensors, then spaces so that the data begins at a multiple of 8.
 public struct SafetensorsHeader: Sendable, Equatable {
   public struct Entry: Sendable, Equatable {
-    public let info: TensorInfo
+    let info: TensorInfo
     /// From the start of the data.
     public let offset: Int
     public let byteCount: Int
   }
 
   public let entries: [Entry]
-  public let metadata: [String: String]
+  let metadata: [String: String]
   /// Bytes before the data.
   public let length: Int
 

@@ -96,7 +96,7 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// Where a tensor's bytes lie: its elements one after another, row-major. Throws `InputError` if there is no such tensor.
-  public func place(of name: String) throws(InputError) -> (file: InputFile, offset: Int) {
+  func place(of name: String) throws(InputError) -> (file: InputFile, offset: Int) {
     (file, header.length + (try entry(name)).offset)
   }
 

@@ -78,7 +78,7 @@ public final class ByteStream {
   }
 
   /// Throws `InputError` unless the stream ends here. Reads on, so a decompressor also checks its checksum.
-  public func expectEnd() throws {
+  func expectEnd() throws {
     if try next() != nil {
       throw InputError(
         "\(path) has trailing bytes: its contents should end after \(position - 1) bytes")
@@ -164,20 +164,20 @@ public final class StreamBytes: ByteProducer {
 }
 
 /// Bytes that must have a given number and checksum: seen when they are read to their end.
-public final class CheckedBytes: ByteProducer {
+final class CheckedBytes: ByteProducer {
   private let path: String
   private let producer: any ByteProducer
   private let expected: Fingerprint
   private var checksum = Checksum()
   private var count = 0
 
-  public init(_ producer: any ByteProducer, expected: Fingerprint, path: String) {
+  init(_ producer: any ByteProducer, expected: Fingerprint, path: String) {
     self.producer = producer
     self.expected = expected
     self.path = path
   }
 
-  public func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+  func produce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let got = try producer.produce(into: buffer)
     checksum.add(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
     count += got
@@ -187,5 +187,5 @@ public final class CheckedBytes: ByteProducer {
     return got
   }
 
-  public func passOver(_ count: Int) -> Int { 0 }
+  func passOver(_ count: Int) -> Int { 0 }
 }

@@ -8,9 +8,9 @@ public final class Inflater: ByteProducer {
   /// Deflate's own limit: 258 bytes in two bits. What a header declares is tested by it before it is believed.
   private static let deflateRatio = 1032
   /// Lines of text have no header that says how many they are: more than this, and it is a trap.
-  public static let textRatio = 200
+  static let textRatio = 200
   /// Too little to be a trap, whatever it was packed to.
-  public static let harmless = 1 << 20
+  static let harmless = 1 << 20
 
   /// Whether `compressed` bytes may unpack to `bytes`.
   public static func canHold(_ bytes: Int, in compressed: Int, ratio: Int? = nil) -> Bool {

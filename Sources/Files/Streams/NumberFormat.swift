@@ -2,10 +2,10 @@
 public struct NumberFormat: Sendable, Equatable {
   /// `real`: IEEE 754; `brain`: the first half of a float32 (bfloat16).
   public enum Kind: Sendable { case signed, unsigned, real, brain }
-  public let kind: Kind
+  let kind: Kind
   /// Bytes: 1, 2, 4 or 8; 2, 4 or 8 for real numbers; 2 for brain.
   public let size: Int
-  public let bigEndian: Bool
+  let bigEndian: Bool
 
   public init(_ kind: Kind, size: Int, bigEndian: Bool = false) {
     self.kind = kind
@@ -71,7 +71,7 @@ public struct NumberFormat: Sendable, Equatable {
 }
 
 /// The first value that is not a number or not finite, nil where all are fine.
-public func firstNotFinite(_ values: UnsafeBufferPointer<Double>) -> Int? {
+func firstNotFinite(_ values: UnsafeBufferPointer<Double>) -> Int? {
   // x - x is 0 unless x is infinite or not a number: a sum without branches, and a search only if it fails.
   var sum = 0.0
   for value in values { sum += value - value }

@@ -14,11 +14,11 @@ public struct RecordTable: Sendable {
   public let path: String
   public let count: Int
   public let recordBytes: Int
-  public let endCheck: EndCheck
+  let endCheck: EndCheck
   /// Bytes between the last record and the stream's end.
-  public var padding = 0
+  var padding = 0
   /// Opens a stream that stands at the first record.
-  public let start: @Sendable () throws -> ByteStream
+  let start: @Sendable () throws -> ByteStream
 
   public init(
     path: String, count: Int, recordBytes: Int, endCheck: EndCheck, padding: Int = 0,
@@ -33,7 +33,7 @@ public struct RecordTable: Sendable {
   }
 
   /// Calls `body` for every request, which must be in file order. `firstIndex` is the index of record 0.
-  public func visit(
+  func visit(
     _ requests: ArraySlice<RowRequest>, firstIndex: Int = 0,
     _ body: (_ request: RowRequest, _ record: UnsafeRawBufferPointer) throws -> Void
   ) throws {
@@ -57,7 +57,7 @@ public struct RecordTable: Sendable {
     }
   }
 
-  public func visit(
+  func visit(
     _ indices: [Int],
     _ body: (_ request: RowRequest, _ record: UnsafeRawBufferPointer) throws -> Void
   ) throws {
@@ -94,7 +94,7 @@ public struct RecordTable: Sendable {
 
 extension InputError {
   /// Rows and columns count from 0, as in NumPy.
-  public static func notFinite(_ path: String, row: Int, column: Int, value: Double) -> InputError {
+  static func notFinite(_ path: String, row: Int, column: Int, value: Double) -> InputError {
     InputError("\(path) has \(value) at row \(row), column \(column): a finite number is needed")
   }
 }

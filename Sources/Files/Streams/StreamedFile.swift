@@ -64,7 +64,7 @@ public enum OtherPacking {
   ]
 
   /// `start`: the file's first bytes.
-  public static func error(_ start: [UInt8], _ path: String, but allowed: String = "") -> InputError? {
+  static func error(_ start: [UInt8], _ path: String, but allowed: String = "") -> InputError? {
     guard let found = known.first(where: { start.starts(with: $0.start) }), found.name != allowed else { return nil }
     return InputError(
       "\(path) is packed with \(found.name), which is not read here: unpack it first (\(found.tool) \(path))")

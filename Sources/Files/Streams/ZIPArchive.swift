@@ -3,15 +3,15 @@ public struct ZIPArchive: Sendable {
   public struct Entry: Sendable {
     public let name: String
     /// Of the data in the file.
-    public let range: Range<Int>
-    public let isDeflated: Bool
+    let range: Range<Int>
+    let isDeflated: Bool
     /// Of the data, unpacked.
-    public let fingerprint: Fingerprint
+    let fingerprint: Fingerprint
   }
 
-  public let file: InputFile
+  let file: InputFile
   public let entries: [Entry]
-  public var path: String { file.path }
+  var path: String { file.path }
 
   private static let longestComment = 1 << 16
   private static let largestDirectory = 1 << 24

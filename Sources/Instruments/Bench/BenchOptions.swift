@@ -11,10 +11,10 @@ public enum BenchKind: String, Sendable, CaseIterable {
 
 /// Everything that `deeprfm bench` can be told.
 public struct BenchOptions: Sendable, Equatable {
-  public var kind: BenchKind
+  var kind: BenchKind
   /// nil: random rows.
   public var dataset: DatasetName?
-  public var data: String?
+  var data: String?
   /// nil: `defaultSamples` random rows, or all of a data set.
   public var samples: Int?
   /// nil: `defaultDimension`.
@@ -41,9 +41,9 @@ public struct BenchOptions: Sendable, Equatable {
 
   public init(_ kind: BenchKind) { self.kind = kind }
 
-  public static let defaultSamples = 8000
-  public static let defaultDimension = 512
-  public static let defaultClasses = 10
+  static let defaultSamples = 8000
+  static let defaultDimension = 512
+  static let defaultClasses = 10
 }
 
 extension BenchOptions {
@@ -105,7 +105,7 @@ extension BenchOptions {
   }
 
   /// Checks what no option can check alone. Throws `InputError`.
-  public func validate() throws(InputError) {
+  func validate() throws(InputError) {
     if let dataset {
       try requireData(dataset, data)
       if dimension != nil || classes != nil {

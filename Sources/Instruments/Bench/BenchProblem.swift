@@ -12,7 +12,7 @@ struct BenchProblem<T: Real & TensorElement> {
   let rows: Rows<T>
 
   /// *Collective.* Throws `InputError` where the samples cannot be read.
-  public init(_ options: BenchOptions, _ context: Context) throws {
+  init(_ options: BenchOptions, _ context: Context) throws {
     self.options = options
     self.context = context
     rows =
@@ -25,7 +25,7 @@ struct BenchProblem<T: Real & TensorElement> {
   var world: Communicator { context.world }
   var pool: ThreadPool { context.pool }
 
-  public var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
+  var kernel: Kernel { Kernel(options.kernel, bandwidth: options.bandwidth) }
   /// N, d and K as the operation counts take them.
   var n: Double { Double(layout.sampleCount) }
   var d: Double { Double(rows.width) }

@@ -6,9 +6,9 @@ import Runtime
 /// at once.
 public struct NetworkProbe: Sendable, Equatable {
   /// Seconds one way of a message of 8 bytes; the slowest pair's.
-  public var latency: Double
+  var latency: Double
   /// Bytes a second of messages of 16 MiB; the slowest pair's.
-  public var bandwidth: Double
+  var bandwidth: Double
   /// The first rank of the pair with the least bandwidth, whose other one is the next round the ring.
   public var slowestPair = 0
 
@@ -18,7 +18,7 @@ public struct NetworkProbe: Sendable, Equatable {
   }
 
   /// *Collective.* Medians of `repetitions` measurements. On one rank there is no message: no latency, no limit.
-  public init(measuring world: Communicator, repetitions: Int) throws {
+  init(measuring world: Communicator, repetitions: Int) throws {
     self.init(latency: 0, bandwidth: .infinity)
     guard world.size > 1 else { return }
     let short = try Self.seconds(world, repetitions, words: 1, count: 200)

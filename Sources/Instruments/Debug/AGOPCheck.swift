@@ -2,8 +2,8 @@ import KernelMachine
 import LinearAlgebra
 
 /// An exact way of the program to the unnormalised AGOP, which must agree with the reference implementation.
-public struct ExactAGOP: Sendable {
-  public let name: String
+struct ExactAGOP: Sendable {
+  let name: String
   /// *Collective, one rank.* (d x d), from A.
   let compute: @Sendable (DebugProblem, Matrix<Double>) throws -> Matrix<Double>
 

@@ -4,11 +4,11 @@ import Runtime
 
 /// What a check found: how far the program is from a reference implementation, without a unit, and how far it may be.
 public struct Check: Sendable, Equatable {
-  public let name: String
-  public let error: Double
-  public let bound: Double
+  let name: String
+  let error: Double
+  let bound: Double
   /// Why there is no error to tell, where the check itself broke off.
-  public let note: String?
+  let note: String?
 
   public init(_ name: String, error: Double, bound: Double, note: String? = nil) {
     self.name = name

@@ -4,7 +4,7 @@ import Runtime
 extension DebugProblem {
   /// A solve that is saved halfway as `train` saves it, read back as --resume reads it, and gone on with: the share of numbers that are
   /// not, to the last bit, those of a solve in one go.
-  public func checkCheckpoint() throws -> [Check] {
+  func checkCheckpoint() throws -> [Check] {
     let scratch = try ScratchRun()
     let folder = CheckpointFolder(scratch.directory)
     try folder.make()

@@ -6,7 +6,7 @@ import Runtime
 /// Everything that `deeprfm debug` can be told.
 public struct DebugOptions: Sendable, Equatable {
   public var dataset = DatasetName.digits
-  public var data: String?
+  var data: String?
   public var samples = 300
   /// Where every intermediate goes as .npy; nil: nowhere.
   public var dump: String?

@@ -16,11 +16,11 @@ public struct DebugProblem {
   public let kernel: Kernel
   /// X, (N x d).
   public let x: Matrix<Double>
-  public let labels: [Int]
+  let labels: [Int]
   /// Y, (N x K): +1 at a row's class, -1 elsewhere; or values, standardised.
-  public let y: Matrix<Double>
+  let y: Matrix<Double>
   /// k(x_i, x_j), the reference implementation's.
-  public let k: Matrix<Double>
+  let k: Matrix<Double>
   /// A of (K + ridge I) A = Y, the reference implementation's, (N x K).
   public let a: Matrix<Double>
 

@@ -11,7 +11,7 @@ import Runtime
 
 extension DebugProblem {
   /// A run's files as `train` writes them, read back as `predict` reads them: the share of numbers that changed a bit.
-  public func checkLayerFile(_ agop: Matrix<Double>, _ map: FeatureMap<Double>) throws -> [Check] {
+  func checkLayerFile(_ agop: Matrix<Double>, _ map: FeatureMap<Double>) throws -> [Check] {
     let scratch = try ScratchRun()
     var options = training.options
     options.layers = 1

@@ -3,7 +3,7 @@ import Network
 import Runtime
 
 /// A network's gradients against central finite differences.
-public struct NetworkCheck {
+struct NetworkCheck {
   let name: String
   let form: NetworkForm
   /// Rows of the batch.
@@ -54,7 +54,7 @@ public struct NetworkCheck {
 }
 
 /// (f(w + h) - f(w - h)) / 2h, h = 1e-6: off by some 1e-9, eps / h of f and h^2 of its third derivative.
-public func centralDifference(
+func centralDifference(
   _ value: UnsafeMutablePointer<Double>, _ loss: @escaping () throws -> Double
 ) throws -> Double {
   let (before, h) = (value.pointee, 1e-6)

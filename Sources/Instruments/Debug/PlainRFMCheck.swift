@@ -5,7 +5,7 @@ import MPI
 
 extension DebugProblem {
   /// A plain RFM's second layer: U = X R, and the AGOP by x of f(x R) over its largest entry.
-  public func checkPlainRFM(
+  func checkPlainRFM(
     _ root: Matrix<Double>,
     reference: (Kernel, Matrix<Double>, Matrix<Double>, Matrix<Double>) -> Matrix<Double> = {
       Reference.agop($0, $1, $2, through: $3)
@@ -30,7 +30,7 @@ extension DebugProblem {
   }
 
   /// The alignment of K with the targets against the formula.
-  public func checkAlignment(
+  func checkAlignment(
     reference: (Matrix<Double>, Matrix<Double>) -> Double = Reference.kernelAlignment
   ) throws -> [Check] {
     let (found, expected) = (try kernelAlignment(of: kernelOperator(), y), reference(k, y))

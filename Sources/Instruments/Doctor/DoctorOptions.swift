@@ -8,14 +8,14 @@ import Runtime
 public struct DoctorOptions: Sendable, Equatable {
   /// nil: no data is looked for.
   public var dataset: DatasetName?
-  public var data: String?
+  var data: String?
   /// Bytes per rank.
   public var memory: Int?
   /// Per rank; nil: the rank's share of its cores.
   public var threads: Int?
   /// nil: `runs`, where train's default is.
-  public var output: String?
-  public var json = false
+  var output: String?
+  var json = false
 
   public init() {}
 }

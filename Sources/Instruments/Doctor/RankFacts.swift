@@ -34,7 +34,7 @@ public struct RankFacts: Sendable, Equatable {
   public var dataError = ""
   public var dataDigest = ""
   /// Why ranks of this host may not read each other's memory; empty: they may.
-  public var crossMemoryError = ""
+  var crossMemoryError = ""
   /// Bytes free in /dev/shm.
   public var sharedBytes = 0
   /// The host's networks but the loopback, with commas between.

@@ -9,16 +9,16 @@ public struct LayerWork: Sendable, Equatable {
   public let plan: MemoryPlan
   /// Of the solver.
   public let iterations: Int
-  public let nodes: Int
-  public let testSamples: Int
+  let nodes: Int
+  let testSamples: Int
   /// Whether the AGOP's root is taken; the ablations compute the AGOP and use another matrix.
-  public let takesRoot: Bool
+  let takesRoot: Bool
   /// Whether the AGOP's weights come from the kernel's tiles, this rank's own and those that it borrows.
-  public let takesTiles: Bool
+  let takesTiles: Bool
   /// Whether the next rows are a projection of the first ones, without random features.
-  public let projectsOnly: Bool
+  let projectsOnly: Bool
 
-  public init(
+  init(
     _ load: Workload, _ plan: MemoryPlan, iterations: Int, nodes: Int, testSamples: Int, takesRoot: Bool = true,
     takesTiles: Bool = false, projectsOnly: Bool = false
   ) {

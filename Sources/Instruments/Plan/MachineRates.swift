@@ -89,7 +89,7 @@ public struct Network: Sendable, Equatable {
   public var localBandwidth = 3e9
 
   /// Ten-gigabit Ethernet: what a plan assumes where nothing is said or measured.
-  public static let ethernet = Network()
+  static let ethernet = Network()
 
   public init() {}
 }

@@ -8,7 +8,7 @@ import Runtime
 public struct PlanOptions: Sendable, Equatable {
   public var train = TrainOptions()
   /// `plan tune`: the combinations to plan for; nil: one run.
-  public var tuning: TuneOptions?
+  var tuning: TuneOptions?
   /// nil: as many as plan itself runs on.
   public var ranks: Int?
   public var nodes: Int?
@@ -19,11 +19,11 @@ public struct PlanOptions: Sendable, Equatable {
   /// Of the solver, in every layer; nil: typical counts by depth.
   public var iterations: Int?
   /// nil: a plan of one run, no scaling.
-  public var scaling: ScalingKind?
+  var scaling: ScalingKind?
   /// The directory of a run that was measured, which the scaling starts from.
-  public var calibration: String?
+  var calibration: String?
   /// nil: as many as the cores of this host have room for.
-  public var ranksPerNode: Int?
+  var ranksPerNode: Int?
   public var json = false
 
   public init() {}

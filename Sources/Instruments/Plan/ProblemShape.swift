@@ -7,12 +7,12 @@ public struct ProblemShape: Sendable, Equatable {
   /// N, and the rows of the test part.
   public var samples, testSamples: Int
   /// Features of the first layer's input.
-  public var width: Int
+  var width: Int
   /// Classes, or values to be predicted.
-  public var outputs: Int
+  var outputs: Int
   /// Classes, or groups of near rows in their place.
-  public var centres: Int
-  public var predictsValues: Bool
+  var centres: Int
+  var predictsValues: Bool
 
   /// - Parameter centres: where they are not the outputs: values are predicted then.
   public init(samples: Int, testSamples: Int, width: Int, outputs: Int, centres: Int? = nil) {
@@ -35,7 +35,7 @@ public struct ProblemShape: Sendable, Equatable {
   }
 
   /// Whether the sizes can be known from the user's files only.
-  public static func needsFiles(_ dataset: DatasetName) -> Bool { dataset.needsData && official(dataset) == nil }
+  static func needsFiles(_ dataset: DatasetName) -> Bool { dataset.needsData && official(dataset) == nil }
 
   /// *Local.* The sizes that train would find: in its files where a folder is given, else the official ones'. Throws `InputError`: more
   /// samples than there are, files that cannot be read.

@@ -5,14 +5,14 @@ import Runtime
 
 /// A run's layers with the memory that they take, and once rates are known the seconds.
 public struct RunPlan: Sendable, Equatable {
-  public let options: TrainOptions
-  public let shape: ProblemShape
-  public let ranks: Int
-  public let nodes: Int
-  public let threads: Int
+  let options: TrainOptions
+  let shape: ProblemShape
+  let ranks: Int
+  let nodes: Int
+  let threads: Int
   /// Bytes a rank may take, and those that the program itself does.
-  public let budget: Int
-  public let program: Int
+  let budget: Int
+  let program: Int
   /// One a layer.
   public let layers: [LayerWork]
 
@@ -119,7 +119,7 @@ public struct RunPlan: Sendable, Equatable {
   }
 
   /// Seconds until the first layer begins: starting, and reading every file once, which each rank does.
-  public var loadingSeconds: Double {
+  var loadingSeconds: Double {
     0.3 + 6e-9 * Double((shape.samples + shape.testSamples) * shape.width)
   }
 }

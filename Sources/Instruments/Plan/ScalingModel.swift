@@ -31,15 +31,15 @@ public struct ScalingModel {
     public let ranks: Int
   }
 
-  public let kind: ScalingKind
+  let kind: ScalingKind
   /// The measured run, and which of its layers.
-  public let base: RunPlan
-  public let layer: Int
+  let base: RunPlan
+  let layer: Int
   public let measured: LayerMetrics
-  public let ranksPerNode: Int
+  let ranksPerNode: Int
   /// Rates with as many ranks beside each other as in the measured run, and on a full node.
-  public let alone, full: MachineRates
-  public let network: Network
+  let alone, full: MachineRates
+  let network: Network
 
   public init(
     _ kind: ScalingKind, base: RunPlan, layer: Int, measured: LayerMetrics, ranksPerNode: Int, alone: MachineRates,

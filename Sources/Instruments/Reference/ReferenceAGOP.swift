@@ -8,7 +8,7 @@ extension Reference {
   }
 
   /// The same of x -> f(x R), from f's gradients by u = x R at the rows u: grad_x = R grad_u, R symmetric; (d x d).
-  public static func agop(_ kernel: Kernel, _ u: Matrix<Double>, _ a: Matrix<Double>, through r: Matrix<Double>)
+  static func agop(_ kernel: Kernel, _ u: Matrix<Double>, _ a: Matrix<Double>, through r: Matrix<Double>)
     -> Matrix<Double>
   {
     agop(samples: u.rows, width: r.rows) { product(gradients(kernel, u, a, at: $0), r) }
@@ -22,7 +22,7 @@ extension Reference {
   }
 
   /// M = sum_i G_i^T G_i, from the gradients G_i (K x d) of each sample.
-  public static func agop(samples: Int, width: Int, gradients: (_ sample: Int) -> Matrix<Double>) -> Matrix<Double> {
+  static func agop(samples: Int, width: Int, gradients: (_ sample: Int) -> Matrix<Double>) -> Matrix<Double> {
     let m = Matrix<Double>(rows: width, columns: width)
     for i in 0..<samples {
       let all = gradients(i)

@@ -2,7 +2,7 @@ import LinearAlgebra
 
 extension Reference {
   /// Mean and unbiased standard deviation (over n - 1) of each feature of the file's rows; infinite for a constant one.
-  public static func standardisation(_ file: Matrix<Double>) -> (mean: [Double], scale: [Double]) {
+  static func standardisation(_ file: Matrix<Double>) -> (mean: [Double], scale: [Double]) {
     let n = Double(file.rows)
     var (means, scales): ([Double], [Double]) = ([], [])
     for k in 0..<file.columns {
@@ -37,7 +37,7 @@ extension Reference {
   }
 
   /// Y, (N x outputs): values minus the mean, over the unbiased standard deviation, 0 for a constant output.
-  public static func standardisedValues(_ values: Matrix<Double>) -> Matrix<Double> {
+  static func standardisedValues(_ values: Matrix<Double>) -> Matrix<Double> {
     let (mean, scale) = standardisation(values)
     let y = Matrix<Double>(rows: values.rows, columns: values.columns)
     for i in 0..<y.rows { for k in 0..<y.columns { y[i, k] = (values[i, k] - mean[k]) / scale[k] } }
@@ -45,7 +45,7 @@ extension Reference {
   }
 
   /// Y, (N x K): +1 at a row's class, -1 elsewhere.
-  public static func targets(_ labels: [Int], classes: Int) -> Matrix<Double> {
+  static func targets(_ labels: [Int], classes: Int) -> Matrix<Double> {
     let y = Matrix<Double>(rows: labels.count, columns: classes)
     for i in labels.indices { for c in 0..<classes { y[i, c] = labels[i] == c ? 1 : -1 } }
     return y

@@ -4,7 +4,7 @@ import LinearAlgebra
 extension Reference {
   /// grad f_c(x_i) of every class, (K x d). Laplace: (1/s) sum_j A_jc k(x_i, x_j) / D_ij (x_j - x_i), the terms of coincident
   /// points left out; gaussian: (1/s^2) sum_j A_jc k(x_i, x_j) (x_j - x_i).
-  public static func gradients(
+  static func gradients(
     _ kernel: Kernel, _ x: Matrix<Double>, _ a: Matrix<Double>, at i: Int
   ) -> Matrix<Double> {
     let gradients = Matrix<Double>(rows: a.columns, columns: x.columns)

@@ -127,9 +127,9 @@ public struct AGOP<T: Real>: RowsWork {
 /// Bytes that a rank has for an AGOP, beside its samples and the kernel's own tiles.
 public struct AGOPMemory: Sendable {
   /// For the gradients of a chunk of rows, unless a single segment needs more: routes `class` and `sketch`.
-  public var gradients: Int
+  var gradients: Int
   /// For all of the route `gram`, unless single segments need more.
-  public var gram: Int
+  var gram: Int
   /// For the tiles of this rank's rows that other ranks hold.
   public var remoteTiles: Int
 

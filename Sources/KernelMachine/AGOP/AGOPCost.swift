@@ -8,19 +8,19 @@ public struct AGOPCost: Sendable, Equatable {
   /// N, and the rows of the largest shard.
   public var samples, rows: Int
   /// d
-  public var width: Int
+  var width: Int
   /// K
-  public var outputs: Int
+  var outputs: Int
   /// Class means.
-  public var centres: Int
-  public var ranks: Int
+  var centres: Int
+  var ranks: Int
   /// Of the rank that has most.
-  public var threads: Int
-  public var tileRows: Int
+  var threads: Int
+  var tileRows: Int
   /// Rows that are multiplied at a time.
-  public var runRows: Int
+  var runRows: Int
   /// Bytes of an element, 4 or 8.
-  public var scalarBytes: Int
+  var scalarBytes: Int
   /// Bytes that a rank has for all of the Gram route.
   public var memoryBytes: Int
 
@@ -68,7 +68,7 @@ public struct AGOPCost: Sendable, Equatable {
 
   /// Outputs whose scaled rows the class route multiplies at a time, in groups of nearly the same size: BLAS packs H once for each group
   /// (measured: a product for each output takes 4 to 8 % longer).
-  public static func groups(outputs: Int, width: Int) -> [Range<Int>] {
+  static func groups(outputs: Int, width: Int) -> [Range<Int>] {
     (0..<outputs).pieces(ofAtMost: max(1, 8192 / max(1, width)))
   }
 

@@ -15,7 +15,7 @@ public struct FeatureMap<T: Real>: Sendable {
   /// u, cosine only; (1 x output width).
   public let phases: Matrix<T>?
 
-  public var inputWidth: Int { weights.columns }
+  var inputWidth: Int { weights.columns }
   public var outputWidth: Int { weights.rows }
 
   public init(kind: FeatureKind, projection: Matrix<T>, weights: Matrix<T>, phases: Matrix<T>?) {

@@ -31,7 +31,7 @@ public struct Kernel: Sendable, Equatable {
   public func keepsDigits(norm: Double) -> Bool { bandwidth >= norm * (1 - 1e-6) }
 
   /// The factor of the gradient that `gradientWeight` leaves out: 1 / s, or 1 / s^2.
-  public var gradientFactor: Double {
+  var gradientFactor: Double {
     kind == .laplace ? 1 / bandwidth : 1 / (bandwidth * bandwidth)
   }
 }

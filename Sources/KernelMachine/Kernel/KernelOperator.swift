@@ -23,7 +23,7 @@ public final class KernelOperator<T: Real>: RowsWork {
   /// Whether the gradient's weights can come from tiles.
   let keepsDigits: Bool
   /// Breaks tiles off, being made or multiplied: the caller then asks the ranks whether it was set, and uses no result.
-  public var stop: StopSwitch?
+  var stop: StopSwitch?
 
   /// *Collective.* Sends the blocks of X round the ring and builds this rank's tiles.
   /// - Parameters:

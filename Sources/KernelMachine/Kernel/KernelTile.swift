@@ -2,7 +2,7 @@ import LinearAlgebra
 import Runtime
 
 /// What is kept of a tile between two products. A kind that is two thin factors (U, V) has its place here.
-public enum TileStorage<T: Real>: Sendable {
+enum TileStorage<T: Real>: Sendable {
   /// Nothing: the tile is made from the rows for each product.
   case recomputed
   /// (rows x columns), each row padded with zeros as the product wants it.
@@ -15,7 +15,7 @@ public struct KernelTile<T: Real>: Sendable {
   public let columns: Segment
   /// On the diagonal of K: the transposed direction is the same one.
   public let isDiagonal: Bool
-  public internal(set) var storage = TileStorage<T>.recomputed
+  internal(set) var storage = TileStorage<T>.recomputed
 
   public init(_ rows: Segment, _ columns: Segment, isDiagonal: Bool) {
     self.rows = rows
@@ -23,10 +23,10 @@ public struct KernelTile<T: Real>: Sendable {
     self.isDiagonal = isDiagonal
   }
 
-  public var isRecomputed: Bool { if case .recomputed = storage { true } else { false } }
+  var isRecomputed: Bool { if case .recomputed = storage { true } else { false } }
 
   /// Its elements, if they are kept.
-  public var dense: MatrixView<T>? { if case .dense(let view) = storage { view } else { nil } }
+  var dense: MatrixView<T>? { if case .dense(let view) = storage { view } else { nil } }
 
   /// Elements in memory if they are kept, padding included.
   public var elements: Int { rows.rows.count * paddedForProduct(columns.rows.count) }

@@ -2,7 +2,7 @@ import LinearAlgebra
 import Runtime
 
 /// A worker's share of a product, in runs of so many eighths, the long ones first: all workers end together, though one be slower.
-public let workerRuns = [4, 2, 1, 1]
+let workerRuns = [4, 2, 1, 1]
 
 /// Neighbouring tiles cut into such runs, which cover all of them in order; none is empty. *Local.*
 /// - Parameter elements: of each tile.

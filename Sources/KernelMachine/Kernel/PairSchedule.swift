@@ -18,7 +18,7 @@ import Runtime
 /// For odd P there is no shared pair: P = 3 has steps 0 and 1.
 public struct PairSchedule: Sendable {
   public let rank: Int
-  public let ranks: Int
+  let ranks: Int
 
   public init(rank: Int, ranks: Int) {
     self.rank = rank

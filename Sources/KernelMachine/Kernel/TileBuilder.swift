@@ -13,9 +13,9 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     case gradientWeight
   }
 
-  public let kernel: Kernel
+  let kernel: Kernel
   /// Distances between the centres; (centres x centres).
-  public let distances: Matrix<Double>
+  let distances: Matrix<Double>
   private let centres: Matrix<Double>
   private let forms: [TileForm]
   private let scratch: [Scratch]
@@ -126,7 +126,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   }
 
   /// *Local.* The same where `out` already holds the inner products of the segments' deviations, from one large product.
-  public func finish(
+  func finish(
     _ quantity: Quantity, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,
     _ columnSegment: Segment, products out: MatrixView<T>, worker: Int
   ) {

@@ -111,7 +111,7 @@ protocol RowsWork {
 
 extension RowsWork {
   var context: Context { rows.context }
-  public var layout: Layout { rows.layout }
+  var layout: Layout { rows.layout }
   var world: Communicator { rows.context.world }
   var pool: ThreadPool { rows.context.pool }
   /// This rank's rows among all.

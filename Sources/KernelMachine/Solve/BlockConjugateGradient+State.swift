@@ -10,7 +10,7 @@ extension BlockConjugateGradient {
     public let iterations: Int
     let isCorrected: Bool
     /// The worst true residual at the last start.
-    public let last: Double
+    let last: Double
     /// x and the remembered directions, which serve beyond a true residual too; in mid-iteration r.
     let x: Matrix<Double>
     let r: Matrix<Double>?

@@ -3,7 +3,7 @@ import Runtime
 
 /// f(x) = k(x, X) A at points that each rank has of its own, the blocks of X coming round the ring.
 public struct Predictor<T: Real>: RowsWork {
-  public let kernel: Kernel
+  let kernel: Kernel
   /// X, this rank's shard.
   let rows: Rows<T>
 

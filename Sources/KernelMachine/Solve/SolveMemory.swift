@@ -3,10 +3,10 @@ import LinearAlgebra
 /// Bytes of the matrices that a layer's solve makes, beside X and K's stored tiles: what its parts state, added up.
 public struct SolveMemory {
   /// Own rows; columns of Y; width of X.
-  public var rows, outputs, width: Int
-  public var ranks, threads, tileRows: Int
+  var rows, outputs, width: Int
+  var ranks, threads, tileRows: Int
   /// Bytes of an element of the run's precision.
-  public var scalarBytes: Int
+  var scalarBytes: Int
   /// Whether classes have weights: Y and a product's vectors are then there a second time, scaled.
   public var isWeighted: Bool
 
@@ -34,7 +34,7 @@ public struct SolveMemory {
   }
 
   /// A product's, of which the next makes use again.
-  public var product: Int {
+  var product: Int {
     ProductWorkspace.bytes(rows: rows, vectors: outputs, ranks: ranks, workers: threads, scalarBytes: scalarBytes)
   }
 

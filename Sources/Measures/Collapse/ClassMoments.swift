@@ -6,12 +6,12 @@ public struct ClassMoments: Sendable {
   /// Classes that have rows, of those that labels count.
   public let present: [Int]
   /// Of each present class, n_c.
-  public let counts: [Int]
-  public let width: Int
+  let counts: [Int]
+  let width: Int
   /// m_c - m_G of the present classes, m_G the mean of their means; (present x width).
-  public let deviations: Matrix<Double>
+  let deviations: Matrix<Double>
   /// Of each present class, sum of |x - m_c|^2.
-  public let scatter: [Double]
+  let scatter: [Double]
   /// Squared length of each class mean, for the question what rounding may have left of the rows.
   let squaredMeans: [Double]
   /// tr(S_W S_B^+); not a number where an eigenvalue of S_B is lost in rounding.
@@ -35,7 +35,7 @@ public struct ClassMoments: Sendable {
   /// N
   public var sampleCount: Int { counts.reduce(0, +) }
   /// K
-  public var classCount: Int { present.count }
+  var classCount: Int { present.count }
 }
 
 extension Matrix<Double> {

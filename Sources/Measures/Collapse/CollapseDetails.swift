@@ -30,8 +30,8 @@ public struct CollapseDetails: Sendable {
   public let within: [Double]
 
   /// Classes of the picture; pairs of the list; features for which S_W is made.
-  public static let mostShown = 200
-  public static let mostPairs = 20
+  static let mostShown = 200
+  static let mostPairs = 20
   public static let widest = 4096
 
   /// *Collective.* Reads the rows once more, for the spectrum of S_W.

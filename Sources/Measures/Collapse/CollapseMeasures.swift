@@ -10,43 +10,43 @@ public struct CollapseMeasures: Sendable, Equatable {
     /// tr S_W / (K tr S_B): arXiv 2402.13728, its code.
     public var paper = Double.nan
     /// tr S_W / tr S_B
-    public var traceQuotient = Double.nan
+    var traceQuotient = Double.nan
     /// tr(S_W S_B^+) / K: Papyan, Han, Donoho 2020.
     public var pseudoinverse = Double.nan
     /// Mean over pairs of (v_c + v_c') / (2 |m_c - m_c'|^2): Galanti, Gyorgy, Hutter 2022.
-    public var cdnv = Double.nan
+    var cdnv = Double.nan
 
-    public init() {}
+    init() {}
     public var values: [Double] { [paper, traceQuotient, pseudoinverse, cdnv] }
   }
 
   /// How far the class means are from the corners of a simplex.
   public struct Simplex: Sendable, Equatable {
     public var paper = Double.nan
-    public var frobenius = Double.nan
+    var frobenius = Double.nan
     public var normVariation = Double.nan
-    public var cosineDeviation = Double.nan
-    public var cosineSpread = Double.nan
+    var cosineDeviation = Double.nan
+    var cosineSpread = Double.nan
 
-    public init() {}
+    init() {}
     public var values: [Double] { [paper, frobenius, normVariation, cosineDeviation, cosineSpread] }
   }
 
   /// The paper's NC1 and NC2 of what a layer W = U S V^T makes of the rows.
   public struct Decomposition: Sendable, Equatable {
     public struct Stages: Sendable, Equatable {
-      public var input = Double.nan
+      var input = Double.nan
       /// Of S V^T x. Those of W x are the same: U turns, and does not stretch.
-      public var right = Double.nan
+      var right = Double.nan
       /// Of activation(W x + b); nil: the activation is not known.
-      public var output: Double?
+      var output: Double?
 
-      public init() {}
+      init() {}
     }
     public var nc1 = Stages()
     public var nc2 = Stages()
 
-    public init() {}
+    init() {}
   }
 
   public var samples = 0
@@ -65,7 +65,7 @@ public struct CollapseMeasures: Sendable, Equatable {
   /// A sentence each.
   public var warnings: [String] = []
 
-  public init() {}
+  init() {}
 }
 
 extension CollapseMeasures {

@@ -10,7 +10,7 @@ public struct FeatureCorrelation: Sendable, Equatable {
   /// With M^(1/2).
   public let root: Double
 
-  public init(agop: Double, root: Double) { (self.agop, self.root) = (agop, root) }
+  init(agop: Double, root: Double) { (self.agop, self.root) = (agop, root) }
 
   /// *Collective.* Rank 0 works: d x d is there once.
   /// - Parameters:

@@ -6,9 +6,9 @@ public struct LinearMap: Sendable {
   /// W; (outputs x width), as PyTorch stores it.
   public let weights: Matrix<Double>
   /// b; nil: none.
-  public let bias: [Double]?
+  let bias: [Double]?
   /// nil: not known, so that nothing is said of what comes behind it.
-  public let activation: ActivationKind?
+  let activation: ActivationKind?
 
   public init(weights: Matrix<Double>, bias: [Double]? = nil, activation: ActivationKind? = nil) {
     precondition(bias.map { $0.count == weights.rows } ?? true)
@@ -16,7 +16,7 @@ public struct LinearMap: Sendable {
   }
 
   public var outputs: Int { weights.rows }
-  public var width: Int { weights.columns }
+  var width: Int { weights.columns }
 
   /// *Local.* W x + b of some rows; (rows x outputs).
   func heights(of rows: Matrix<Double>) -> Matrix<Double> {

@@ -2,7 +2,7 @@ import LinearAlgebra
 
 /// y = act(x), element by element, in place where the derivative follows from y (`NetworkLayer` says behind which layers).
 public final class Activation<T: NetworkReal>: NetworkLayer {
-  public let kind: ActivationKind
+  let kind: ActivationKind
   public let input: FeatureShape
   public var output: FeatureShape { input }
   /// Y of the kinds that are not in place; (rows x features).

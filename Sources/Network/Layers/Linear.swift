@@ -3,7 +3,7 @@ import LinearAlgebra
 /// y = W x, without bias; W is (outputs x inputs). A fully-connected layer of any shape of input, which it takes as a plain vector.
 public final class Linear<T: NetworkReal>: NetworkLayer {
   public let input, output: FeatureShape
-  public let weight: Parameter
+  let weight: Parameter
   /// Y; (rows x outputs).
   private let values: Matrix<T>
   /// dX; (rows x inputs).

@@ -11,25 +11,25 @@ public final class Pass<T: NetworkReal> {
     case evaluate
   }
 
-  public let context: Context
-  public let weights: NetworkWeights<T>
-  public var mode = Mode.train
+  let context: Context
+  let weights: NetworkWeights<T>
+  var mode = Mode.train
   /// This rank's rows of the batch; may be 0.
-  public var rows = 0
+  var rows = 0
   /// All ranks' rows of it.
-  public var batchRows = 0
+  var batchRows = 0
   /// False: backward for the input's gradient alone.
-  public var wantsParameterGradients = true
+  var wantsParameterGradients = true
 
-  public init(_ weights: NetworkWeights<T>, _ context: Context) {
+  init(_ weights: NetworkWeights<T>, _ context: Context) {
     self.weights = weights
     self.context = context
   }
 
-  public var pool: ThreadPool { context.pool }
+  var pool: ThreadPool { context.pool }
 
   /// *Collective.* Each element by its sum over the ranks: for what is of the whole batch.
-  public func sumOverRanks(_ values: UnsafeMutableBufferPointer<Double>) throws {
+  func sumOverRanks(_ values: UnsafeMutableBufferPointer<Double>) throws {
     guard context.world.size > 1 else { return }
     try context.timer.measure(.exchange) { try context.world.sum(values) }
   }

@@ -10,7 +10,7 @@ public struct NetworkLayerMetrics: Sendable, Equatable {
     public var right = Double.nan
     public var output = Double.nan
 
-    public init() {}
+    init() {}
   }
 
   /// From 1.
@@ -46,7 +46,7 @@ public struct EpochMetrics: Sendable, Equatable {
     /// nil: there is no test split.
     public var test: Double?
 
-    public init() {}
+    init() {}
   }
 
   /// From 0.

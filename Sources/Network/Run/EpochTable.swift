@@ -24,5 +24,5 @@ enum EpochTable {
 
 extension EpochMetrics {
   /// Of all measured layers.
-  public var meanRootCorrelation: Double { layers.reduce(0) { $0 + $1.nfa.root } / Double(layers.count) }
+  var meanRootCorrelation: Double { layers.reduce(0) { $0 + $1.nfa.root } / Double(layers.count) }
 }

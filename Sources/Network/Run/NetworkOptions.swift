@@ -4,7 +4,7 @@ import LinearAlgebra
 import Runtime
 
 /// What is measured beside the hidden fully-connected layers. Raw values are those of `--measure`.
-public enum ExtraMeasure: String, Sendable, Codable, CaseIterable {
+enum ExtraMeasure: String, Sendable, Codable, CaseIterable {
   case convolutions
 }
 
@@ -30,12 +30,12 @@ public struct NetworkOptions: DatasetOptions, RunOptions, Sendable, Equatable {
   public var batch = 128
   public var learningRate = 0.05
   public var momentum = 0.0
-  public var weightDecay = 0.0
+  var weightDecay = 0.0
   public var optimizer = OptimizerKind.sgd
   public var loss = LossKind.mse
   /// Epochs from one measurement to the next.
   public var measureEvery = 10
-  public var measure: ExtraMeasure?
+  var measure: ExtraMeasure?
   /// A safetensors file to begin with.
   public var initialWeights: String?
   /// An NPY file, epochs x samples.
@@ -57,10 +57,10 @@ public struct NetworkOptions: DatasetOptions, RunOptions, Sendable, Equatable {
 
   public init() {}
 
-  public var datasetVariant: DatasetVariant { DatasetVariant(labelSet: labelSet, hasExtra: extra) }
+  var datasetVariant: DatasetVariant { DatasetVariant(labelSet: labelSet, hasExtra: extra) }
 
   /// Whether an epoch, from 0, ends with a measurement.
-  public func measures(after epoch: Int) -> Bool { epoch % measureEvery == 0 || epoch == epochs - 1 }
+  func measures(after epoch: Int) -> Bool { epoch % measureEvery == 0 || epoch == epochs - 1 }
 }
 
 extension NetworkOptions {
@@ -135,7 +135,7 @@ extension NetworkOptions {
   }
 
   /// Checks what no option can check alone. Throws `InputError`.
-  public func validate() throws(InputError) {
+  func validate() throws(InputError) {
     try validateDataset()
     try validateRun()
     if momentum != 0 && optimizer == .adam { throw InputError("--momentum goes with --optimizer sgd") }

@@ -25,14 +25,14 @@ public func trainNetwork(
 }
 
 /// The loss is no longer finite: exit status 1.
-public struct DivergenceError: RankError, Equatable {
+struct DivergenceError: RankError, Equatable {
   /// From 0.
-  public let epoch: Int
+  let epoch: Int
   /// The last epoch whose weights are finite, in a file; nil: there is none.
-  public let kept: String?
+  let kept: String?
 
-  public var exitStatus: Int32 { ExitStatus.failed.rawValue }
-  public var sentence: String {
+  var exitStatus: Int32 { ExitStatus.failed.rawValue }
+  var sentence: String {
     "epoch \(epoch): the loss is not finite (a smaller --learning-rate helps)"
       + (kept.map { "; the weights of the epoch before are in \($0)" } ?? "")
   }

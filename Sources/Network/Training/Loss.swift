@@ -15,7 +15,7 @@ public struct Score: Sendable, Equatable {
   public var correct = 0.0
   public var rows = 0.0
 
-  public init() {}
+  init() {}
 
   init(_ values: [Double]) { (loss, correct, rows) = (values[0], values[1], values[2]) }
 
@@ -27,8 +27,8 @@ public struct Score: Sendable, Equatable {
     a.rows += b.rows
   }
 
-  public var meanLoss: Double { loss / rows }
-  public var accuracy: Double { correct / rows }
+  var meanLoss: Double { loss / rows }
+  var accuracy: Double { correct / rows }
 }
 
 extension LossKind {

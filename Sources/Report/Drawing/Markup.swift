@@ -1,36 +1,36 @@
 /// A piece of HTML or SVG. Text that is interpolated into it is escaped; another piece of markup is not.
 ///
 /// Names of directories, classes and hosts come from outside: this type is why none of them can become markup.
-public struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation, CustomStringConvertible {
-  public private(set) var description: String
+struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation, CustomStringConvertible {
+  private(set) var description: String
 
-  public init(stringLiteral value: String) { description = value }
+  init(stringLiteral value: String) { description = value }
 
-  public init(stringInterpolation: StringInterpolation) { description = stringInterpolation.text }
+  init(stringInterpolation: StringInterpolation) { description = stringInterpolation.text }
 
   private init(verbatim text: String) { description = text }
 
-  public struct StringInterpolation: StringInterpolationProtocol, Sendable {
+  struct StringInterpolation: StringInterpolationProtocol, Sendable {
     var text = ""
 
-    public init(literalCapacity: Int, interpolationCount: Int) {
+    init(literalCapacity: Int, interpolationCount: Int) {
       text.reserveCapacity(literalCapacity + 16 * interpolationCount)
     }
 
-    public mutating func appendLiteral(_ literal: String) { text += literal }
-    public mutating func appendInterpolation(_ value: String) { text += Markup.escaped(value) }
-    public mutating func appendInterpolation(_ value: Int) { text += "\(value)" }
-    public mutating func appendInterpolation(_ markup: Markup) { text += markup.description }
+    mutating func appendLiteral(_ literal: String) { text += literal }
+    mutating func appendInterpolation(_ value: String) { text += Markup.escaped(value) }
+    mutating func appendInterpolation(_ value: Int) { text += "\(value)" }
+    mutating func appendInterpolation(_ markup: Markup) { text += markup.description }
 
     /// A coordinate: in pixels, to a hundredth.
-    public mutating func appendInterpolation(_ value: Double) { text += Figure.coordinate(value) }
+    mutating func appendInterpolation(_ value: Double) { text += Figure.coordinate(value) }
   }
 
-  public static func + (a: Markup, b: Markup) -> Markup { Markup(verbatim: a.description + b.description) }
-  public static func += (a: inout Markup, b: Markup) { a.description += b.description }
+  static func + (a: Markup, b: Markup) -> Markup { Markup(verbatim: a.description + b.description) }
+  static func += (a: inout Markup, b: Markup) { a.description += b.description }
 
   /// Text for an element's content or a quoted attribute. What HTML forbids even as a reference becomes U+FFFD.
-  public static func escaped(_ text: String) -> String {
+  static func escaped(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
       switch scalar {

@@ -7,13 +7,13 @@ import Runtime
 public struct NetworkRecord: Sendable {
   /// The directory, as it was named.
   public var name: String
-  public var configuration: NetworkConfiguration
+  var configuration: NetworkConfiguration
   /// In order; at least one.
-  public var epochs: [EpochMetrics]
+  var epochs: [EpochMetrics]
   /// What is missing or damaged, a sentence each.
   public var notes: [String]
 
-  public init(name: String, configuration: NetworkConfiguration, epochs: [EpochMetrics], notes: [String] = []) {
+  init(name: String, configuration: NetworkConfiguration, epochs: [EpochMetrics], notes: [String] = []) {
     (self.name, self.configuration, self.epochs, self.notes) = (name, configuration, epochs, notes)
   }
 

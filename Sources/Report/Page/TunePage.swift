@@ -5,10 +5,10 @@ import Runtime
 /// A tuning as a report shows it.
 public struct TuneRecord: Sendable {
   /// The folder, as it was named.
-  public let name: String
-  public let configuration: TuneConfiguration
+  let name: String
+  let configuration: TuneConfiguration
   /// Finished combinations, best first.
-  public let ranked: [TuneLine]
+  let ranked: [TuneLine]
   let grid: TuneGrid
 
   /// *Local.* Throws `InputError` where it cannot be read, or no combination is finished yet.

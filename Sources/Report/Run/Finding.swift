@@ -14,7 +14,7 @@ public struct Finding: Sendable, Equatable {
 
   /// NC1 of the first layer's input over that of the last one's, means over the runs.
   public let nc1Fall: Double
-  public let nc2Fall: Double
+  let nc2Fall: Double
   public let verdict: Verdict
   let first: Int
   let last: Int

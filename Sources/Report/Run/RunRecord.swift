@@ -10,11 +10,11 @@ public struct RunRecord: Sendable {
   /// What is missing or damaged, a sentence each.
   public var notes: [String]
   /// Whose predictor the run is for; nil: none is chosen yet, or the run does not say.
-  public var selectedLayer: Int?
+  var selectedLayer: Int?
   /// Of the selected layer's predictor.
-  public var confusion: LayerConfusion?
+  var confusion: LayerConfusion?
   /// In the order of the outputs; empty where the run does not tell.
-  public var classNames: [String] = []
+  var classNames: [String] = []
   /// Names of the data's columns; empty: they have none.
   public var columns: [String] = []
 
@@ -74,10 +74,10 @@ public struct LayerRecord: Sendable {
 
 /// What a layer predicts of some rows beside what is true, in the values' own units; of the first outputs.
 public struct ValueRecord: Sendable {
-  public var outputs: Int
+  var outputs: Int
   /// (rows x outputs) each.
-  public var targets: [Double]
-  public var predicted: [Double]
+  var targets: [Double]
+  var predicted: [Double]
 
   public init(outputs: Int, targets: [Double], predicted: [Double]) {
     (self.outputs, self.targets, self.predicted) = (outputs, targets, predicted)
@@ -86,7 +86,7 @@ public struct ValueRecord: Sendable {
 
 /// Cosines between some samples of a layer, class-sorted, the mean of the class means taken off.
 public struct GramRecord: Sendable {
-  public var size: Int
+  var size: Int
   /// Of the layer's input; (size x size).
   public var input: [Float]
   /// After the projection; (size x size).

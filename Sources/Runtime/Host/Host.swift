@@ -17,7 +17,7 @@ public struct Host: Sendable, Equatable {
   /// How many threads this rank runs.
   public let threads: Int
   /// Whether the ranks of this host have a core for every thread.
-  public let ownsItsCores: Bool
+  let ownsItsCores: Bool
 
   /// *Collective.* Looks at the cores this rank is bound to and at the ranks beside it.
   ///

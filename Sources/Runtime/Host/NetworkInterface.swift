@@ -2,11 +2,11 @@ import Glibc
 
 /// One of this host's IPv4 addresses, and the network card that has it.
 public struct NetworkInterface: Sendable, Equatable, CustomStringConvertible {
-  public let name: String
+  let name: String
   /// In the order of the host: 10.0.0.1 is 0x0a000001.
-  public let address: UInt32
+  let address: UInt32
   /// Of the mask: 10.0.0.1/24 has 24.
-  public let prefixLength: Int
+  let prefixLength: Int
 
   public init(name: String, address: UInt32, prefixLength: Int) {
     self.name = name
@@ -16,7 +16,7 @@ public struct NetworkInterface: Sendable, Equatable, CustomStringConvertible {
 
   public var isLoopback: Bool { address >> 24 == 127 }
 
-  public var addressText: String {
+  var addressText: String {
     (0..<4).map { String(address >> (24 - 8 * UInt32($0)) & 255) }.joined(separator: ".")
   }
 

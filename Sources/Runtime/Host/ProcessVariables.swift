@@ -1,9 +1,9 @@
 import Glibc
 
 /// *Local.* The environment of this process.
-public enum ProcessVariables {
+enum ProcessVariables {
   /// Every variable by its name. (environ)
-  public static var all: [String: String] {
+  static var all: [String: String] {
     var found: [String: String] = [:]
     var next = environ
     while let entry = next.pointee {
@@ -15,5 +15,5 @@ public enum ProcessVariables {
   }
 
   /// One of them; nil where it is not set.
-  public static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+  static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }

@@ -131,7 +131,7 @@ public struct CommandOption<Options>: Sendable {
   /// Sets the option from text. The second string names the option in the error.
   public let set: @Sendable (inout Options, String, String) throws(InputError) -> Void
   /// nil: not a property of the run, so not recorded.
-  public let json: (@Sendable (Options) -> JSON)?
+  let json: (@Sendable (Options) -> JSON)?
 
   /// The name in config.json: "testSamples".
   public var key: String {

@@ -2,7 +2,7 @@ import Files
 
 /// The options of one command, in the order of its help.
 public struct OptionTable<Options: Sendable>: Sendable {
-  public let command: String
+  let command: String
   public let options: [CommandOption<Options>]
 
   /// An option and the text that was given for it.

@@ -40,13 +40,13 @@ public final class PhaseTimer {
   }
 
   /// Seconds of a phase since the timer was made or restarted, up to now.
-  public subscript(phase: Phase) -> Double {
+  subscript(phase: Phase) -> Double {
     charge()
     return elapsed[phase] ?? 0
   }
 
   /// Seconds since the timer was made or restarted.
-  public var total: Double {
+  var total: Double {
     charge()
     return mark - began
   }

@@ -3,7 +3,7 @@ import Glibc
 
 /// DIR/checkpoint: what a run needs, beside its other files, to go on. For rank 0.
 public struct CheckpointFolder: Sendable {
-  public let run: RunFolder
+  let run: RunFolder
   public var path: String { run.path + "/checkpoint" }
   /// The state inside a layer that was written last, and the one before it.
   public var latest: String { path + "/layer.safetensors" }

@@ -3,7 +3,7 @@ import Files
 /// Bytes and checksum of each file that a finished layer left, by name within the run directory; and of its line of
 /// metrics.jsonl.
 public struct Manifest: Sendable, Equatable {
-  public private(set) var entries: [String: Fingerprint] = [:]
+  private(set) var entries: [String: Fingerprint] = [:]
 
   public init() {}
 
@@ -13,7 +13,7 @@ public struct Manifest: Sendable, Equatable {
   }
 
   /// The name of a layer's line.
-  public static func line(_ layer: Int) -> String { "metrics.jsonl:\(layer)" }
+  static func line(_ layer: Int) -> String { "metrics.jsonl:\(layer)" }
 
   /// *Local.* Notes a file as it is. Throws where it cannot be read.
   public mutating func note(_ name: String, in run: RunFolder) throws {
@@ -34,7 +34,7 @@ public struct Manifest: Sendable, Equatable {
     entries[Self.line(layer)] == Fingerprint(of: line)
   }
 
-  public var json: JSON {
+  var json: JSON {
     .object(
       entries.sorted { $0.key < $1.key }.map {
         JSON.Member(
@@ -43,7 +43,7 @@ public struct Manifest: Sendable, Equatable {
   }
 
   /// Entries that make no sense are left out: what they were of counts as damaged.
-  public init(json: JSON) {
+  init(json: JSON) {
     guard case .object(let members) = json else { return }
     for member in members {
       guard case .number(let bytes)? = member.value["bytes"], case .number(let sum)? = member.value["crc32"],

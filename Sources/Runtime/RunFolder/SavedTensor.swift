@@ -25,7 +25,7 @@ public struct SavedTensor: @unchecked Sendable {
   }
 
   /// Memory to be filled.
-  public init(_ name: String, rows: Int, columns: Int, scalarBytes: Int) {
+  init(_ name: String, rows: Int, columns: Int, scalarBytes: Int) {
     if scalarBytes == 4 {
       self.init(name, Matrix<Float>(uninitialisedRows: rows, columns: columns))
     } else {

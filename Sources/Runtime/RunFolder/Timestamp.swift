@@ -8,7 +8,7 @@ public enum Timestamp {
   }
 
   /// 20250131-235959, local time.
-  public static func local(_ time: Int? = nil) -> String {
+  static func local(_ time: Int? = nil) -> String {
     formatted("%Y%m%d-%H%M%S", time, localtime_r)
   }
 

@@ -2,7 +2,7 @@ import MPI
 
 /// The run was stopped on purpose, on all ranks at the same point, with a checkpoint: exit status 75.
 public struct StoppedEarly: RankError, Equatable {
-  public let cause: StopSwitch.Cause
+  let cause: StopSwitch.Cause
 
   public init(cause: StopSwitch.Cause) {
     self.cause = cause
@@ -63,7 +63,7 @@ public final class Pace {
 ///
 /// A rank asks `wish`, the ranks agree by a sum or maximum that they make anyway or for this, and all call `reached`.
 public struct SafePoints<State> {
-  public let pace: Pace
+  let pace: Pace
   /// *Collective.* Writes a checkpoint.
   private let save: (State) throws -> Void
 

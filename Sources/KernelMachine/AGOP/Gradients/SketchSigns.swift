@@ -7,7 +7,7 @@ import LinearAlgebra
 /// column), each column with a random sign that is drawn anew for every m samples: so the products are 0 on average too,
 /// whatever the gradients. They depend on the seed and the sample, not on who holds it.
 public struct SketchSigns {
-  public let outputs: Int
+  let outputs: Int
   private let random: RandomStream
 
   public init(outputs: Int, random: RandomStream) {

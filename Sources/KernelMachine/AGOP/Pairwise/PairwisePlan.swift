@@ -5,7 +5,7 @@ import Runtime
 /// A rank's rows are taken in chunks, whose weights against all samples are held at once, and a chunk travels to other ranks
 /// in pieces. Both are runs of segments.
 public struct PairwisePlan {
-  public let layout: Layout
+  let layout: Layout
   /// [rank][chunk], its pieces.
   private let pieces: [[[[Segment]]]]
 

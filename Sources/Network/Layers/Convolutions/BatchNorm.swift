@@ -8,8 +8,8 @@ import LinearAlgebra
 public final class BatchNorm<T: NetworkReal>: NetworkLayer {
   public let input: FeatureShape
   public var output: FeatureShape { input }
-  public let gamma, beta: Parameter
-  public let runningMean, runningVariance, batches: Statistic
+  let gamma, beta: Parameter
+  let runningMean, runningVariance, batches: Statistic
   /// Y; (rows x inputs).
   private let values: Matrix<T>
   // A number a channel: of the last forward pass,

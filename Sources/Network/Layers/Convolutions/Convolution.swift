@@ -5,8 +5,8 @@ import LinearAlgebra
 public final class Convolution<T: NetworkReal>: NetworkLayer {
   public let input, output: FeatureShape
   /// (outputs x inputs x kernel x kernel)
-  public let weight: Parameter
-  public let bias: Parameter?
+  let weight: Parameter
+  let bias: Parameter?
   let form: ConvolutionForm
   /// Y; (rows x outputs).
   private let values: Matrix<T>
