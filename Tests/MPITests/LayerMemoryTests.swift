@@ -35,11 +35,17 @@ import Testing
     #expect(abs(Double(taken) / Double(stated) - 1) < 0.02, "\(what): \(taken), stated \(stated)")
   }
 
+  private func load<T: Real>(_ problem: Problem<T>, outputWidth: Int) -> Workload {
+    Workload(
+      samples: problem.layout.sampleCount, rows: problem.rows.rowCount, width: Self.width, outputWidth: outputWidth,
+      outputs: 4, centres: 4, ranks: problem.world.size, threads: 1, testRows: 0, scalarBytes: MemoryLayout<T>.stride,
+      tileRows: 256, tileElements: 0, remoteElements: 0)
+  }
+
   private func features<T: Real>(_ type: T.Type, outputWidth: Int) throws {
     for world in try worlds() {
       let problem: Problem<T> = try problem(world)
-      let memory = RowsMemory(
-        width: Self.width, outputWidth: outputWidth, centres: 4, threads: 1, scalarBytes: MemoryLayout<T>.stride)
+      let load = load(problem, outputWidth: outputWidth)
       let taken = try most {
         let r = Matrix<T>(rows: Self.width, columns: Self.width)
         for k in 0..<Self.width { r[k, k] = 1 }
@@ -47,7 +53,7 @@ import Testing
         let mapped = problem.rows.mapped(by: map)
         _ = try centredOnClassMeans(mapped.deviations, mapped.centres, layout: problem.layout, context: problem.context)
       }
-      expectSame(taken, memory.map + memory.mapping(problem.rows.rowCount), "\(world.size) ranks, features")
+      expectSame(taken, load.mapBytes + load.mappingBytes(problem.rows.rowCount), "\(world.size) ranks, features")
     }
   }
 
@@ -68,17 +74,14 @@ import Testing
   private func files<T: Real & TensorElement>(_ type: T.Type) throws {
     for world in try worlds() {
       let problem: Problem<T> = try problem(world)
-      let (layout, outputs) = (problem.layout, 4)
+      let layout = problem.layout
       let samples = Samples(
         layout: layout, order: Array(0..<layout.sampleCount),
         standardisation: try Standardisation(of: problem.rows.storage, world: world),
         targets: .classes(Classes(labels: ["a", "b", "c", "d"])), rows: problem.rows)
       let folder = try SharedFolder(world)
       let recorder = RunRecorder<T>(directory: RunFolder(folder.path), world: world, layout: layout)
-      let load = Workload(
-        samples: layout.sampleCount, rows: problem.rows.rowCount, width: Self.width, outputWidth: 8, outputs: outputs,
-        centres: 4, ranks: world.size, threads: 1, testRows: 0, scalarBytes: MemoryLayout<T>.stride, tileRows: 256,
-        tileElements: 0, remoteElements: 0)
+      let load = load(problem, outputWidth: 8)
       let taken = try most { try recorder.saveModel(samples, layer: 1) }
       let own = load.modelBytes - (world.rank == 0 ? 0 : Self.width * problem.rows.rowCount * MemoryLayout<T>.stride)
       expectSame(taken, own, "rank \(world.rank) of \(world.size), model")

@@ -41,13 +41,17 @@ public struct Workload: Sendable, Equatable {
     self.isDense = isDense
   }
 
-  /// What the rows, and the steps that make others of them, state.
-  var rowsMemory: RowsMemory {
-    RowsMemory(width: width, outputWidth: outputWidth, centres: centres, threads: threads, scalarBytes: scalarBytes)
-  }
-
   /// Bytes of so many rows with what is kept of each: its inner products with the centres, its norm.
-  func rowBytes(_ count: Int, width: Int) -> Int { rowsMemory.rows(count, width: width) }
+  func rowBytes(_ count: Int, width: Int) -> Int { count * (width * scalarBytes + 8 * centres + 8) }
+
+  /// Bytes of R, W and u.
+  public var mapBytes: Int { scalarBytes * (width * width + outputWidth * (width + 1)) }
+
+  /// Bytes while so many rows are mapped.
+  public func mappingBytes(_ count: Int) -> Int {
+    Rows<Double>.bytesOfMapping(
+      count, width: width, outputWidth: outputWidth, centres: centres, threads: threads, scalarBytes)
+  }
 
   /// Bytes of the rows that a bandwidth is chosen by, some features at a time and twice, and of their distances.
   var bandwidthBytes: Int {
@@ -251,14 +255,13 @@ public struct MemoryPlan: Sendable, Equatable {
   }
 
   /// The AGOP, and the map that is made of it.
-  private static func mapBytes(_ load: Workload) -> Int { 8 * load.width * load.width + load.rowsMemory.map }
+  private static func mapBytes(_ load: Workload) -> Int { 8 * load.width * load.width + load.mapBytes }
 
   /// These, and the next X beside this one; then the test rows, when this X is gone.
   private static func mappingBytes(_ load: Workload) -> Int {
-    let memory = load.rowsMemory
-    let growth = memory.rows(load.rows, width: load.outputWidth) - memory.rows(load.rows, width: load.width)
+    let growth = load.rowBytes(load.rows, width: load.outputWidth) - load.rowBytes(load.rows, width: load.width)
     return load.fitBytes + mapBytes(load)
-      + max(memory.mapping(load.rows), load.testRows == 0 ? 0 : growth + memory.mapping(load.testRows))
+      + max(load.mappingBytes(load.rows), load.testRows == 0 ? 0 : growth + load.mappingBytes(load.testRows))
   }
 
   /// One line for the user.

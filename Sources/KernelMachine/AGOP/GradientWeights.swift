@@ -24,9 +24,7 @@ struct GradientWeights<T: Real>: @unchecked Sendable {  // Reads only.
   func await(_ owner: Int) throws { try kernel?.waitForTiles(of: owner) }
 
   /// *Local.* H of own segment `row` and segment `column` of a rank's block.
-  func fill(
-    _ out: MatrixView<T>, _ row: Segment, _ block: Rows<T>, of owner: Int, _ column: Segment, worker: Int
-  ) {
+  func fill(_ out: MatrixView<T>, _ row: Segment, _ block: Rows<T>, of owner: Int, _ column: Segment, worker: Int) {
     guard let kernel else {
       return builder.finish(.gradientWeight, rows, row, block, column, products: out, worker: worker)
     }

@@ -1,9 +1,6 @@
+import Glibc
 import LinearAlgebra
 import Runtime
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 /// What ends a layer: x -> phi(x R W^T + u). Every rank holds R, W and u whole.
 public struct FeatureMap<T: Real>: Sendable {

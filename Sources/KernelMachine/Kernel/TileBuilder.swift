@@ -112,9 +112,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   }
 
   /// *Local.* The same of a segment with itself: little more than the lower half is made, the rest is its mirror image.
-  func buildSquare(
-    _ quantity: Quantity, _ rows: Rows<T>, _ segment: Segment, into out: MatrixView<T>, worker: Int
-  ) {
+  func buildSquare(_ quantity: Quantity, _ rows: Rows<T>, _ segment: Segment, into out: MatrixView<T>, worker: Int) {
     let (first, count) = (segment.rows.lowerBound, segment.rows.count)
     for strip in (0..<count).pieces(ofAtMost: max(64, (count + 3) / 4)) {
       let row = Segment(rows: strip.shifted(by: first), centre: segment.centre)

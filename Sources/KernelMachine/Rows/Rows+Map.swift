@@ -15,22 +15,19 @@ public struct MapResult<T: Real> {
 /// Rows that a thread maps at a time.
 private let mappingBatch = 256
 
-extension RowsMemory {
-  /// R, W and u.
-  public var map: Int { scalarBytes * (width * width + outputWidth * (width + 1)) }
-
-  /// While so many rows are mapped and centred: R or W in double, for the centres; then the new deviations beside a batch a thread, or what
-  /// is kept of each row as it is made. Beside the old rows and the map.
-  public func mapping(_ count: Int) -> Int {
+extension Rows {
+  /// Bytes while so many rows are mapped and centred: R or W in double, for the centres; then the new deviations beside a batch a thread, or
+  /// what is kept of each row as it is made. Beside the old rows and the map. - Parameter scalarBytes: of an element.
+  public static func bytesOfMapping(
+    _ count: Int, width: Int, outputWidth: Int, centres: Int, threads: Int, _ scalarBytes: Int
+  ) -> Int {
     let images = 8 * centres * (width + 2 * outputWidth)
     let batches = scalarBytes * threads * min(mappingBatch, count) * width
     let terms = 8 * count * (1 + centres) + 8 * threads * termsBatch * outputWidth
     let wide = 8 * width * max(width, outputWidth)
     return images + max(wide, count * outputWidth * scalarBytes + max(batches, terms))
   }
-}
 
-extension Rows {
   /// *Local.* Projects the rows and maps them, a batch at a time. Products of deviations are in T, of centres in double.
   public func mapped(by map: FeatureMap<T>) -> MapResult<T> {
     let pool = context.pool

@@ -93,9 +93,7 @@ struct ConjugateDirections {
 
 extension ConjugateDirections {
   /// From a checkpoint. Throws `CheckpointError` where the parts do not fit.
-  init(
-    pieces: [(Matrix<Double>, Matrix<Double>)], count: Int, rows: Int, width: Int, limit: Int
-  ) throws {
+  init(pieces: [(Matrix<Double>, Matrix<Double>)], count: Int, rows: Int, width: Int, limit: Int) throws {
     guard 1...1_000_000 ~= limit, count <= limit else { throw CheckpointError("its solve makes no sense") }
     self.init(rows: rows, width: width, limit: limit)
     for (index, piece) in pieces.enumerated() {

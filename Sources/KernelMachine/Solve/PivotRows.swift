@@ -11,9 +11,7 @@ struct PivotRows<T: Real> {
 
   /// *Collective.* Draws up to `wanted` different rows, with chances as their weights. The draw does not depend on how the rows
   /// are spread over ranks.
-  init(
-    drawing wanted: Int, weights: [Double], of k: KernelOperator<T>, random: RandomStream, round: Int
-  ) throws {
+  init(drawing wanted: Int, weights: [Double], of k: KernelOperator<T>, random: RandomStream, round: Int) throws {
     let sums = try k.context.communicating { try k.world.allGather([weights.reduce(0, +)]) }.map { $0[0] }
     let total = sums.reduce(0, +)
     let before = sums.prefix(k.world.rank).reduce(0, +)

@@ -1,10 +1,7 @@
+import Glibc
 import LinearAlgebra
 import MPI
 import Runtime
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 /// Kernel ridge regression on all ranks: (K + ridge I) A = Y.
 public struct RidgeSolver {

@@ -15,8 +15,8 @@ public struct SolveMemory {
     isWeighted: Bool = false
   ) {
     (self.rows, self.outputs, self.width) = (rows, outputs, width)
-    (self.ranks, self.threads, self.tileRows, self.scalarBytes) = (ranks, threads, tileRows, scalarBytes)
-    self.isWeighted = isWeighted
+    (self.ranks, self.threads, self.tileRows) = (ranks, threads, tileRows)
+    (self.scalarBytes, self.isWeighted) = (scalarBytes, isWeighted)
   }
 
   /// While a preconditioner of so many columns is made.
