@@ -16,14 +16,14 @@ if ldd "$theirs" | grep -q libmpich && ! ldd "$theirs" | grep -q 'libmpi\.so'; t
 # --- the MPI tests: all passed on every rank ---
 tests() { # RANKS
   local ranks=$1 status good
-  timeout -k 10 500 "$hydra" -n "$ranks" -bind-to none -outfile-pattern "$work/tests-$ranks-%r" -errfile-pattern "$work/errors-$ranks-%r" \
+  timeout -k 10 500 "$hydra" -n "$ranks" -bind-to none -errfile-pattern "$work/tests-$ranks-%r" -outfile-pattern "$work/printed-$ranks-%r" \
     "$scratch/release/DeepRFMPackageTests.xctest" --testing-library swift-testing --no-parallel --filter MPITests >"$work/out" 2>&1 </dev/null
   status=$?
   good=$(cat "$work/tests-$ranks-"* | grep -cE '^. *Test run with [1-9][0-9]* tests?.* passed')
   if [ "$status" = 0 ] && [ "$good" = "$ranks" ]; then
     ok "MPI on $ranks ranks: $(sed -n 's/.*Test run with \([0-9]* tests\).*/\1/p' "$work/tests-$ranks-0")"
   else
-    bad "MPI on $ranks ranks" "exit status $status: $(grep -hE '^(✘|↳) ' "$work/tests-$ranks-"* | head -n 40; tail -n 4 "$work"/errors-"$ranks"-* "$work/out")"
+    bad "MPI on $ranks ranks" "exit status $status: $(grep -hE '^(✘|↳) ' "$work/tests-$ranks-"* | head -n 40; tail -n 4 "$work"/tests-"$ranks"-* "$work/out")"
   fi
 }
 if [ "${1-}" = --tests ]; then for ranks in 1 2 4; do tests "$ranks"; done; fi

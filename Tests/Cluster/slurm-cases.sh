@@ -57,6 +57,7 @@ done
 
 # --- a build with MPICH: srun speaks PMI-2 to it; Hydra's mpirun starts its own daemons through srun ---
 if [ -x "$theirs" ]; then
+  export UCX_TLS=self,tcp # these hosts are one machine to it, but have no memory in common
   mkdir -p "$work/with/bin" "$work/with/share/deeprfm"
   ln -s "$theirs" "$work/with/bin/deeprfm"
   cp "$batch" "$work/with/share/deeprfm/slurm.sbatch"
@@ -77,6 +78,7 @@ if [ -x "$theirs" ]; then
     fi
   done
   if diff -r "$work/mpich-mpirun/layers" "$work/mpich-srun/layers" >"$work/diff"; then ok "MPICH, mpirun and srun: the same bytes"; else bad "MPICH" "$(head -n 1 "$work/diff")"; fi
+  unset UCX_TLS
 else
   echo "no MPICH here: srun --mpi=pmi2 is not tried with it"
 fi
