@@ -15,7 +15,7 @@ public struct KernelTile<T: Real>: Sendable {
   public let columns: Segment
   /// On the diagonal of K: the transposed direction is the same one.
   public let isDiagonal: Bool
-  internal(set) var storage = TileStorage<T>.recomputed
+  var storage = TileStorage<T>.recomputed
 
   public init(_ rows: Segment, _ columns: Segment, isDiagonal: Bool) {
     self.rows = rows
