@@ -37,12 +37,13 @@ let package = Package(
       name: "Datasets", dependencies: ["Runtime", "Files", "MPI", "LinearAlgebra", "CDigits"], swiftSettings: settings),
     .target(
       name: "Measures", dependencies: ["Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
+    .target(name: "Solve", dependencies: ["Runtime", "LinearAlgebra"], swiftSettings: settings),
     .target(
-      name: "KernelMachine", dependencies: ["Measures", "Runtime", "Files", "MPI", "LinearAlgebra"],
+      name: "KernelMachine", dependencies: ["Solve", "Measures", "Runtime", "Files", "MPI", "LinearAlgebra"],
       swiftSettings: settings),
     .target(
       name: "DeepRFM",
-      dependencies: ["KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
+      dependencies: ["KernelMachine", "Solve", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
       swiftSettings: settings),
     .target(
       name: "Network",
@@ -56,7 +57,8 @@ let package = Package(
     .target(
       name: "Instruments",
       dependencies: [
-        "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra",
+        "DeepRFM", "Network", "KernelMachine", "Solve", "Measures", "Datasets", "Runtime", "Files", "MPI",
+        "LinearAlgebra",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -90,7 +92,7 @@ let package = Package(
     .testTarget(
       name: "DeepRFMTests",
       dependencies: [
-        "TestSupport", "Instruments", "Report", "Collapse", "DeepRFM", "KernelMachine", "Measures", "Datasets",
+        "TestSupport", "Instruments", "Report", "Collapse", "DeepRFM", "KernelMachine", "Solve", "Measures", "Datasets",
         "Runtime", "Files",
         "MPI", "LinearAlgebra", "CZlib",
       ],
@@ -101,7 +103,8 @@ let package = Package(
     .testTarget(
       name: "MPITests",
       dependencies: [
-        "TestSupport", "Instruments", "Collapse", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets",
+        "TestSupport", "Instruments", "Collapse", "DeepRFM", "Network", "KernelMachine", "Solve", "Measures",
+        "Datasets",
         "Runtime", "Files",
         "MPI",
         "LinearAlgebra",

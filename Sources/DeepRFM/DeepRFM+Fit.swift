@@ -4,6 +4,7 @@ import LinearAlgebra
 import MPI
 import Measures
 import Runtime
+import Solve
 
 /// A layer's system was not solved to the tolerance.
 public struct SolveError: RankError, Equatable, CustomStringConvertible {

@@ -2,6 +2,7 @@ import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
+import Solve
 
 /// *Collective.* How far K and Y Y^T agree, both centred (Cortes, Mohri, Rostamizadeh, JMLR 13, 2012):
 ///

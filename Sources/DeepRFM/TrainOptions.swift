@@ -3,6 +3,7 @@ import Files
 import KernelMachine
 import LinearAlgebra
 import Runtime
+import Solve
 
 /// Everything that `deeprfm train` can be told, by its long name in camelCase: the options of config.json.
 public struct TrainOptions: DatasetOptions, RunOptions, Codable, Sendable, Equatable {

@@ -2,6 +2,7 @@ import Foundation
 import Instruments
 import KernelMachine
 import LinearAlgebra
+import Solve
 import Testing
 
 /// How a solve ends that cannot end well.

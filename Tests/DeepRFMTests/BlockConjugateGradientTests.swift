@@ -2,6 +2,7 @@ import Foundation
 import Instruments
 import KernelMachine
 import LinearAlgebra
+import Solve
 import Testing
 
 /// The solver alone, on small matrices that are given whole.

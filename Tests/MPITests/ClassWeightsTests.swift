@@ -2,6 +2,7 @@ import Instruments
 import KernelMachine
 import LinearAlgebra
 import Runtime
+import Solve
 import Testing
 
 /// (K + ridge W^-1) A = Y against the dense solution in double precision, on any number of ranks.

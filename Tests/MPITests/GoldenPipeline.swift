@@ -5,6 +5,7 @@ import LinearAlgebra
 import MPI
 import Measures
 import Runtime
+import Solve
 
 /// The layer loop taken apart, on the samples of a golden file.
 struct GoldenPipeline<T: Real> {

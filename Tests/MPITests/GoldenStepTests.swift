@@ -4,6 +4,7 @@ import LinearAlgebra
 import MPI
 import Measures
 import Runtime
+import Solve
 import Testing
 
 /// Every intermediate of three layers against the golden values, step by step.

@@ -6,6 +6,7 @@ import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
+import Solve
 import Testing
 
 /// Computations that are stopped at a safe point and gone on with give the bits of undisturbed ones.

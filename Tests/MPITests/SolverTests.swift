@@ -3,6 +3,7 @@ import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
+import Solve
 import Testing
 
 /// The ridge solver on the distributed kernel matrix.

@@ -1,5 +1,6 @@
 import KernelMachine
 import LinearAlgebra
+import Solve
 import Testing
 
 /// What a solver owns, and that it makes nothing else that grows with the rows.

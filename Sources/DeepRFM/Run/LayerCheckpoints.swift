@@ -3,6 +3,7 @@ import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
+import Solve
 
 /// Writes and reads the states inside a layer. One for a run.
 final class LayerCheckpoints<T: Real & TensorElement> {

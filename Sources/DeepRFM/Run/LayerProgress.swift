@@ -3,6 +3,7 @@ import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
+import Solve
 
 /// A layer that is worked on.
 public struct Layer<T: Real & TensorElement> {

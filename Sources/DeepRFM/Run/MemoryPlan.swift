@@ -2,6 +2,7 @@ import Files
 import KernelMachine
 import Measures
 import Runtime
+import Solve
 
 /// The sizes that decide how much memory a layer takes on the rank that takes most.
 public struct Workload: Sendable, Equatable {

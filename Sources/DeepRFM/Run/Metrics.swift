@@ -2,6 +2,7 @@ import Files
 import KernelMachine
 import Measures
 import Runtime
+import Solve
 
 /// What a layer measured: a line of metrics.jsonl.
 ///

@@ -2,6 +2,7 @@ import Files
 import KernelMachine
 import LinearAlgebra
 import Runtime
+import Solve
 
 /// *Collective.* The product with K beside the limits of memory and arithmetic, and a whole solve; with --peers, other solvers
 /// of the same system.

@@ -1,5 +1,6 @@
 import KernelMachine
 import Runtime
+import Solve
 
 extension DebugProblem {
   /// A solve that is saved halfway as `train` saves it, read back as --resume reads it, and gone on with: the share of numbers that are

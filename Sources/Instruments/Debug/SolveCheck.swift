@@ -1,6 +1,7 @@
 import DeepRFM
 import KernelMachine
 import LinearAlgebra
+import Solve
 
 extension DebugProblem {
   /// The tolerance that conjugate gradient is asked for.

@@ -5,6 +5,7 @@ import KernelMachine
 import LinearAlgebra
 import MPI
 import Runtime
+import Solve
 
 /// A layer's widths and the AGOP's way there.
 struct WidthToProbe: Equatable {

@@ -2,6 +2,7 @@ import DeepRFM
 import KernelMachine
 import LinearAlgebra
 import Runtime
+import Solve
 
 /// A run's layers with the memory that they take, and once rates are known the seconds.
 public struct RunPlan: Sendable, Equatable {

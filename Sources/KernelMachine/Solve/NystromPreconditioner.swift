@@ -1,5 +1,6 @@
 import LinearAlgebra
 import Runtime
+import Solve
 
 /// The Nystrom preconditioner of K + ridge I from a partial Cholesky factor K ~ F F^T = U diag(lambda) U^T:
 /// P^-1 = I + U diag((lambda_r + ridge) / (lambda + ridge) - 1) U^T (Frangella, Tropp, Udell, arXiv 2110.02820; Diaz, Epperly,

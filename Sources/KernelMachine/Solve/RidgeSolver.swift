@@ -2,6 +2,7 @@ import Glibc
 import LinearAlgebra
 import MPI
 import Runtime
+import Solve
 
 /// Kernel ridge regression on all ranks: (K + ridge I) A = Y.
 public struct RidgeSolver {

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Solve
 
 /// Bytes of the matrices that a layer's solve makes, beside X and K's stored tiles: what its parts state, added up.
 public struct SolveMemory {

@@ -5,14 +5,14 @@ public struct RidgeSystem {
   /// *Collective.* y = (K + ridge I) x in the working precision.
   let apply: (_ x: Matrix<Double>, _ y: Matrix<Double>) throws -> Void
   /// *Collective.* The same, accumulated in double precision.
-  let applyExactly: (_ x: Matrix<Double>, _ y: Matrix<Double>) throws -> Void
+  public let applyExactly: (_ x: Matrix<Double>, _ y: Matrix<Double>) throws -> Void
   /// *Collective.* z = P^-1 r.
   let precondition: (_ r: Matrix<Double>, _ z: Matrix<Double>) throws -> Void
   /// *Collective.* Sums over ranks.
-  let sum: (inout [Double]) throws -> Void
+  public let sum: (inout [Double]) throws -> Void
   /// *Collective.* Makes every rank's numbers rank 0's. MPI only recommends that a reduction gives all ranks the same bits, and factorizations
   /// need not on unlike processors: rank 0 decides for all.
-  let agree: (inout [Double]) throws -> Void
+  public let agree: (inout [Double]) throws -> Void
 
   public init(
     apply: @escaping (_ x: Matrix<Double>, _ y: Matrix<Double>) throws -> Void,

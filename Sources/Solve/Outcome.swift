@@ -45,7 +45,7 @@ public struct Solution {
     self.outcome = outcome
   }
 
-  public var worstResidual: Double { KernelMachine.worstResidual(of: relativeResiduals) }
+  public var worstResidual: Double { Solve.worstResidual(of: relativeResiduals) }
 }
 
 /// The largest of some residuals; not a number if one of them is not. *Local.*

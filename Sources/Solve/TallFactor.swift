@@ -5,7 +5,7 @@ import Runtime
 /// memory. Elements and products in V.
 public final class TallFactor<V: Real>: @unchecked Sendable {
   let rows: Int
-  let columns: Int
+  public let columns: Int
   /// (rows x columns), each row padded with zeros as the product wants it.
   private let storage: Matrix<V>
   private let pool: ThreadPool
