@@ -30,6 +30,8 @@ public struct Fit {
   let preconditionerRank: Int
   /// s of its kernel.
   let bandwidth: Double
+  /// What was kept of K.
+  var tiles = LayerMetrics.Tiles()
   /// How far K and Y Y^T agree, both centred; NaN where that is not defined.
   var kernelAlignment = Double.nan
 
@@ -89,14 +91,18 @@ extension Training {
     if solution.outcome == .notFinite || solution.outcome != .converged && !options.allowUnconverged {
       throw unsolved(number, solution)
     }
-    return Fit(
-      solution: solution, preconditionerRank: preconditioner?.rank ?? 0, bandwidth: layer.bandwidth)
+    var fit = Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0, bandwidth: layer.bandwidth)
+    fit.tiles = try LayerMetrics.Tiles(of: matrix)
+    return fit
   }
 
   private func kernelMatrix(
     _ kernel: Kernel, _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
   ) throws -> KernelOperator<T> {
-    try KernelOperator(kernel, samples.rows, tileBudget: plan.tileBudget, stop: stop, progress: progress)
+    let weight = classWeights(samples.layout)?.max() ?? 1
+    let compression = options.tileCompression(samples: samples.layout.sampleCount, weight: weight)
+    return try KernelOperator(
+      kernel, samples.rows, tileBudget: plan.tileBudget, compression: compression, stop: stop, progress: progress)
   }
 
   /// Y: +1 at a row's own class, -1 elsewhere; or standardised values. (own rows x outputs)
@@ -142,7 +148,8 @@ extension Training {
       let agop = AGOP(
         of: samples.rows, kernel, tiles: kept,
         memory: AGOPMemory(gradients: plan.chunkBytes, gram: plan.gramBytes, remoteTiles: plan.remoteBytes),
-        random: RandomStream(seed: options.seed, layer: layer.number, purpose: .sketch))
+        random: RandomStream(seed: options.seed, layer: layer.number, purpose: .sketch),
+        tileTolerance: options.chosenTileTolerance)
       return try agop.compute(
         fit.coefficients, by: options.wantedRoute(layer: layer.number), safePoints: layer.safe?.agop(fit) ?? .none,
         from: saved, progress: advance)
@@ -156,7 +163,8 @@ extension Training {
     if let error = result.error {
       progress.message("layer \(layer.number): AGOP sketched, relative error about \(Format.percent(error))")
     }
-    return AGOP<T>.Result(matrix: agop, route: result.route, error: result.error)
+    return AGOP<T>.Result(
+      matrix: agop, route: result.route, error: result.error, compression: result.compression)
   }
 
   /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
@@ -187,7 +195,19 @@ extension Training {
 }
 
 extension LayerMetrics.AGOP {
-  init<T>(_ result: AGOP<T>.Result) { self.init(route: result.route, error: result.error) }
+  init<T>(_ result: AGOP<T>.Result) {
+    self.init(route: result.route, error: result.error)
+    if result.compression.share > 0 { (lowRank, lowRankError) = (result.compression.share, result.compression.error) }
+  }
+}
+
+extension LayerMetrics.Tiles {
+  /// *Collective.* Over all ranks.
+  init<T>(of matrix: KernelOperator<T>) throws {
+    let (bytes, compression) = (try matrix.bytesOfAll(), try matrix.compressionOfAll())
+    stored = bytes.whole > 0 ? bytes.stored / bytes.whole : 1
+    if compression.share > 0 { (lowRank, error) = (compression.share, compression.error) }
+  }
 }
 
 /// What multiplies the data before the features.
@@ -228,6 +248,7 @@ extension Training {
     metrics.solver.residual = fit.solution.worstResidual
     metrics.solver.converged = fit.solution.outcome == .converged
     metrics.solver.preconditionerRank = fit.preconditionerRank
+    metrics.tiles = fit.tiles
     return (metrics, confusion, shown)
   }
 

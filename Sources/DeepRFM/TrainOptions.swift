@@ -57,6 +57,8 @@ public struct TrainOptions: DatasetOptions, RunOptions, Codable, Sendable, Equat
   public var agop = AGOPRoute.auto
   /// Of the true relative residual of the worst class.
   public var tolerance = 1e-4
+  /// Relative error of tiles and weights between two classes that are kept as thin factors, 0: none are; nil: chosen.
+  public var tileTolerance: Double?
   public var maxIterations = 500
   public var allowUnconverged = false
   /// Bytes per rank; nil: most of what is free.
@@ -166,6 +168,10 @@ extension TrainOptions {
     CommandOption(
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),
+    CommandOption(
+      "tile-tolerance", \.tileTolerance, .real("T", "a number of at least 0 and below 1") { $0 >= 0 && $0 < 1 },
+      "relative error of tiles between classes that become two thin factors where that is less work; 0: dense tiles only "
+        + "(default: chosen)"),
     CommandOption(
       "max-iterations", \.maxIterations, .count("I"), "of the conjugate gradient"),
     CommandOption(

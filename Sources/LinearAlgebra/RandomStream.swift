@@ -21,6 +21,7 @@ public struct RandomStream: Sendable {
     case validation = 9
     case groups = 10
     case bandwidth = 12
+    case tileProbes = 13
     case initialWeights = 20
     case sampleOrder = 21
   }

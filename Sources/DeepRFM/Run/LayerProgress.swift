@@ -87,15 +87,21 @@ extension LayerProgress {
         facts: Self.facts(.agop, fit, route: state.route), spread: fit.spread, shared: fit.shared, own: state.saved)
     case .differentiated(let fit, let agop):
       Checkpoint(
-        facts: Self.facts(.end, fit, route: agop.route, error: agop.error), spread: fit.spread,
+        facts: Self.facts(.end, fit, route: agop.route, error: agop.error, agop.compression), spread: fit.spread,
         shared: fit.shared + [SavedTensor("agop", agop.matrix)])
     }
   }
 
-  private static func facts(_ stage: Stage, _ fit: Fit? = nil, route: AGOPRoute? = nil, error: Double? = nil) -> JSON {
+  private static func facts(
+    _ stage: Stage, _ fit: Fit? = nil, route: AGOPRoute? = nil, error: Double? = nil, _ compression: Compression? = nil
+  ) -> JSON {
     var members = [JSON.Member("stage", .string(stage.rawValue))]
     if let route { members.append(JSON.Member("route", .string(route.rawValue))) }
     if stage == .end { members.append(JSON.Member("error", error.map { JSON($0) } ?? .null)) }
+    if let compression {
+      members.append(JSON.Member("lowRank", JSON(compression.share)))
+      members.append(JSON.Member("lowRankError", JSON(compression.error)))
+    }
     return .object(members + (fit?.facts ?? []))
   }
 
@@ -120,8 +126,9 @@ extension LayerProgress {
     }
     let matrix: Matrix<Double> = try checkpoint.shared.matrix("agop")
     guard matrix.rows == width, matrix.columns == width else { throw CheckpointError("its AGOP has another width") }
+    let compression = Compression(share: facts.number("lowRank") ?? 0, error: facts.number("lowRankError") ?? 0)
     self = .differentiated(
-      fit, AGOP<T>.Result(matrix: matrix, route: route, error: facts.number("error")))
+      fit, AGOP<T>.Result(matrix: matrix, route: route, error: facts.number("error"), compression: compression))
   }
 
   private static var incomplete: CheckpointError { CheckpointError("its facts are not all there") }
@@ -133,6 +140,9 @@ extension Fit {
       JSON.Member("iterations", JSON(solution.iterations)), JSON.Member("outcome", .string(solution.outcome.rawValue)),
       JSON.Member("preconditionerRank", JSON(preconditionerRank)),
       JSON.Member("kernelAlignment", JSON(kernelAlignment)),
+      JSON.Member("tilesStored", tiles.stored.map { JSON($0) } ?? .null),
+      JSON.Member("tilesLowRank", tiles.lowRank.map { JSON($0) } ?? .null),
+      JSON.Member("tilesError", tiles.error.map { JSON($0) } ?? .null),
     ]
   }
 
@@ -161,6 +171,8 @@ extension Fit {
     preconditionerRank = rank
     self.bandwidth = bandwidth
     kernelAlignment = facts.number("kernelAlignment") ?? .nan
+    tiles.stored = facts.number("tilesStored")
+    (tiles.lowRank, tiles.error) = (facts.number("tilesLowRank"), facts.number("tilesError"))
   }
 }
 

@@ -24,6 +24,8 @@ public struct Workload: Sendable, Equatable {
   public var isDense = false
   /// Whether classes have weights in the ridge system.
   public var isWeighted = false
+  /// Whether tiles and weights between classes may become thin factors.
+  public var compresses = false
   /// Bytes of other rows that are to be kept beside the layer's: a plain RFM's first ones, as long as they are not resident.
   public var keptBytes = 0
   /// Whether the bandwidth is to be chosen.
@@ -151,12 +153,13 @@ public struct MemoryPlan: Sendable, Equatable {
       preconditionerRank = preconditionerRank * 3 / 4
     }
     let solving = solver(preconditionerRank)
-    // Blocks of X travel while tiles are built, and again in every product that makes some anew.
+    // Blocks of X travel while tiles are built, and again in every product that makes some anew: where tiles have factors the true residual's.
+    let exactly = load.compresses && !load.isDense ? travelling + memory.recomputing : 0
     tileBudget =
-      left >= all + max(solving, travelling + memory.building + memory.recomputing)
+      left >= all + max(solving + exactly, travelling + memory.building + memory.recomputing)
       ? all : max(0, min(all, left - solving - travelling - memory.recomputing))
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
-    let repeated = storedShare < 1 ? travelling + memory.recomputing : 0
+    let repeated = storedShare < 1 ? travelling + memory.recomputing : exactly
     let spare = left - load.fitBytes
     let agopBytes = planAGOP(load, spare: spare, agop)
     keepsTiles = storedShare == 1 && agopBytes + tileBudget <= spare
@@ -191,7 +194,7 @@ public struct MemoryPlan: Sendable, Equatable {
     let cost = AGOPCost(
       samples: load.samples, rows: load.rows, width: load.width, outputs: load.outputs,
       centres: load.centres, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
-      scalarBytes: load.scalarBytes, memoryBytes: gramBytes)
+      scalarBytes: load.scalarBytes, memoryBytes: gramBytes, compresses: load.compresses)
     route = cost.route(wanted)
     let (fixed, row) = (cost.gradientBytes(of: route, chunkRows: 0), cost.chunkRowBytes(of: route))
     chunkBytes = min(Self.largestChunk, max(row * min(load.rows, load.tileRows), min(spare - fixed, row * load.rows)))

@@ -64,11 +64,25 @@ public struct LayerMetrics: Sendable, Equatable {
     public var route: AGOPRoute?
     /// The sketch's estimate of its relative error, in the Frobenius norm; nil, and not written: the route is exact.
     public var error: Double?
+    /// Share of the weights between samples that thin factors stood for, and their relative error there; nil, and not written: none did.
+    public var lowRank: Double?
+    public var lowRankError: Double?
 
     public init(route: AGOPRoute? = nil, error: Double? = nil) {
       self.route = route
       self.error = error
     }
+  }
+
+  /// What was kept of K between two products.
+  public struct Tiles: Sendable, Equatable {
+    /// Bytes beside those of all tiles kept whole; nil: not known.
+    public var stored: Double?
+    /// Share of the entries that thin factors stand for, and their relative error there; nil, and not written: none do.
+    public var lowRank: Double?
+    public var error: Double?
+
+    public init() {}
   }
 
   /// The slowest rank's seconds, by phase.
@@ -113,6 +127,7 @@ public struct LayerMetrics: Sendable, Equatable {
   public var r2 = Splits()
   public var solver = Solver()
   public var agop = AGOP()
+  public var tiles = Tiles()
   /// s of the kernel.
   public var bandwidth = Double.nan
   /// <H K H, H Y Y^T H> / (|H K H| |H Y Y^T H|), H = I - 1 1^T / N, K without the ridge.
@@ -216,6 +231,11 @@ extension LayerMetrics {
       Field("solver.preconditionerRank", \.solver.preconditionerRank),
       Field("agop.route", \.agop.route),
       Field("agop.error", \.agop.error, isOptional: true),
+      Field("agop.lowRank", \.agop.lowRank, isOptional: true),
+      Field("agop.lowRankError", \.agop.lowRankError, isOptional: true),
+      Field("tiles.stored", \.tiles.stored, isOptional: true),
+      Field("tiles.lowRank", \.tiles.lowRank, isOptional: true),
+      Field("tiles.error", \.tiles.error, isOptional: true),
       Field("bandwidth", \.bandwidth, isLater: true),
       Field("kernelAlignment", \.kernelAlignment, isLater: true),
       Field("measures", \.measures),

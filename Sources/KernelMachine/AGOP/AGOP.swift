@@ -22,18 +22,21 @@ public struct AGOP<T: Real>: RowsWork {
   private let memory: AGOPMemory
   private let random: RandomStream
   private let runRows: Int
+  private let tileTolerance: Double
 
   /// *Local.*
   /// - Parameters:
   ///   - tiles: the same rows' kernel matrix, if its tiles are still there: the weights come from them.
   ///   - random: the sketch's signs; of purpose `sketch`.
   ///   - runRows: rows that are multiplied at a time.
+  ///   - tileTolerance: relative error of the weights between two centres as thin factors; 0: none. Of route `class`.
   public init(
     of rows: Rows<T>, _ kernel: Kernel, tiles: KernelOperator<T>? = nil, memory: AGOPMemory = AGOPMemory(),
-    random: RandomStream = RandomStream(seed: 0, layer: 1, purpose: .sketch), runRows: Int = AGOPCost.runRows
+    random: RandomStream = RandomStream(seed: 0, layer: 1, purpose: .sketch), runRows: Int = AGOPCost.runRows,
+    tileTolerance: Double = 0
   ) {
     (self.rows, self.kernel, self.tiles, self.memory, self.random) = (rows, kernel, tiles, memory, random)
-    self.runRows = runRows
+    (self.runRows, self.tileTolerance) = (runRows, tileTolerance)
   }
 
   public struct Result {
@@ -43,11 +46,13 @@ public struct AGOP<T: Real>: RowsWork {
     public let route: AGOPRoute
     /// The sketch's estimate of its relative error in the Frobenius norm; nil: exact.
     public let error: Double?
+    /// What of the weights was thin factors.
+    public let compression: Compression
 
-    public init(matrix: Matrix<Double>, route: AGOPRoute, error: Double?) {
-      self.matrix = matrix
-      self.route = route
-      self.error = error
+    public init(
+      matrix: Matrix<Double>, route: AGOPRoute, error: Double?, compression: Compression = Compression()
+    ) {
+      (self.matrix, self.route, self.error, self.compression) = (matrix, route, error, compression)
     }
   }
 
@@ -57,7 +62,7 @@ public struct AGOP<T: Real>: RowsWork {
       samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputs: outputs,
       centres: rows.centres.rows, ranks: layout.ranks, threads: try world.maximum(pool.count),
       tileRows: layout.tileRows, runRows: runRows, scalarBytes: MemoryLayout<T>.stride,
-      memoryBytes: try world.minimum(memory.gram))
+      memoryBytes: try world.minimum(memory.gram), compresses: tileTolerance > 0)
   }
 
   /// *Collective.*
@@ -88,19 +93,26 @@ public struct AGOP<T: Real>: RowsWork {
     }
   }
 
-  private var source: AGOPSource<T> { AGOPSource(rows, kernel, tiles: tiles, runRows: runRows) }
+  /// - Parameter route: other than `class` they want all weights.
+  private func source(for route: AGOPRoute) -> AGOPSource<T> {
+    AGOPSource(
+      rows, kernel, tiles: tiles, runRows: runRows, tileTolerance: route == .class || route == .auto ? tileTolerance : 0
+    )
+  }
 
   /// *Collective.*
   private func compute(
     _ a: Matrix<Double>, _ route: AGOPRoute, _ cost: AGOPCost, _ safePoints: SafePoints<AGOPState>,
     _ saved: AGOPState?, _ progress: (Double) -> Void
   ) throws -> Result {
+    let source = source(for: route)
     switch route {
     case .auto, .class:
       let pass = GradientPass(
         route: ClassGradients(source: source), chunkRows: cost.chunkRows(of: route, within: memory.gradients))
       let sums = try pass.sums(a, safePoints, from: saved, progress: progress)
-      return Result(matrix: pass.route.agop(sums), route: .class, error: nil)
+      let compression = try Compression(of: source.compression?.log, elements: elements, context)
+      return Result(matrix: pass.route.agop(sums), route: .class, error: nil, compression: compression)
     case .gram:
       let pairwise = PairwiseAGOP(source: source, chunkRows: cost.gramChunkRows)
       let matrix = try pairwise.agop(a, safePoints, from: saved, progress: progress)
@@ -114,10 +126,13 @@ public struct AGOP<T: Real>: RowsWork {
     }
   }
 
+  /// Entries of H in this rank's rows.
+  private var elements: Int { rows.rowCount * layout.sampleCount }
+
   /// *Collective.* The gradients of which the class route's M consists, of all of this rank's rows at once; (own rows x (outputs * width)).
   /// For checks.
   public func gradients(_ a: Matrix<Double>) throws -> Matrix<T> {
-    let pass = GradientPass(route: ClassGradients(source: source), chunkRows: rows.rowCount)
+    let pass = GradientPass(route: ClassGradients(source: source(for: .class)), chunkRows: rows.rowCount)
     let gradients = try pass.gradients(of: rows.segments, a)
     for k in 0..<gradients.count { gradients.pointer[k] *= T(kernel.gradientFactor) }
     return gradients

@@ -23,14 +23,17 @@ public struct AGOPCost: Sendable, Equatable {
   var scalarBytes: Int
   /// Bytes that a rank has for all of the Gram route.
   public var memoryBytes: Int
+  /// Whether weights between classes may become thin factors, in the class route.
+  public var compresses: Bool
 
   public init(
     samples: Int, rows: Int, width: Int, outputs: Int, centres: Int, ranks: Int, threads: Int, tileRows: Int = 512,
-    runRows: Int = AGOPCost.runRows, scalarBytes: Int, memoryBytes: Int
+    runRows: Int = AGOPCost.runRows, scalarBytes: Int, memoryBytes: Int,
+    compresses: Bool = false
   ) {
     (self.samples, self.rows, self.width, self.outputs, self.centres) = (samples, rows, width, outputs, centres)
     (self.ranks, self.threads, self.tileRows, self.runRows) = (ranks, threads, tileRows, runRows)
-    (self.scalarBytes, self.memoryBytes) = (scalarBytes, memoryBytes)
+    (self.scalarBytes, self.memoryBytes, self.compresses) = (scalarBytes, memoryBytes, compresses)
   }
 
   /// Rows of X that one large product takes: enough for nearly BLAS's best speed (measured: 400 rows 65 %, 800 80 %, 1600 98 %).

@@ -8,13 +8,21 @@ struct AGOPSource<T: Real>: RowsWork {
   let rows: Rows<T>
   /// Rows that are multiplied at a time, so that BLAS is at its best: a run of a block's, or a piece of a panel.
   let runRows: Int
+  /// Of the weights between two centres; nil: none.
+  let compression: WeightCompression<T>?
 
-  /// - Parameter tiles: the same rows' kernel matrix, if its tiles are still there.
-  init(_ rows: Rows<T>, _ kernel: Kernel, tiles: KernelOperator<T>?, runRows: Int) {
+  /// - Parameters:
+  ///   - tiles: the same rows' kernel matrix, if its tiles are still there.
+  ///   - tileTolerance: of weights as thin factors; 0: none.
+  init(_ rows: Rows<T>, _ kernel: Kernel, tiles: KernelOperator<T>?, runRows: Int, tileTolerance: Double) {
     builder = TileBuilder(kernel: kernel, rows)
     weights = GradientWeights(builder: builder, rows: rows, kernel: tiles)
     self.rows = rows
     self.runRows = runRows
+    let run = AGOPCost.longestRun(runRows, shard: rows.layout.largestShard, tileRows: rows.layout.tileRows)
+    compression =
+      tileTolerance > 0
+      ? WeightCompression(tolerance: tileTolerance, runRows: run, workers: rows.context.pool.count) : nil
   }
 
   /// Rows of the longest run of any block.

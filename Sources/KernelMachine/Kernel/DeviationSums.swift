@@ -31,8 +31,8 @@ extension KernelOperator {
     pool.forEachWhenFree(0..<tiles.count) { index, worker in
       guard stop?.isRequested != true else { return }
       let tile = tiles[index]
-      let view = tile.dense ?? tile.view(of: Matrix(uninitialisedRows: side, columns: paddedForProduct(side)))
-      if tile.isRecomputed { tile.build(in: view, builder, rows, block, worker: worker) }
+      let view = tile.deviations(
+        in: Matrix(uninitialisedRows: side, columns: paddedForProduct(side)), builder, rows, block, worker: worker)
       let wide = Matrix<Double>(rows: 1, columns: (view.columns + 7) / 8 * 8)
       var (sums, squares) = (SIMD8<Double>.zero, SIMD8<Double>.zero)
       for i in 0..<view.rows {

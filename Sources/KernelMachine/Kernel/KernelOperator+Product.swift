@@ -4,22 +4,24 @@ import Runtime
 extension KernelOperator {
   /// *Collective.* y = K v, for v and y (own rows x columns). The deviations are multiplied in precision `V`: T for the
   /// solver's iterations, Double where the true residual is wanted.
-  /// - Parameter stop: breaks the product off; the caller then asks the ranks whether it was set, and uses no result.
-  public func apply<V: Real>(_ v: Matrix<Double>, into y: Matrix<Double>, in precision: V.Type, stop: StopSwitch? = nil)
-    throws
-  {
+  /// - Parameters:
+  ///   - exactly: tiles that have factors are made anew from the rows, so that nothing of what the factors lose is left.
+  ///   - stop: breaks the product off; the caller then asks the ranks whether it was set, and uses no result.
+  public func apply<V: Real>(
+    _ v: Matrix<Double>, into y: Matrix<Double>, in precision: V.Type, exactly: Bool = false, stop: StopSwitch? = nil
+  ) throws {
     precondition(v.rows == rows.rowCount && y.rows == v.rows && y.columns == v.columns)
     let exchange = try VectorExchange<V>(v, operator: self)
     var step = 0
     do {
       try applyConstants(v, into: y)
       var pairs = blocks[...]
-      try rows.forEachBlock(steps: circulating) { _, block in
-        if let pair = pairs.popFirst() { try add(pair, step, block, exchange, to: y, stop) }
+      try rows.forEachBlock(steps: exactly ? circulatingExactly : circulating) { _, block in
+        if let pair = pairs.popFirst() { try add(pair, step, block, exchange, to: y, exactly, stop) }
         step += 1
       }
       for pair in pairs {
-        try add(pair, step, nil, exchange, to: y, stop)
+        try add(pair, step, nil, exchange, to: y, exactly, stop)
         step += 1
       }
       for part in try communicating({ try exchange.finish() }) { add(part, to: y) }
@@ -49,12 +51,12 @@ extension KernelOperator {
   /// Adds what one pair of blocks gives to the own rows, and sends what it gives to the other's. - Parameter step: the pair's place.
   private func add<V: Real>(
     _ pair: PairBlock<T>, _ step: Int, _ block: Rows<T>?, _ exchange: VectorExchange<V>, to y: Matrix<Double>,
-    _ stop: StopSwitch?
+    _ exactly: Bool, _ stop: StopSwitch?
   ) throws {
     let vector = try communicating { try exchange.vector(of: pair.other) }
     let transposed = workspace.vectors(V.self).transposed.matrix(rows: vector.columns, columns: vector.rows)
     transpose(vector, into: transposed)
-    let sums = multiply(pair, step, block, exchange.own, transposed, stop)
+    let sums = multiply(pair, step, block, exchange.own, transposed, exactly, stop)
     addRows(of: sums, to: y)
     guard pair.other != world.rank else { return addColumns(of: sums, to: y.view) }
     let other = workspace.outgoing[step].matrix(rows: pair.otherRows, columns: y.columns)
@@ -67,7 +69,7 @@ extension KernelOperator {
   /// - Parameter other: the other block's vectors transposed, (columns x other rows).
   private func multiply<V: Real>(
     _ pair: PairBlock<T>, _ step: Int, _ block: Rows<T>?, _ own: MatrixView<V>, _ other: MatrixView<V>,
-    _ stop: StopSwitch?
+    _ exactly: Bool, _ stop: StopSwitch?
   ) -> [RunSums] {
     let (tiles, tileRows, columns) = (pair.tiles, layout.tileRows, own.columns)
     let (rows, builder, pool) = (self.rows, self.builder, self.pool)
@@ -82,7 +84,8 @@ extension KernelOperator {
         let (ownSums, otherSums) = sums.parts(for: tile)
         switch tile.storage {
         case .dense(let deviation): product.add(tile, deviation, own, other, ownSums, otherSums)
-        case .recomputed:
+        case .lowRank(let factors) where !exactly: product.add(tile, factors, own, other, ownSums, otherSums)
+        case .recomputed, .lowRank:
           guard let block else { continue }
           let memory = scratch ?? Matrix(uninitialisedRows: tileRows, columns: paddedForProduct(tileRows))
           scratch = memory

@@ -12,14 +12,19 @@ public final class KernelOperator<T: Real>: RowsWork {
   public let builder: TileBuilder<T>
   let schedule: PairSchedule
   /// In the order in which the blocks come round the ring, this rank's own first.
-  private(set) var blocks: [PairBlock<T>] = []
+  var blocks: [PairBlock<T>] = []
   private(set) var workspace: ProductWorkspace
-  /// Stored tiles by their place.
+  /// Stored tiles by their place, and those that have factors.
   private var stored: [TilePlace: MatrixView<T>] = [:]
+  private var factors: [TilePlace: LowRankApproximation<T>] = [:]
+  /// What was gained by factors, and what they lose.
+  var compression = CompressionLog()
   /// Those that other ranks hold, while the AGOP is made.
   private var remote: RemoteTiles<T>?
   /// Blocks of X that have to come by in each product, since some rank makes tiles of them again.
   private(set) var circulating = 0
+  /// The same for a product as exact as the rows, which makes tiles that have factors anew too.
+  private(set) var circulatingExactly = 0
   /// Whether the gradient's weights can come from tiles.
   let keepsDigits: Bool
   /// Breaks tiles off, being made or multiplied: the caller then asks the ranks whether it was set, and uses no result.
@@ -28,24 +33,31 @@ public final class KernelOperator<T: Real>: RowsWork {
   /// *Collective.* Sends the blocks of X round the ring and builds this rank's tiles.
   /// - Parameters:
   ///   - tileBudget: bytes for stored tiles on this rank.
+  ///   - compression: when a tile becomes two thin factors; nil: never.
   ///   - stop: breaks the building off; the operator must not be used then.
   ///   - progress: called with the finished share, 0 to 1.
   public init(
-    _ kernel: Kernel, _ rows: Rows<T>, tileBudget: Int = .max, stop: StopSwitch? = nil,
-    progress: (Double) -> Void = { _ in }
+    _ kernel: Kernel, _ rows: Rows<T>, tileBudget: Int = .max, compression: TileCompression? = nil,
+    stop: StopSwitch? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
     self.rows = rows
     schedule = PairSchedule(rank: rows.context.world.rank, ranks: rows.context.world.size)
     builder = TileBuilder(kernel: kernel, rows)
     keepsDigits = kernel.keepsDigits(norm: try rows.largestNorm())
     workspace = ProductWorkspace([PairBlock<T>](), holders: 0, workers: 1)
-    blocks = makeBlocks(tileBudget)
+    blocks = (0..<schedule.steps).map { PairBlock(of: world.rank, with: (world.rank + $0) % world.size, layout) }
+    var left = tileBudget
+    if let compression { left -= try compress(by: compression, within: tileBudget, stop) }
+    store(within: left)
     workspace = ProductWorkspace(blocks, holders: schedule.holders.count, workers: pool.count)
     for block in blocks {
-      for tile in block.tiles { stored[TilePlace(tile.rows, of: block.other, tile.columns)] = tile.dense }
+      for tile in block.tiles {
+        let place = TilePlace(tile.rows, of: block.other, tile.columns)
+        (stored[place], factors[place]) = (tile.dense, tile.lowRank)
+      }
     }
-    let incomplete = blocks.lastIndex { !$0.storesAll }
-    circulating = try communicating { try world.maximum(incomplete.map { $0 + 1 } ?? 0) }
+    circulating = try steps { !$0.storesAll }
+    circulatingExactly = max(circulating, try steps(\.hasFactors))
     var step = 0
     try rows.forEachBlock(steps: schedule.steps) { _, block in
       build(blocks[step], block, stop)
@@ -54,17 +66,20 @@ public final class KernelOperator<T: Real>: RowsWork {
     }
   }
 
+  /// *Collective.* Blocks that have to come by until all ranks have had the last one for which this holds.
+  private func steps(_ isWanted: (PairBlock<T>) -> Bool) throws -> Int {
+    let last = blocks.lastIndex(where: isWanted)
+    return try communicating { try world.maximum(last.map { $0 + 1 } ?? 0) }
+  }
+
   /// The farthest blocks' tiles are stored first: making the own block's again costs no message.
-  private func makeBlocks(_ tileBudget: Int) -> [PairBlock<T>] {
-    var left = tileBudget
-    let farthestFirst = (0..<schedule.steps).reversed().map { step in
-      let other = (world.rank + step) % world.size
-      var block = PairBlock<T>(of: world.rank, with: other, layout)
-      block.store(within: left)
-      left -= block.storedBytes
-      return block
+  private func store(within budget: Int) {
+    var left = budget
+    for step in blocks.indices.reversed() {
+      let before = blocks[step].storedBytes
+      blocks[step].store(within: left)
+      left -= blocks[step].storedBytes - before
     }
-    return farthestFirst.reversed()
   }
 
   private func build(_ pair: PairBlock<T>, _ block: Rows<T>, _ stop: StopSwitch?) {
@@ -96,12 +111,12 @@ public final class KernelOperator<T: Real>: RowsWork {
   }
 
   /// *Collective.* Each rank begins to send its tiles to those whose rows they are of too, for `fillWeights`; `finishTileExchange` or
-  /// `cancelTileExchange` has to follow. Nothing is sent where no weight could come from a tile, or some rank makes tiles again.
+  /// `cancelTileExchange` has to follow. Nothing is sent where no weight could come from a tile, or some rank does not store its tiles whole.
   /// - Parameter limit: bytes of what this rank borrows.
   public func beginTileExchange(limit: Int) throws {
     guard keepsDigits else { return }
     let wanted = Double(RemoteTiles<T>.bytes(schedule, layout))
-    let share = blocks.allSatisfy(\.storesAll) ? min(1, Double(limit) / max(1, wanted)) : 0
+    let share = blocks.allSatisfy(\.isDense) ? min(1, Double(limit) / max(1, wanted)) : 0
     let agreed = try communicating { try world.minimum(share) }
     remote = try RemoteTiles(sending: blocks, share: agreed, schedule, rows)
   }
@@ -128,18 +143,28 @@ public final class KernelOperator<T: Real>: RowsWork {
       return true
     }
     let held = other == world.rank ? stored : remote?.tiles
-    guard let tile = held?[TilePlace(column, of: other, row)] else { return false }
-    builder.weights(fromTransposed: tile, rows, row, block, column, into: out, worker: worker)
+    if let tile = held?[TilePlace(column, of: other, row)] {
+      builder.weights(fromTransposed: tile, rows, row, block, column, into: out, worker: worker)
+      return true
+    }
+    if let tile = factors[TilePlace(row, of: other, column)] {
+      builder.weights(
+        from: (tile.left, tile.right), transposed: false, rows, row, block, column, into: out, worker: worker)
+      return true
+    }
+    guard other == world.rank, let tile = factors[TilePlace(column, of: other, row)] else { return false }
+    builder.weights(
+      from: (tile.right, tile.left), transposed: true, rows, row, block, column, into: out, worker: worker)
     return true
   }
 
-  /// *Local.* All tiles that this rank works on, each once, and the rank of their columns. For checks on one rank: a tile
-  /// that is not stored is nil on others.
+  /// *Local.* All tiles that this rank works on, each once, and the rank of their columns, as exact as the rows. For checks on one rank: a
+  /// tile that is not stored whole is nil on others.
   public func forEachTile(_ body: (_ otherRank: Int, _ tile: KernelTile<T>, _ deviation: MatrixView<T>?) -> Void) {
     let scratch = Matrix<T>(uninitialisedRows: layout.tileRows, columns: paddedForProduct(layout.tileRows))
     for block in blocks {
       for tile in block.tiles {
-        if tile.isRecomputed && block.other == world.rank {
+        if tile.dense == nil && block.other == world.rank {
           tile.build(in: tile.view(of: scratch), builder, rows, rows, worker: 0)
           body(block.other, tile, tile.view(of: scratch))
         } else {
@@ -152,11 +177,26 @@ public final class KernelOperator<T: Real>: RowsWork {
   /// Bytes of the tiles that this rank stores.
   public var storedBytes: Int { blocks.reduce(0) { $0 + $1.storedBytes } }
 
-  /// Share of this rank's tiles that is stored.
-  public var storedShare: Double {
-    let elements = blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.elements } }
-    return elements == 0 ? 1 : Double(storedBytes / MemoryLayout<T>.stride) / Double(elements)
+  /// *Collective.* How much of all ranks' tiles has factors.
+  public func compressionOfAll() throws -> Compression {
+    try Compression(
+      of: compression,
+      elements: blocks.reduce(0) { $0 + $1.tiles.reduce(0) { $0 + $1.rows.rows.count * $1.columns.rows.count } },
+      context)
   }
+
+  /// *Collective.* Bytes of all ranks' tiles that are stored, and of all of them were they stored whole.
+  public func bytesOfAll() throws -> (stored: Double, whole: Double) {
+    let sums = Matrix<Double>(rows: 1, columns: 2, [Double(storedBytes), Double(wholeBytes)])
+    try sum(sums.buffer)
+    return (sums[0, 0], sums[0, 1])
+  }
+
+  /// Bytes of this rank's tiles, were all of them stored whole.
+  public var wholeBytes: Int { blocks.reduce(0) { $0 + $1.bytes } }
+
+  /// Stored bytes beside those of all of this rank's tiles.
+  public var storedShare: Double { wholeBytes == 0 ? 1 : Double(storedBytes) / Double(wholeBytes) }
 }
 
 /// Where a tile lies: the first row of a segment of the rank that holds it, and of one of `other`'s; of a remote tile `other` is the holder.

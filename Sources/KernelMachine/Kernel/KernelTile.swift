@@ -1,12 +1,14 @@
 import LinearAlgebra
 import Runtime
 
-/// What is kept of a tile between two products. A kind that is two thin factors (U, V) has its place here.
+/// What is kept of a tile between two products.
 enum TileStorage<T: Real>: Sendable {
   /// Nothing: the tile is made from the rows for each product.
   case recomputed
   /// (rows x columns), each row padded with zeros as the product wants it.
   case dense(MatrixView<T>)
+  /// E ~ L R, two thin factors: of a tile between two centres, where these are less to keep and to multiply.
+  case lowRank(LowRankApproximation<T>)
 }
 
 /// A tile of the kernel's deviations: a segment of this rank's rows by a segment of another block's.
@@ -28,14 +30,44 @@ public struct KernelTile<T: Real>: Sendable {
   /// Its elements, if they are kept.
   var dense: MatrixView<T>? { if case .dense(let view) = storage { view } else { nil } }
 
-  /// Elements in memory if they are kept, padding included.
+  /// Its factors, if these are kept.
+  var lowRank: LowRankApproximation<T>? { if case .lowRank(let factors) = storage { factors } else { nil } }
+
+  /// Elements in memory if all are kept, padding included.
   public var elements: Int { rows.rows.count * paddedForProduct(columns.rows.count) }
+
+  /// Elements that are kept.
+  var storedElements: Int {
+    switch storage {
+    case .recomputed: 0
+    case .dense: elements
+    case .lowRank(let factors): factors.elements
+    }
+  }
+
+  /// Elements that a product reads.
+  var productElements: Int { lowRank?.elements ?? elements }
 
   /// A view of the tile's shape on memory with room for `elements`. *Local.*
   public func view(of memory: Matrix<T>, at start: Int = 0) -> MatrixView<T> {
     MatrixView(
       memory, pointer: memory.pointer + start, rows: rows.rows.count, columns: columns.rows.count,
       stride: paddedForProduct(columns.rows.count))
+  }
+
+  /// The deviations: where they are, multiplied out of their factors, or made from the rows. *Local.*
+  /// - Parameter scratch: with room for `elements`, where they are not kept as they are.
+  func deviations(
+    in scratch: @autoclosure () -> Matrix<T>, _ builder: TileBuilder<T>, _ own: Rows<T>, _ other: Rows<T>, worker: Int
+  ) -> MatrixView<T> {
+    if let dense { return dense }
+    let view = view(of: scratch())
+    if let lowRank {
+      lowRank.product(into: view)
+    } else {
+      build(in: view, builder, own, other, worker: worker)
+    }
+    return view
   }
 
   /// Builds the deviations in `out`, a view that `view(of:)` made, and zeros behind each row. *Local.*

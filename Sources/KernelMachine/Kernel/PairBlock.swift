@@ -43,23 +43,28 @@ struct PairBlock<T: Real>: Sendable {
     }
   }
 
-  /// *Local.* Memory for the first tiles, as many as fit.
+  /// *Local.* Memory for the first tiles that have no factors, as many as fit.
   mutating func store(within bytes: Int) {
     let (count, elements) = first(within: bytes)
     storage = Matrix(uninitialisedRows: 1, columns: elements)
     var start = 0
-    for index in 0..<count {
+    for index in 0..<count where tiles[index].lowRank == nil {
       tiles[index].storage = .dense(tiles[index].view(of: storage, at: start))
       start += tiles[index].elements
     }
   }
 
-  /// The first tiles that fit, and their elements: the beginning of `storage`, if these are stored.
+  /// *Local.* A tile's factors take its place.
+  mutating func keep(_ factors: LowRankApproximation<T>, at index: Int) { tiles[index].storage = .lowRank(factors) }
+
+  /// The first tiles of which those without factors fit, and their elements: the beginning of `storage`, if these are stored.
   func first(within bytes: Int) -> (count: Int, elements: Int) {
     let limit = max(0, bytes) / MemoryLayout<T>.stride
     var (count, elements) = (0, 0)
-    while count < tiles.count && elements + tiles[count].elements <= limit {
-      elements += tiles[count].elements
+    while count < tiles.count {
+      let more = tiles[count].lowRank == nil ? tiles[count].elements : 0
+      guard elements + more <= limit else { break }
+      elements += more
       count += 1
     }
     return (count, elements)
@@ -68,7 +73,7 @@ struct PairBlock<T: Real>: Sendable {
   /// The stored tiles in squares of at most `limit` rows and columns, so that one product serves all of a square; alone where it would
   /// make what nobody needs.
   func squares(limit: Int) -> [[Int]] {
-    let stored = tiles.indices.filter { !tiles[$0].isRecomputed }
+    let stored = tiles.indices.filter { tiles[$0].dense != nil }
     let rows = Self.groups(of: stored.map { tiles[$0].rows.rows }, limit: limit)
     let columns = Self.groups(of: stored.map { tiles[$0].columns.rows }, limit: limit)
     var squares: [[Int]] = []
@@ -102,10 +107,13 @@ struct PairBlock<T: Real>: Sendable {
   }
 
   /// One tile behind the other as in memory: while the last rows of one are multiplied the next one's first are fetched.
-  func runs(workers: Int) -> [Range<Int>] { KernelMachine.runs(of: tiles.map(\.elements), workers: workers) }
+  func runs(workers: Int) -> [Range<Int>] { KernelMachine.runs(of: tiles.map(\.productElements), workers: workers) }
 
   /// Bytes of all tiles, and of the stored ones.
   var bytes: Int { tiles.reduce(0) { $0 + $1.elements } * MemoryLayout<T>.stride }
-  var storedBytes: Int { storage.count * MemoryLayout<T>.stride }
-  var storesAll: Bool { !(tiles.last?.isRecomputed ?? false) }
+  var storedBytes: Int { tiles.reduce(0) { $0 + $1.storedElements } * MemoryLayout<T>.stride }
+  var storesAll: Bool { !tiles.contains(where: \.isRecomputed) }
+  var isDense: Bool { tiles.allSatisfy { $0.dense != nil } }
+  /// Whether a product as exact as the rows makes tiles anew.
+  var hasFactors: Bool { tiles.contains { $0.lowRank != nil } }
 }

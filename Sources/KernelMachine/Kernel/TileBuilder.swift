@@ -166,6 +166,20 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     }
   }
 
+  /// The same from a tile's two factors: L R, or where they are the transposed tile's (L^T, R^T), their product transposed.
+  func weights(
+    from factors: (left: MatrixView<T>, right: MatrixView<T>), transposed: Bool, _ rows: Rows<T>, _ rowSegment: Segment,
+    _ columns: Rows<T>, _ columnSegment: Segment, into out: MatrixView<T>, worker: Int
+  ) {
+    for stripe in (0..<out.rows).pieces(ofAtMost: Self.stripeRows) {
+      let left = transposed ? factors.left.columns(stripe) : factors.left.rows(stripe)
+      let e = scratch[worker].products.reshaped(rows: stripe.count, columns: out.columns)
+      multiply(left, factors.right, transposeA: transposed, transposeB: transposed, into: e)
+      let part = Segment(rows: stripe.shifted(by: rowSegment.rows.lowerBound), centre: rowSegment.centre)
+      weights(fromDeviations: e, rows, part, columns, columnSegment, into: out.rows(stripe))
+    }
+  }
+
   /// Between classes, a distance this much smaller than that of the means is taken again from the rows.
   private static var nearest: Double { 0.05 }
 

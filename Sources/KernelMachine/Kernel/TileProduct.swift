@@ -34,6 +34,26 @@ public final class TileProduct<T: Real, V: Real> {
     }
   }
 
+  /// The same of a tile that has factors, E = L R: ownSums += L (R x), otherSums += R^T (L^T x).
+  func add(
+    _ tile: KernelTile<T>, _ factors: LowRankApproximation<T>, _ own: MatrixView<V>, _ other: MatrixView<V>,
+    _ ownSums: MatrixView<Double>, _ otherSums: MatrixView<Double>
+  ) {
+    guard factors.rank > 0 else { return }
+    load(other, tile.columns.rows)
+    let length = factors.left.stride
+    let columnsOnRight = Matrix<Double>(rows: factors.rank, columns: vectors)
+    let rowsOnLeft = Matrix<Double>(rows: vectors, columns: length)
+    addProduct(of: factors.right, columnVector: columnVector.view, rowSums: columnsOnRight.view)  // R x
+    addTransposedProduct(of: factors.left, rowVector: own.rows(tile.rows.rows), columnSums: rowsOnLeft.view)  // L^T x
+    let (across, down) = (Matrix<V>(rows: vectors, columns: length), Matrix<V>(rows: factors.rank, columns: vectors))
+    for k in 0..<factors.rank {
+      for c in 0..<vectors { (across[c, k], down[k, c]) = (V(columnsOnRight[k, c]), V(rowsOnLeft[c, k])) }
+    }
+    addProduct(of: factors.left, columnVector: across.view, rowSums: ownSums)  // y += L (R x)
+    addTransposedProduct(of: factors.right, rowVector: down.view, columnSums: otherSums)  // y += R^T (L^T x)
+  }
+
   private func load(_ other: MatrixView<V>, _ columns: Range<Int>) {
     let source = other.columns(columns)
     let padding = paddedForProduct(columns.count) - columns.count

@@ -78,14 +78,15 @@ public struct RidgeSolver {
   {
     let columns = ColumnBlock(pool: k.pool)
     let roots = weights?.map { $0.squareRoot() }
-    func apply<V: Real>(_ x: Matrix<Double>, _ y: Matrix<Double>, in precision: V.Type) throws {
-      try k.apply(roots.map { k.rows.scaled(x, by: $0) } ?? x, into: y, in: precision, stop: stop)
+    func apply<V: Real>(_ x: Matrix<Double>, _ y: Matrix<Double>, in precision: V.Type, exactly: Bool) throws {
+      let scaled = roots.map { k.rows.scaled(x, by: $0) } ?? x
+      try k.apply(scaled, into: y, in: precision, exactly: exactly, stop: stop)
       if let roots { k.rows.scale(y, by: roots) }
       columns.add(x, times: [Double](repeating: ridge, count: x.columns), to: y)
     }
     return RidgeSystem(
-      apply: { x, y in try apply(x, y, in: T.self) },
-      applyExactly: { x, y in try apply(x, y, in: Double.self) },
+      apply: { x, y in try apply(x, y, in: T.self, exactly: false) },
+      applyExactly: { x, y in try apply(x, y, in: Double.self, exactly: true) },
       precondition: { r, z in
         if let preconditioner {
           try preconditioner.apply(r, into: z)

@@ -14,6 +14,8 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
   private let groups: [Range<Int>]
   /// H A of one segment, one for each worker.
   private let products: [Matrix<T>]
+  /// The chunk's segments, those of one centre in one.
+  private let joined: [Segment]
 
   init(_ source: AGOPSource<T>, _ segments: [Segment], outputs: Int) {
     self.source = source
@@ -21,6 +23,7 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
     let width = source.rows.width
     stack = GradientStack(segments, outputs: outputs, width: width, centres: source.rows.centres.rows)
     groups = AGOPCost.groups(outputs: outputs, width: width)
+    joined = WeightCompression<T>.joined(segments, limit: WeightCompression<T>.ownRows)
     weights = Matrix(uninitialisedRows: stack.height, columns: source.longestRun)
     scaled = Matrix(uninitialisedRows: source.longestRun, columns: width * (groups.map(\.count).max() ?? 0))
     products = (0..<source.pool.count).map { _ in
@@ -33,7 +36,7 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
     let group = AGOPCost.groups(outputs: outputs, width: width).map(\.count).max() ?? 0
     let elements = rows * run + run * width * group + sizes.threads * sizes.tileRows * outputs
     return GradientStack<T>.bytes(rows: rows, outputs: outputs, width: width, centres: sizes.centres)
-      + elements * MemoryLayout<T>.stride
+      + elements * MemoryLayout<T>.stride + WeightCompression<T>.bytes(rows: rows, sizes)
   }
 
   /// Every gradient a row: their Gram matrix is the AGOP.
@@ -48,9 +51,17 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
     source.weights.fill(h, stack, block, of: owner, run) { tile, segment, columns, worker in
       self.addSums(segment, tile, a.rows(columns.rows), columns.centre, worker)
     }
+    let split = source.compression?.split(
+      h, joined, source.rows, WeightCompression<T>.joined(run, limit: .max), block)
     for group in groups {
       let x = scale(block.deviations.rows(columns), a.rows(columns), group)
-      addProduct(h, x, at: group.lowerBound * source.rows.width)
+      let first = group.lowerBound * source.rows.width
+      if let split {
+        let g = stack.gradients.view.columns(first..<(first + x.columns))
+        source.compression?.addProduct(split, h, x, to: g, source.pool)
+      } else {
+        addProduct(h, x, at: first)
+      }
     }
   }
 

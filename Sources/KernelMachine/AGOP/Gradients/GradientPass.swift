@@ -64,6 +64,7 @@ struct GradientPass<Route: GradientRoute>: RowsWork {
   ) throws -> [Matrix<Double>] {
     let sums = Route.sums.map { _ in Matrix<Double>(rows: rows.width, columns: rows.width) }
     for (name, sum) in zip(Route.sums, sums) { try saved?.tensors.restore(name, into: sum) }
+    if let saved { try source.compression?.restore(saved.tensors) }
     let all = try CoefficientBlocks<T>(a.converted(), rows)
     let chunks = rows.segments.runs(ofAtMost: chunkRows)
     let passes = try world.maximum(chunks.count)
@@ -78,7 +79,8 @@ struct GradientPass<Route: GradientRoute>: RowsWork {
       try way.walk(safePoints) {
         progress((Double(pass) + $0) / Double(passes))
       } pause: { agreed, done in
-        let tensors = zip(Route.sums, sums).map { SavedTensor($0, $1) } + chunk.stack.saved
+        let all = zip(Route.sums, sums).map { SavedTensor($0, $1) } + chunk.stack.saved
+        let tensors = all + (source.compression?.saved ?? [])
         try safePoints.reached(agreed, AGOPState(Route.route, position: [pass, done.blocks, done.runs], tensors))
       } _: { owner, block, run in
         try add(block, of: owner, run, to: chunk, all)
