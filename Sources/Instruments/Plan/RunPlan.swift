@@ -36,6 +36,7 @@ public struct RunPlan: Sendable, Equatable {
       load.keptBytes = options.model == .rfm ? load.rowsBytes : 0
       load.choosesBandwidth = options.bandwidth == nil
       load.isWeighted = options.classWeights == .balanced
+      load.compresses = options.chosenTileTolerance > 0
       let plan = MemoryPlan(
         estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
         wantedRank: options.wantedRank(samples: shape.samples, width: width, outputs: shape.outputs, layer: layer))
