@@ -26,6 +26,8 @@ extension FactorizationError {
 /// A layer's predictor on the training samples.
 public struct Fit {
   public let solution: Solution
+  /// `cg` or `cholesky`.
+  let method: SolverMethod
   /// Columns of the preconditioner that was used; 0: none.
   let preconditionerRank: Int
   /// s of its kernel.
@@ -75,7 +77,7 @@ extension Training {
   ) throws -> Fit {
     let (number, plan, safe) = (layer.number, layer.plan, layer.safe)
     let solver = RidgeSolver(
-      method: options.solver, ridge: options.ridge, tolerance: options.tolerance,
+      method: plan.solvesDirectly ? .cholesky : .cg, ridge: options.ridge, tolerance: options.tolerance,
       maxIterations: options.maxIterations, historyLimit: plan.historyLimit,
       preconditionerRank: plan.preconditionerRank, weights: classWeights(samples.layout))
     let random = RandomStream(seed: options.seed, layer: number, purpose: .pivots)
@@ -91,7 +93,9 @@ extension Training {
     if solution.outcome == .notFinite || solution.outcome != .converged && !options.allowUnconverged {
       throw unsolved(number, solution)
     }
-    var fit = Fit(solution: solution, preconditionerRank: preconditioner?.rank ?? 0, bandwidth: layer.bandwidth)
+    var fit = Fit(
+      solution: solution, method: solver.method, preconditionerRank: preconditioner?.rank ?? 0,
+      bandwidth: layer.bandwidth)
     fit.tiles = try LayerMetrics.Tiles(of: matrix)
     return fit
   }
@@ -100,7 +104,8 @@ extension Training {
     _ kernel: Kernel, _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
   ) throws -> KernelOperator<T> {
     let weight = classWeights(samples.layout)?.max() ?? 1
-    let compression = options.tileCompression(samples: samples.layout.sampleCount, weight: weight)
+    let compression =
+      plan.solvesDirectly ? nil : options.tileCompression(samples: samples.layout.sampleCount, weight: weight)
     return try KernelOperator(
       kernel, samples.rows, tileBudget: plan.tileBudget, compression: compression, stop: stop, progress: progress)
   }
@@ -243,7 +248,7 @@ extension Training {
     metrics.kernelAlignment = fit.kernelAlignment
     let confusion = try measureClasses(samples, train, validation, test, into: &metrics)
     let shown = try shownValues(samples, train, test)
-    metrics.solver.method = options.solver
+    metrics.solver.method = fit.method
     metrics.solver.iterations = fit.solution.iterations
     metrics.solver.residual = fit.solution.worstResidual
     metrics.solver.converged = fit.solution.outcome == .converged

@@ -10,6 +10,9 @@ extension Training {
     let (plan, memory) = try planMemory(number, samples, saved?.memory)
     if number > 1 && (plan.storedShare < 1) != recomputesTiles { progress.message(plan.summary) }
     recomputesTiles = plan.storedShare < 1
+    if number == 1 && options.solver == .auto && plan.solvesDirectly {
+      progress.message("K is factored whole, which costs less here than conjugate gradient (--solver cg)")
+    }
     let bandwidth = try saved?.bandwidth ?? options.bandwidth ?? chosenBandwidth(number, samples)
     let safe = checkpoints.map {
       LayerSafePoints(
@@ -36,10 +39,19 @@ extension Training {
     if options.model == .rfm && samples.first?.projection == nil { load.keptBytes = load.rowsBytes }
     load.choosesBandwidth = options.bandwidth == nil
     load.isWeighted = options.classWeights == .balanced
+    let (rows, width, outputs) = (layout.sampleCount, samples.rows.width, samples.targets.outputs)
+    let rank = options.wantedRank(samples: rows, width: width, outputs: outputs, layer: number)
+    let route = options.wantedRoute(layer: number)
+    load.isDense = options.solvesDirectly(
+      samples: rows, width: width, outputs: outputs, layer: number, ranks: world.size)
+    if load.isDense && options.solver == .auto {
+      let plan = MemoryPlan(
+        estimating: load, budget: memory.budget, resident: memory.resident, agop: route, wantedRank: 0)
+      if plan.fits { return (plan, memory) }
+      load.isDense = false
+    }
     let plan = try MemoryPlan(
-      load, budget: memory.budget, resident: memory.resident, agop: options.wantedRoute(layer: number),
-      wantedRank: options.wantedRank(
-        samples: layout.sampleCount, width: samples.rows.width, outputs: samples.targets.outputs, layer: number))
+      load, budget: memory.budget, resident: memory.resident, agop: route, wantedRank: rank)
     return (plan, memory)
   }
 
@@ -55,7 +67,7 @@ extension Training {
       centres: layout.classCount, ranks: world.size, threads: host.threads,
       testRows: samples.heldOutRows(ranks: world.size),
       scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
-      remoteElements: remoteElements, isDense: options.solver == .cholesky)
+      remoteElements: remoteElements)
     load.compresses = options.chosenTileTolerance > 0
     return load
   }
@@ -73,16 +85,24 @@ extension TrainOptions {
 
   /// When tiles become thin factors; nil: never. - Parameter weight: the largest of the ridge system's W.
   func tileCompression(samples: Int, weight: Double) -> TileCompression? {
-    guard chosenTileTolerance > 0, solver != .cholesky else { return nil }
+    guard chosenTileTolerance > 0 else { return nil }
     return TileCompression(tolerance: chosenTileTolerance, ridge: ridge / max(1, weight), samples: samples)
   }
 
   /// Width of the next layer's rows.
   public func outputWidth(of width: Int) -> Int { model == .rfm || features == .cosine ? width : self.width }
 
+  /// Whether K is to be factored whole, memory allowing.
+  public func solvesDirectly(samples: Int, width: Int, outputs: Int, layer: Int, ranks: Int) -> Bool {
+    guard solver == .auto else { return solver == .cholesky }
+    guard ranks == 1 else { return false }
+    let rank = wantedRank(samples: samples, width: width, outputs: outputs, layer: layer)
+    return RidgeSolver.isCheaperDirectly(samples: samples, width: width, outputs: outputs, rank: rank)
+  }
+
   /// Columns of a layer's preconditioner, memory allowing; 0: none.
   public func wantedRank(samples: Int, width: Int, outputs: Int, layer: Int) -> Int {
-    guard solver == .cg && preconditioner == .nystrom else { return 0 }
+    guard solver != .cholesky && preconditioner == .nystrom else { return 0 }
     let chosen = RidgeSolver.defaultRank(samples: samples, width: width, outputs: outputs, layer: layer)
     return min(preconditionerRank ?? chosen, samples)
   }

@@ -50,7 +50,7 @@ public struct TrainOptions: DatasetOptions, RunOptions, Codable, Sendable, Equat
   public var projection = ProjectionKind.agop
   public var seed: UInt64 = 0
   public var precision = Precision.float32
-  public var solver = SolverMethod.cg
+  public var solver = SolverMethod.auto
   public var preconditioner = PreconditionerKind.nystrom
   /// nil: chosen by the solver.
   public var preconditionerRank: Int?
@@ -158,7 +158,10 @@ extension TrainOptions {
   ]
 
   private static let solverOptions: [CommandOption<TrainOptions>] = [
-    CommandOption("solver", \.solver, .choice, "cholesky: one rank, dense, for checking"),
+    CommandOption(
+      "solver", \.solver, .choice,
+      "cholesky: one rank, K whole in double precision; auto: cg, but cholesky where one rank has so many outputs that it costs less"
+    ),
     CommandOption("preconditioner", \.preconditioner, .choice, "of the conjugate gradient"),
     CommandOption(
       "preconditioner-rank", \.preconditionerRank, .count("R"),

@@ -15,6 +15,15 @@ extension BlockConjugateGradient {
     let x: Matrix<Double>
     let r: Matrix<Double>?
     let earlier: ConjugateDirections
+    /// Other groups of right-hand sides, which are done; nil: there are none.
+    private(set) var solved: SolvedColumns?
+
+    /// The same beside such groups.
+    func after(_ groups: SolvedColumns) -> State {
+      var state = self
+      state.solved = groups
+      return state
+    }
   }
 
   func state() -> State {
@@ -48,7 +57,7 @@ extension BlockConjugateGradient.State {
     let past = earlier.pieces.enumerated().flatMap {
       [SavedTensor("q\($0)", $1.directions), SavedTensor("kq\($0)", $1.images)]
     }
-    return [SavedTensor("x", x)] + residual + past
+    return [SavedTensor("x", x)] + residual + past + (solved?.tensors ?? [])
   }
 
   /// The same on all ranks.
@@ -56,16 +65,21 @@ extension BlockConjugateGradient.State {
     let counts = [
       ending?.rawValue ?? -1, iterations, isCorrected ? 1 : 0, earlier.pieces.count, earlier.count, earlier.limit,
     ]
-    return [SavedTensor("cg", counts.map { Double($0) } + [last])]
+    return [SavedTensor("cg", counts.map { Double($0) } + [last])] + (solved.map { [$0.numbers] } ?? [])
   }
 
-  /// From what `tensors` and `numbers` gave. Throws `CheckpointError`.
+  /// From what `tensors` and `numbers` gave. Throws `CheckpointError`. - Parameter classes: of all groups.
   public init(_ tensors: [SavedTensor], _ numbers: [SavedTensor], rows: Int, classes: Int) throws {
     let values = try numbers.values("cg")
     let counts = values.dropLast().compactMap { Int(exactly: $0) }
     guard values.count == 7, counts.count == 6, counts[1] >= 0, 0...1000 ~= counts[3], counts[4] >= 0 else {
       throw CheckpointError("its solve makes no sense")
     }
+    let groups = ColumnGroups.of(classes)
+    solved =
+      groups.count > 1
+      ? try SolvedColumns(tensors, numbers.values("groups"), rows: rows, columns: classes) : nil
+    let classes = solved.map { groups[$0.count].count } ?? classes
     func matrix(_ name: String) throws -> Matrix<Double> {
       let matrix: Matrix<Double> = try tensors.matrix(name)
       guard matrix.rows == rows && matrix.columns == classes else {

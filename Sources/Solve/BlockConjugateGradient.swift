@@ -32,7 +32,7 @@ public final class BlockConjugateGradient {
   let columns: ColumnBlock
   let tolerance: Double
   private let maxIterations: Int
-  let safePoints: SafePoints<State>
+  var safePoints: SafePoints<State>
   /// Relative, of the working precision.
   private let rounding: Double
   /// Directions this near to dependent on others, in K's inner product, are rounding of the working precision.

@@ -2,6 +2,8 @@ import LinearAlgebra
 
 /// How the ridge system is solved.
 public enum SolverMethod: String, Sendable, Codable, CaseIterable {
+  /// `cg`, but `cholesky` where one rank does it at less cost.
+  case auto
   case cg, cholesky
 }
 
@@ -11,7 +13,7 @@ public enum PreconditionerKind: String, Sendable, Codable, CaseIterable {
 }
 
 /// How a solve ended.
-public enum Outcome: String, Sendable, Codable {
+public enum Outcome: String, Sendable, Codable, CaseIterable {
   /// The true relative residual of every class is within the tolerance.
   case converged
   /// Restarts from the true residual no longer reduce it.

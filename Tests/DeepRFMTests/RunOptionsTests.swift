@@ -21,7 +21,7 @@ import Testing
     #expect(options.dataset == .digits && options.layers == 20 && options.kernel == .laplace)
     #expect(options.bandwidth == 2 && options.ridge == 1e-3 && options.features == .relu)
     #expect(options.width == 512 && options.featureScale == 0.1 && options.projection == .agop)
-    #expect(options.seed == 0 && options.precision == .float32 && options.solver == .cg)
+    #expect(options.seed == 0 && options.precision == .float32 && options.solver == .auto)
     #expect(options.preconditioner == .nystrom && options.preconditionerRank == nil)
     #expect(options.agop == .auto && options.tolerance == 1e-4 && options.maxIterations == 500)
     #expect(!options.allowUnconverged && options.memory == nil && options.threads == nil)

@@ -138,7 +138,7 @@ extension Fit {
   fileprivate var facts: [JSON.Member] {
     [
       JSON.Member("iterations", JSON(solution.iterations)), JSON.Member("outcome", .string(solution.outcome.rawValue)),
-      JSON.Member("preconditionerRank", JSON(preconditionerRank)),
+      JSON.Member("method", .string(method.rawValue)), JSON.Member("preconditionerRank", JSON(preconditionerRank)),
       JSON.Member("kernelAlignment", JSON(kernelAlignment)),
       JSON.Member("tilesStored", tiles.stored.map { JSON($0) } ?? .null),
       JSON.Member("tilesLowRank", tiles.lowRank.map { JSON($0) } ?? .null),
@@ -157,7 +157,8 @@ extension Fit {
     let facts = checkpoint.facts
     guard let iterations = facts.count("iterations"), let rank = facts.count("preconditionerRank"),
       let bandwidth = facts.number("bandwidth"),
-      case .string(let name)? = facts["outcome"], let outcome = Outcome(rawValue: name)
+      case .string(let name)? = facts["outcome"], let outcome = Outcome(rawValue: name),
+      case .string(let name)? = facts["method"], let method = SolverMethod(rawValue: name)
     else { throw CheckpointError("its facts are not all there") }
     let coefficients: Matrix<Double> = try checkpoint.spread.matrix("coefficients")
     let residual: Matrix<Double> = try checkpoint.spread.matrix("residual")
@@ -168,7 +169,7 @@ extension Fit {
     solution = Solution(
       coefficients: coefficients, residual: residual, relativeResiduals: residuals, iterations: iterations,
       outcome: outcome)
-    preconditionerRank = rank
+    (self.method, preconditionerRank) = (method, rank)
     self.bandwidth = bandwidth
     kernelAlignment = facts.number("kernelAlignment") ?? .nan
     tiles.stored = facts.number("tilesStored")

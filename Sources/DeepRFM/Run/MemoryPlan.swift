@@ -110,6 +110,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var route = AGOPRoute.class
   /// Residuals that the solver remembers.
   public let historyLimit: Int
+  /// Whether K is factored whole.
+  public let solvesDirectly: Bool
   /// The most that the rank will hold at once.
   public var peak: Int { stages.map(\.bytes).max() ?? 0 }
   public var fits: Bool { peak <= budget }
@@ -139,6 +141,7 @@ public struct MemoryPlan: Sendable, Equatable {
     self.budget = budget
     preconditionerRank = wantedRank
     historyLimit = Self.historyLimit(load, budget: budget)
+    solvesDirectly = load.isDense
     let base = resident + load.keptBytes + Self.slack(load)
     let memory = load.solve
     let travelling = Self.travellingBytes(load)
@@ -239,8 +242,8 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// A block of the solver's directions and its image, and its products with others: each thread's, and their sum.
   private static func directionBytes(_ load: Workload) -> Int {
-    BlockConjugateGradient.blockBytes(rows: load.rows, classes: load.outputs) + (load.threads + 4) * 8 * load.outputs
-      * load.outputs
+    let group = ColumnGroups.largest(of: load.outputs)
+    return BlockConjugateGradient.blockBytes(rows: load.rows, classes: group) + (load.threads + 4) * 8 * group * group
   }
 
   /// Blocks of directions that the solver remembers: at most 50, and no more than a twentieth of the kernel's size.

@@ -129,7 +129,7 @@ private struct Planner<T: Real & TensorElement> {
 
   private func assumptions(_ run: RunPlan) -> [String] {
     var texts: [String] = []
-    if options.train.solver == .cg && options.iterations == nil {
+    if options.train.solver != .cholesky && options.iterations == nil {
       texts.append("iterations that are typical at this depth, tolerance \(options.train.tolerance) (--iterations)")
     }
     if nodes > 1 && (options.latency == nil || options.bandwidth == nil) && host.ranksOnNode == world.size {

@@ -152,7 +152,7 @@ final class RateProbe<T: Real & TensorElement> {
     var matrix: KernelOperator<T>?
     let pairs = rows * (rows + min(rows, Double(problem.layout.tileRows))) / 2
     width.tilePair = try seconds { matrix = try problem.kernelOperator() } * share / pairs
-    if let matrix, options.solver == .cg { width.pivotPair = try pivotPair(matrix, problem, rates) }
+    if let matrix, options.solver != .cholesky { width.pivotPair = try pivotPair(matrix, problem, rates) }
     try addGradients(&width, problem, wanted, matrix, rates)
     width.normalisedRow = try seconds { try normalise(problem) } * share / rows
     try addTest(&width, problem, rows, size)

@@ -32,17 +32,24 @@ public struct RunPlan: Sendable, Equatable {
         centres: shape.centres, ranks: ranks, threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks,
         scalarBytes: options.precision.bytes,
         tileRows: 512, tileElements: tileElements, remoteElements: remoteElements,
-        isDense: options.solver == .cholesky)
+        isDense: options.solvesDirectly(
+          samples: shape.samples, width: width, outputs: shape.outputs, layer: layer, ranks: ranks))
       load.keptBytes = options.model == .rfm ? load.rowsBytes : 0
       load.choosesBandwidth = options.bandwidth == nil
       load.isWeighted = options.classWeights == .balanced
       load.compresses = options.chosenTileTolerance > 0
-      let plan = MemoryPlan(
-        estimating: load, budget: budget, resident: program + load.sampleBytes, agop: options.wantedRoute(layer: layer),
-        wantedRank: options.wantedRank(samples: shape.samples, width: width, outputs: shape.outputs, layer: layer))
+      let rank = options.wantedRank(samples: shape.samples, width: width, outputs: shape.outputs, layer: layer)
+      func plan(_ load: Workload) -> MemoryPlan {
+        MemoryPlan(
+          estimating: load, budget: budget, resident: program + load.sampleBytes,
+          agop: options.wantedRoute(layer: layer), wantedRank: load.isDense ? 0 : rank)
+      }
+      if options.solver == .auto && load.isDense && !plan(load).fits { load.isDense = false }
+      let plan = plan(load)
       return LayerWork(
         load, plan,
-        iterations: iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
+        iterations: load.isDense
+          ? 0 : iterations ?? TypicalIterations.count(layer, options, shape.samples, rank: plan.preconditionerRank),
         nodes: nodes, testSamples: shape.testSamples, takesRoot: options.projection == .agop,
         takesTiles: plan.keepsTiles && options.keepsDigits, projectsOnly: options.model == .rfm)
     }

@@ -14,7 +14,7 @@ enum TypicalIterations {
   ///   - layer: from 1.
   ///   - rank: of the preconditioner; the series are those of a sixteenth of the samples.
   static func count(_ layer: Int, _ options: TrainOptions, _ samples: Int, rank: Int) -> Int {
-    guard options.solver == .cg else { return 0 }
+    guard options.solver != .cholesky else { return 0 }
     let isEasy = [.mnist, .digits, .synthetic].contains(options.dataset)
     let series = isEasy ? easy : hard
     // CIFAR-10, 8,000 samples, ranks 300 to 800: with the power 0.3 of N / rank; 2,000 to 50,000: and 0.19 of N.

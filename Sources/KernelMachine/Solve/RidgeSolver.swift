@@ -6,7 +6,7 @@ import Solve
 
 /// Kernel ridge regression on all ranks: (K + ridge I) A = Y.
 public struct RidgeSolver {
-  let method: SolverMethod
+  public let method: SolverMethod
   let ridge: Double
   let tolerance: Double
   let maxIterations: Int
@@ -35,7 +35,7 @@ public struct RidgeSolver {
   public func makePreconditioner<T: Real>(
     of k: KernelOperator<T>, random: RandomStream, progress: (Double) -> Void
   ) throws -> NystromPreconditioner<T>? {
-    guard method == .cg && preconditionerRank > 0 else { return nil }
+    guard method != .cholesky && preconditionerRank > 0 else { return nil }
     return try NystromPreconditioner(
       of: k, ridge: ridge, limit: preconditionerRank, weights: weights, random: random, progress: progress)
   }
@@ -50,16 +50,18 @@ public struct RidgeSolver {
     progress: (Double) -> Void
   ) throws -> Solution {
     // A product that nobody will use need not be finished; a direct solve has no safe point to ask at.
-    let system = system(k, preconditioner, stop: method == .cg ? safePoints.stop : nil)
+    let system = system(k, preconditioner, stop: method == .cholesky ? nil : safePoints.stop)
     let y = weights.map { k.rows.scaled(y, by: $0.map { $0.squareRoot() }) } ?? y
     if method == .cholesky {
       return unweighted(try check(k.solveDensely(y, ridge: ridge, weights: weights), y, system, k.pool), k.rows)
     }
-    let solver = BlockConjugateGradient(
-      system, rows: y.rows, classes: y.columns, tolerance: tolerance, maxIterations: maxIterations,
-      historyLimit: historyLimit, rounding: Double(T.ulpOfOne), pool: k.pool, safePoints: safePoints)
-    let solution = try solver.solve(y, from: saved) { _, residual in
-      progress(residual >= 1 ? 0 : min(1, log(residual) / log(tolerance)))
+    let groups = Double(ColumnGroups.of(y.columns).count)
+    let solution = try BlockConjugateGradient.solveInGroups(y, from: saved, safePoints: safePoints) { columns, points in
+      BlockConjugateGradient(
+        system, rows: y.rows, classes: columns, tolerance: tolerance, maxIterations: maxIterations,
+        historyLimit: historyLimit, rounding: Double(T.ulpOfOne), pool: k.pool, safePoints: points)
+    } progress: { done, residual in
+      progress((Double(done) + (residual >= 1 ? 0 : min(1, log(residual) / log(tolerance)))) / groups)
     }
     return unweighted(solution, k.rows)
   }
@@ -104,7 +106,15 @@ public struct RidgeSolver {
   ) throws -> Solution {
     let columns = ColumnBlock(pool: pool)
     let residual = Matrix<Double>(rows: y.rows, columns: y.columns)
-    try system.applyExactly(a, residual)
+    for group in ColumnGroups.of(y.columns) {
+      let (part, image) = (
+        Matrix<Double>(uninitialisedRows: y.rows, columns: group.count),
+        Matrix<Double>(rows: y.rows, columns: group.count)
+      )
+      part.view.copy(from: a.view.columns(group))
+      try system.applyExactly(part, image)
+      residual.view.columns(group).copy(from: image.view)
+    }
     columns.scale(residual, by: [Double](repeating: -1, count: y.columns), adding: y)
     var squares = columns.dots(residual, residual) + columns.dots(y, y)
     try system.sum(&squares)

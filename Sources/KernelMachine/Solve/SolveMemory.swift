@@ -29,14 +29,19 @@ public struct SolveMemory {
   /// directions that are remembered.
   public func iterating(preconditioner rank: Int, history: Int) -> Int {
     let block = 8 * rows * outputs
-    return NystromPreconditioner<Double>.bytes(rows: rows, rank: rank, vectors: outputs, scalarBytes)
-      + BlockConjugateGradient.workspaceBytes(rows: rows, classes: outputs, threads: threads, historyLimit: history)
-      + (isWeighted ? 5 : 3) * block + product
+    // Of a group its right-hand sides and its answer, beside those of all.
+    let grouped = group < outputs ? 3 * 8 * rows * group : 0
+    return NystromPreconditioner<Double>.bytes(rows: rows, rank: rank, vectors: group, scalarBytes)
+      + BlockConjugateGradient.workspaceBytes(rows: rows, classes: group, threads: threads, historyLimit: history)
+      + (isWeighted ? 5 : 3) * block + grouped + product
   }
+
+  /// Columns of Y that are solved at a time.
+  private var group: Int { ColumnGroups.largest(of: outputs) }
 
   /// A product's, of which the next makes use again.
   var product: Int {
-    ProductWorkspace.bytes(rows: rows, vectors: outputs, ranks: ranks, workers: threads, scalarBytes: scalarBytes)
+    ProductWorkspace.bytes(rows: rows, vectors: group, ranks: ranks, workers: threads, scalarBytes: scalarBytes)
   }
 
   /// What makes tiles, as long as K is there: a stripe of inner products a thread.

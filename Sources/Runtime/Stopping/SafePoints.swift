@@ -77,6 +77,12 @@ public struct SafePoints<State> {
     SafePoints(pace: Pace(stop: StopSwitch(), interval: .infinity)) { _ in }
   }
 
+  /// The same places for a part of the computation, whose state gives the whole one's.
+  public func of<Part>(_ whole: @escaping (Part) -> State) -> SafePoints<Part> {
+    let save = save
+    return SafePoints<Part>(pace: pace) { try save(whole($0)) }
+  }
+
   /// *Local.* Any thread may ask between any two pieces of work.
   public var stop: StopSwitch { pace.stop }
 
