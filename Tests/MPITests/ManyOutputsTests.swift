@@ -48,7 +48,7 @@ import Testing
       #expect(share >= 0 && share <= 1)
     }
     #expect(solution.outcome == .converged && solution.relativeResiduals.count == Self.outputs)
-    let expected = try Reference.solution(Reference.kernel(Self.kernel, problem.x, problem.x), Self.ridge, y)
+    let expected = try Reference.solution(Reference.kernel(Self.kernel, problem.x, problem.x), ridge: Self.ridge, y)
     let whole = try problem.whole(solution.coefficients)
     #expect(relativeError(whole, expected) < 1e-8)
     #expect((0..<y.rows).allSatisfy { whole[$0, 3] == 0 })
