@@ -50,7 +50,7 @@ import Testing
     let layout = Layout(classCounts: randomClassCounts(seed), ranks: ranks, tileRows: 16)
     let schedules = (0..<ranks).map { PairSchedule(rank: $0, ranks: ranks) }
     let own = schedules.map { schedule in
-      let segments = layout.segments(of: schedule.rank)
+      let segments = layout.sides(of: schedule.rank).map(\.whole)
       return schedule.tiles(own: segments, other: segments, otherRank: schedule.rank).reduce(0) {
         $0 + segments[$1.own].rows.count * paddedForProduct(segments[$1.other].rows.count)
       }

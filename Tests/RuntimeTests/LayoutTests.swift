@@ -53,6 +53,29 @@ import Testing
     }
   }
 
+  /// Sides of tiles are the segments in order, short neighbours together.
+  @Test(arguments: 0..<8 as Range<UInt64>, 1...6) func sidesAreTheSegments(seed: UInt64, ranks: Int) {
+    for tileRows in [4, 100, 512] {
+      let layout = Layout(
+        classCounts: randomClassCounts(seed) + [3, 2, 1, 300, 5, 9], ranks: ranks, tileRows: tileRows)
+      for rank in 0..<ranks {
+        let (segments, sides) = (layout.segments(of: rank), layout.sides(of: rank))
+        #expect(sides.flatMap { $0 } == segments)
+        let middle = ranks % 2 == 0 ? layout.shard(of: rank).count / 2 : 0
+        for side in sides where side.count > 1 {
+          #expect(side.allSatisfy { $0.rows.count <= Layout.shortSegment } && side.whole.rows.count <= tileRows)
+          #expect(side.whole.rows.upperBound <= middle || side.whole.rows.lowerBound >= middle)
+        }
+        // Two neighbours are apart for a reason.
+        for (a, b) in zip(sides, sides.dropFirst()) {
+          let isLong = [a.last, b.first].contains { ($0?.rows.count ?? 0) > Layout.shortSegment }
+          let (height, next) = (a.whole.rows.count, b.first?.rows.count ?? 0)
+          #expect(isLong || b.whole.rows.lowerBound == middle || height + next > tileRows)
+        }
+      }
+    }
+  }
+
   @Test func fewerSamplesThanRanks() {
     let layout = Layout(classCounts: [1, 0, 2], ranks: 7)
     #expect((0..<7).reduce(0) { $0 + layout.shard(of: $1).count } == 3)

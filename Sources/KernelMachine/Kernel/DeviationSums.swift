@@ -11,10 +11,11 @@ extension KernelOperator {
     var all = 0.0
     func add(_ pair: PairBlock<T>, _ block: Rows<T>) {
       for (tile, parts) in zip(pair.tiles, tileSums(pair, block, stop)) {
-        let (a, b) = (tile.rows.centre, tile.columns.centre)
-        sums[a, b] += parts[0]
-        if !tile.isDiagonal { sums[b, a] += parts[0] }
-        all += (tile.isDiagonal ? 1 : 2) * parts[1]
+        for part in parts {
+          sums[part.a, part.b] += part.sum
+          if !tile.isDiagonal { sums[part.b, part.a] += part.sum }
+          all += (tile.isDiagonal ? 1 : 2) * part.squares
+        }
       }
     }
     var pairs = blocks[...]
@@ -24,28 +25,43 @@ extension KernelOperator {
     return (sums, try communicating { try world.sum(all) })
   }
 
-  /// Of each tile the sum of E and of its squares.
-  private func tileSums(_ pair: PairBlock<T>, _ block: Rows<T>, _ stop: StopSwitch?) -> [SIMD2<Double>] {
+  /// Of a pair of segments, of centres a and b, the sum of E and of its squares.
+  private struct PartSums {
+    let a, b: Int
+    let sum, squares: Double
+  }
+
+  /// Of each tile those of its parts.
+  private func tileSums(_ pair: PairBlock<T>, _ block: Rows<T>, _ stop: StopSwitch?) -> [[PartSums]] {
     let (rows, builder, tiles, pool, side) = (self.rows, self.builder, pair.tiles, self.pool, layout.tileRows)
-    let result = Matrix<Double>(rows: tiles.count, columns: 2)
+    let results = tiles.map { _ in TaskResult<[PartSums]>() }
     pool.forEachWhenFree(0..<tiles.count) { index, worker in
       guard stop?.isRequested != true else { return }
       let tile = tiles[index]
       let view = tile.deviations(
         in: Matrix(uninitialisedRows: side, columns: paddedForProduct(side)), builder, rows, block, worker: worker)
-      let wide = Matrix<Double>(rows: 1, columns: (view.columns + 7) / 8 * 8)
-      var (sums, squares) = (SIMD8<Double>.zero, SIMD8<Double>.zero)
-      for i in 0..<view.rows {
-        T.widen(view.pointer + i * view.stride, wide.pointer, view.columns)
-        for k in stride(from: 0, to: wide.columns, by: 8) {
-          let part = UnsafeRawPointer(wide.pointer + k).loadUnaligned(as: SIMD8<Double>.self)
-          sums += part
-          squares += part * part
-        }
+      var parts: [PartSums] = []
+      tile.forEachPart(view) { row, column, part in
+        let (sum, squares) = Self.sums(part)
+        parts.append(PartSums(a: row.centre, b: column.centre, sum: sum, squares: squares))
       }
-      (result[index, 0], result[index, 1]) = (sums.sum(), squares.sum())
+      results[index].value = parts
       pool.breathe(worker)
     }
-    return (0..<tiles.count).map { SIMD2(result[$0, 0], result[$0, 1]) }
+    return results.map { $0.value ?? [] }
+  }
+
+  private static func sums(_ view: MatrixView<T>) -> (sum: Double, squares: Double) {
+    let wide = Matrix<Double>(rows: 1, columns: (view.columns + 7) / 8 * 8)
+    var (sums, squares) = (SIMD8<Double>.zero, SIMD8<Double>.zero)
+    for i in 0..<view.rows {
+      T.widen(view.pointer + i * view.stride, wide.pointer, view.columns)
+      for k in stride(from: 0, to: wide.columns, by: 8) {
+        let part = UnsafeRawPointer(wide.pointer + k).loadUnaligned(as: SIMD8<Double>.self)
+        sums += part
+        squares += part * part
+      }
+    }
+    return withExtendedLifetime(wide) { (sums.sum(), squares.sum()) }
   }
 }

@@ -26,7 +26,9 @@ extension KernelOperator {
   ) {
     guard compression.pays else { return }
     let tiles = blocks[step].tiles
-    let candidates = tiles.indices.filter { Sketching.isWorthwhile(tiles[$0].rows, rows, tiles[$0].columns, block) }
+    let candidates = tiles.indices.filter {
+      tiles[$0].isSimple && Sketching.isWorthwhile(tiles[$0].rows, rows, tiles[$0].columns, block)
+    }
     let pilots = compression.isOpen ? Self.spread(candidates, CompressionLog.pilots) : []
     let others = candidates.filter { !pilots.contains($0) }
     let batches = [pilots] + (0..<others.count).pieces(ofAtMost: 8 * pool.count).map { Array(others[$0]) }

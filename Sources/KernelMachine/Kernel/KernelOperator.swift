@@ -52,8 +52,9 @@ public final class KernelOperator<T: Real>: RowsWork {
     workspace = ProductWorkspace(blocks, holders: schedule.holders.count, workers: pool.count)
     for block in blocks {
       for tile in block.tiles {
-        let place = TilePlace(tile.rows, of: block.other, tile.columns)
-        (stored[place], factors[place]) = (tile.dense, tile.lowRank)
+        if let factors = tile.lowRank { self.factors[TilePlace(tile.rows, of: block.other, tile.columns)] = factors }
+        guard let dense = tile.dense else { continue }
+        tile.forEachPart(dense) { stored[TilePlace($0, of: block.other, $1)] = $2 }
       }
     }
     circulating = try steps { !$0.storesAll }
@@ -158,7 +159,7 @@ public final class KernelOperator<T: Real>: RowsWork {
     return true
   }
 
-  /// *Local.* All tiles that this rank works on, each once, and the rank of their columns, as exact as the rows. For checks on one rank: a
+  /// *Local.* All tiles that this rank works on, each once, pair by pair of segments, and the rank of their columns, as exact as the rows. For checks on one rank: a
   /// tile that is not stored whole is nil on others.
   public func forEachTile(_ body: (_ otherRank: Int, _ tile: KernelTile<T>, _ deviation: MatrixView<T>?) -> Void) {
     let scratch = Matrix<T>(uninitialisedRows: layout.tileRows, columns: paddedForProduct(layout.tileRows))
@@ -166,9 +167,10 @@ public final class KernelOperator<T: Real>: RowsWork {
       for tile in block.tiles {
         if tile.dense == nil && block.other == world.rank {
           tile.build(in: tile.view(of: scratch), builder, rows, rows, worker: 0)
-          body(block.other, tile, tile.view(of: scratch))
-        } else {
-          body(block.other, tile, tile.dense)
+        }
+        let isHere = tile.dense != nil || block.other == world.rank
+        tile.forEachPart(tile.dense ?? tile.view(of: scratch)) { row, column, part in
+          body(block.other, KernelTile(row, column, isDiagonal: tile.isDiagonal), isHere ? part : nil)
         }
       }
     }

@@ -34,11 +34,11 @@ struct PairBlock<T: Real>: Sendable {
 
   /// *Local.* The tiles that `rank` works on with `other`, none stored yet.
   init(of rank: Int, with other: Int, _ layout: Layout) {
-    let (own, columns) = (layout.segments(of: rank), layout.segments(of: other))
+    let (own, columns) = (layout.sides(of: rank), layout.sides(of: other))
     let schedule = PairSchedule(rank: rank, ranks: layout.ranks)
     self.other = other
     otherRows = layout.shard(of: other).count
-    tiles = schedule.tiles(own: own, other: columns, otherRank: other).map {
+    tiles = schedule.tiles(own: own.map(\.whole), other: columns.map(\.whole), otherRank: other).map {
       KernelTile(own[$0.own], columns[$0.other], isDiagonal: other == rank && $0.own == $0.other)
     }
   }

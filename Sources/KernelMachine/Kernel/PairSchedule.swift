@@ -34,7 +34,7 @@ public struct PairSchedule: Sendable {
   /// Ranks that multiply this one's rows.
   public var holders: [Int] { (1..<max(1, steps)).map { (rank + ranks - $0) % ranks } }
 
-  /// The pairs (own segment, other's segment) to hold of the pair of blocks (rank, other).
+  /// The pairs (own side, other's side) to hold of the pair of blocks (rank, other).
   public func tiles(own: [Segment], other: [Segment], otherRank: Int) -> [(own: Int, other: Int)] {
     if otherRank == rank {
       return own.indices.flatMap { i in (i..<own.count).map { (i, $0) } }
@@ -49,9 +49,9 @@ public struct PairSchedule: Sendable {
 
   /// Elements of this rank's tiles, all of them stored.
   public func tileElements(_ layout: Layout) -> Int {
-    let own = layout.segments(of: rank)
+    let own = layout.sides(of: rank).map(\.whole)
     return ([rank] + partners).reduce(0) { sum, other in
-      let columns = layout.segments(of: other)
+      let columns = layout.sides(of: other).map(\.whole)
       return tiles(own: own, other: columns, otherRank: other).reduce(sum) {
         $0 + own[$1.own].rows.count * paddedForProduct(columns[$1.other].rows.count)
       }
@@ -60,9 +60,9 @@ public struct PairSchedule: Sendable {
 
   /// Elements of the tiles of this rank's rows that its holders hold.
   public func remoteElements(_ layout: Layout) -> Int {
-    let own = layout.segments(of: rank)
+    let own = layout.sides(of: rank).map(\.whole)
     return holders.reduce(0) { sum, holder in
-      let rows = layout.segments(of: holder)
+      let rows = layout.sides(of: holder).map(\.whole)
       let tiles = PairSchedule(rank: holder, ranks: ranks).tiles(own: rows, other: own, otherRank: rank)
       return tiles.reduce(sum) { $0 + rows[$1.own].rows.count * paddedForProduct(own[$1.other].rows.count) }
     }

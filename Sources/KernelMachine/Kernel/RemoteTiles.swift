@@ -50,7 +50,8 @@ final class RemoteTiles<T: Real>: RowsWork {
     guard block.storedBytes > 0 else { return }
     for tile in block.tiles {
       // The holder's rows, this rank's columns.
-      tiles[TilePlace(tile.rows, of: holder, tile.columns)] = tile.dense
+      guard let dense = tile.dense else { continue }
+      tile.forEachPart(dense) { tiles[TilePlace($0, of: holder, $1)] = $2 }
     }
     arriving[holder] = messages.add(
       try world.startReceive(block.storage.buffer, from: holder, tag: MessageTag.tiles.rawValue))

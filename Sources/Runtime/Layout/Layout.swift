@@ -65,6 +65,24 @@ public struct Layout: Sendable, Equatable {
 }
 
 extension Layout {
+  /// Rows of a segment that is too short for a side of a tile.
+  public static let shortSegment = 64
+
+  /// A shard's segments as sides of tiles: short neighbours, of small classes, are one side, of at most `tileRows`. None goes across the cut
+  /// in the middle.
+  public func sides(of rank: Int) -> [[Segment]] {
+    let middle = ranks % 2 == 0 ? shard(of: rank).count / 2 : 0
+    return segments(of: rank).reduce(into: []) { sides, segment in
+      if let side = sides.last, let last = side.last, max(last.rows.count, segment.rows.count) <= Self.shortSegment,
+        segment.rows.upperBound - side.rowRange.lowerBound <= tileRows, segment.rows.lowerBound != middle
+      {
+        sides[sides.count - 1].append(segment)
+      } else {
+        sides.append([segment])
+      }
+    }
+  }
+
   /// Cuts ascending class-sorted sample numbers where the class changes.
   public func segments(ofSorted indices: [Int]) -> [Segment] {
     var result: [Segment] = []

@@ -17,6 +17,9 @@ public struct Segment: Sendable, Equatable {
 }
 
 extension [Segment] {
+  /// All of them as one; its centre is the first one's.
+  public var whole: Segment { Segment(rows: rowRange, centre: first?.centre ?? 0) }
+
   /// From the first segment's first row to the last one's end.
   public var rowRange: Range<Int> {
     guard let first, let last else { return 0..<0 }
