@@ -22,6 +22,10 @@ int deeprfm_bound_processors(uint64_t *mask, size_t words) {
   return sched_getaffinity(0, words * sizeof *mask, (cpu_set_t *)mask);
 }
 
+int deeprfm_bind_thread(const uint64_t *mask, size_t words) {
+  return sched_setaffinity(0, words * sizeof *mask, (const cpu_set_t *)mask);
+}
+
 // mallopt(3).
 void deeprfm_return_freed_memory(size_t threshold) {
   mallopt(M_MMAP_THRESHOLD, (int)threshold);

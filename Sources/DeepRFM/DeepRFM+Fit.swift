@@ -172,8 +172,8 @@ extension Training {
       matrix: agop, route: result.route, error: result.error, compression: result.compression)
   }
 
-  /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank and told to the
-  /// others; or an ablation's matrix.
+  /// *Collective.* What multiplies the data before the features: the root of the AGOP, made by one rank on all of its host's cores and told
+  /// to the others; or an ablation's matrix.
   /// - Parameter fit: the predictor that the AGOP is of. - Throws: `UnsoundAGOP` where it is not positive semidefinite.
   func project(_ layer: Int, _ result: AGOP<T>.Result, _ samples: Samples<T>, _ fit: Fit) throws -> Projection<T> {
     let agop = result.matrix
@@ -181,11 +181,10 @@ extension Training {
       return Projection(
         matrix: FeatureMap<T>.ablation(options.projection, width: agop.rows, seed: options.seed, layer: layer))
     }
-    let made = try world.together {
-      guard world.rank == 0 else {
-        return Projection(matrix: Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows))
+    let found = try context.onRankZeroAlone {
+      let (root, spectrum) = try Processor.with(bindingMask: host.processorsOnNode) {
+        try symmetricRootAndSpectrum(agop, pool: pool, threads: host.threadsOnNode)
       }
-      let (root, spectrum) = try symmetricRootAndSpectrum(agop, pool: pool)
       let rounding = AGOPRounding(
         samples: samples.layout.sampleCount, outputs: fit.coefficients.columns, width: agop.rows, precision: T.precision
       )
@@ -194,6 +193,7 @@ extension Training {
       try rounding.require(spectrum, of: result.route, layer: layer, allowance: allowance)
       return Projection(matrix: root.converted(to: T.self), spectrum: spectrum)
     }
+    let made = found ?? Projection(matrix: Matrix<T>(uninitialisedRows: agop.rows, columns: agop.rows))
     try timer.measure(.communication) { try world.broadcast(made.matrix.buffer, from: 0) }
     return made
   }

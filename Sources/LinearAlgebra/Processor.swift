@@ -41,6 +41,27 @@ public enum Processor {
     return (0..<mask.count * 64).filter { mask[$0 / 64] >> UInt64($0 % 64) & 1 == 1 }
   }
 
+  /// *Local.* The processors this thread may run on, a bit each; empty where the system does not say.
+  ///
+  /// The corresponding C function is `sched_getaffinity`.
+  public static func bindingMask() -> [UInt64] {
+    var mask = [UInt64](repeating: 0, count: 512)
+    return deeprfm_bound_processors(&mask, mask.count) == 0 ? mask : []
+  }
+
+  /// *Local.* Runs `body` with this thread, and those that it makes meanwhile, free to use other processors; where the system refuses, on
+  /// its own.
+  ///
+  /// The corresponding C function is `sched_setaffinity`.
+  public static func with<R>(bindingMask mask: [UInt64], _ body: () throws -> R) rethrows -> R {
+    let own = bindingMask()
+    guard !mask.isEmpty, !own.isEmpty, own != mask, deeprfm_bind_thread(mask, mask.count) == 0 else {
+      return try body()
+    }
+    defer { _ = deeprfm_bind_thread(own, own.count) }
+    return try body()
+  }
+
   /// The lowest-numbered processor of the same core; the processor itself where the system does not say.
   private static func core(ofProcessor processor: Int) -> Int {
     guard let file = fopen("/sys/devices/system/cpu/cpu\(processor)/topology/thread_siblings_list", "r") else {

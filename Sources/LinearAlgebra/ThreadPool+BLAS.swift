@@ -43,8 +43,9 @@ extension ThreadPool {
   }
 
   /// Runs `body`, a factorization of a matrix of this order, with OpenBLAS on as many threads as it gains by. *Local.*
-  public func withThreadedLAPACK<R>(order: Int, _ body: () throws -> R) rethrows -> R {
-    BLAS.setThreads(Self.lapackThreads(order: order, of: count))
+  /// - Parameter threads: at most; nil: the pool's.
+  public func withThreadedLAPACK<R>(order: Int, threads: Int? = nil, _ body: () throws -> R) rethrows -> R {
+    BLAS.setThreads(Self.lapackThreads(order: order, of: threads ?? count))
     defer { BLAS.setThreads(1) }
     return try body()
   }

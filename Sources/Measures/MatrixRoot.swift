@@ -9,10 +9,11 @@ public func symmetricRoot(_ m: Matrix<Double>, pool: ThreadPool) throws -> Matri
 public func symmetricRootBytes(order n: Int) -> Int { max(SymmetricEigen.bytes(order: n), 16 * n * n) }
 
 /// The root, and the eigenvalues of M it was made from, largest first. *Local.*
+/// - Parameter threads: that a large matrix's factorization may take; nil: the pool's.
 public func symmetricRootAndSpectrum(
-  _ m: Matrix<Double>, pool: ThreadPool
+  _ m: Matrix<Double>, pool: ThreadPool, threads: Int? = nil
 ) throws -> (root: Matrix<Double>, spectrum: [Double]) {
-  let eigen = try pool.withThreadedLAPACK(order: m.rows) { try SymmetricEigen(of: m) }
+  let eigen = try pool.withThreadedLAPACK(order: m.rows, threads: threads) { try SymmetricEigen(of: m) }
   // R = (V sqrt(sqrt(L))) (V sqrt(sqrt(L)))^T is symmetric to the last bit.
   let scaled = eigen.vectors
   for (i, value) in eigen.values.enumerated() {
@@ -20,7 +21,11 @@ public func symmetricRootAndSpectrum(
     for k in 0..<scaled.columns { scaled[i, k] *= weight }
   }
   let root = Matrix<Double>(rows: m.rows, columns: m.rows)
-  pool.addGram(of: scaled.view, beta: 0, intoLower: root.view)
+  if let threads, threads > pool.count {
+    pool.withThreadedLAPACK(order: m.rows, threads: threads) { addGram(of: scaled.view, beta: 0, intoLower: root.view) }
+  } else {
+    pool.addGram(of: scaled.view, beta: 0, intoLower: root.view)
+  }
   mirrorLower(root.view)
   return (root, eigen.values.reversed())
 }

@@ -1,6 +1,10 @@
 import LinearAlgebra
 import MPI
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// What every part of a program on many ranks works with: the ranks, this rank's threads, where its time goes, its host, and whether it
 /// is to stop. One for a run.
 ///
@@ -37,6 +41,22 @@ public final class Context: @unchecked Sendable {
   public func progress() {
     // One call to MPI moves all of them on.
     if let group = pending.first(where: { !$0.isEmpty }) { _ = try? group.progress() }
+  }
+
+  /// *Collective.* Runs local work on rank 0 while all others sleep, so that it may have the cores of the ranks on its host; nil on the
+  /// others. If it fails, all ranks throw its error.
+  public func onRankZeroAlone<R>(_ body: () throws -> R) throws -> R? {
+    let outcome = world.rank == 0 ? Result { try body() } : nil
+    if world.size > 1 {
+      // A wait inside MPI would keep the cores busy.
+      let signal = Matrix<Double>(rows: 1, columns: 1)
+      let arrived = RequestGroup()
+      try world.startSum(signal.buffer, in: arrived)
+      while try !arrived.progress() { usleep(500) }
+      try arrived.waitAll()
+      withExtendedLifetime(signal) {}
+    }
+    return try world.together { try outcome?.get() }
   }
 
   /// Runs `body` with its time charged to communication.

@@ -62,6 +62,9 @@ unsigned deeprfm_processor_features(void);
 // The processors this process may run on, a bit each, lowest first. 0, or -1 if the system does not say.
 int deeprfm_bound_processors(uint64_t *mask, size_t words);
 
+// sched_setaffinity(2) of the calling thread, and of those that it makes.
+int deeprfm_bind_thread(const uint64_t *mask, size_t words);
+
 // The product of a tile with K vectors: y_rows += E x_columns, y_columns += E^T x_rows, or both, as `sides` asks.
 // E is (rows x columns), row after row `stride` apart; x_rows and y_rows are (rows x K); x_columns and y_columns (K x columns),
 // `length` and `spacing` apart. Every row of E and of x_columns is readable up to a multiple of DEEPRFM_PADDING columns, and E is 0

@@ -18,6 +18,10 @@ public struct Host: Sendable, Equatable {
   public let threads: Int
   /// Whether the ranks of this host have a core for every thread.
   let ownsItsCores: Bool
+  /// Threads of all ranks of this host, no more than their cores; and the processors that these ranks are bound to, a bit each, empty where
+  /// that is not known: for work that one of them does while the others sleep.
+  public let threadsOnNode: Int
+  public let processorsOnNode: [UInt64]
 
   /// *Collective.* Looks at the cores this rank is bound to and at the ranks beside it.
   ///
@@ -33,7 +37,13 @@ public struct Host: Sendable, Equatable {
     placeOnNode = node.rank
     ranksOnNode = node.size
     self.threads = threads ?? Processor.threads(forRank: node.rank, boundCores: cores)
-    ownsItsCores = try node.sum(self.threads) <= Set(cores.joined()).count
+    let (all, held) = (try node.sum(self.threads), Set(cores.joined()).count)
+    ownsItsCores = all <= held
+    threadsOnNode = max(self.threads, min(all, held))
+    let masks = try node.allGather(Processor.bindingMask().map { Int(bitPattern: UInt($0)) })
+    let isKnown = masks.allSatisfy { !$0.isEmpty && $0.count == masks[0].count }
+    processorsOnNode =
+      isKnown ? masks[0].indices.map { k in masks.reduce(0) { $0 | UInt64(UInt(bitPattern: $1[k])) } } : []
   }
 
   /// *Local.* The same host for a rank of other threads.
@@ -42,6 +52,7 @@ public struct Host: Sendable, Equatable {
   private init(like other: Host, threads: Int) {
     (name, coreName, boundCores) = (other.name, other.coreName, other.boundCores)
     (placeOnNode, ranksOnNode, ownsItsCores) = (other.placeOnNode, other.ranksOnNode, other.ownsItsCores)
+    (threadsOnNode, processorsOnNode) = (max(threads, other.threadsOnNode), other.processorsOnNode)
     self.threads = threads
   }
 
@@ -70,6 +81,7 @@ public struct Host: Sendable, Equatable {
   public init(threads: Int) {
     (name, coreName, boundCores) = (Self.ownName(), BLAS.kernelName, [])
     (placeOnNode, ranksOnNode, ownsItsCores) = (0, 1, false)
+    (threadsOnNode, processorsOnNode) = (threads, [])
     self.threads = threads
   }
 
