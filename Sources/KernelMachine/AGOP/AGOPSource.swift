@@ -19,10 +19,12 @@ struct AGOPSource<T: Real>: RowsWork {
     weights = GradientWeights(builder: builder, rows: rows, kernel: tiles)
     self.rows = rows
     self.runRows = runRows
-    let run = AGOPCost.longestRun(runRows, shard: rows.layout.largestShard, tileRows: rows.layout.tileRows)
+    let (shard, tileRows) = (rows.layout.largestShard, rows.layout.tileRows)
     compression =
       tileTolerance > 0
-      ? WeightCompression(tolerance: tileTolerance, runRows: run, workers: rows.context.pool.count) : nil
+      ? WeightCompression(
+        tolerance: tileTolerance, ownRows: WeightCompression<T>.ownRows(shard: shard),
+        runRows: AGOPCost.longestRun(runRows, shard: shard, tileRows: tileRows), workers: rows.context.pool.count) : nil
   }
 
   /// Rows of the longest run of any block.

@@ -23,7 +23,8 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
     let width = source.rows.width
     stack = GradientStack(segments, outputs: outputs, width: width, centres: source.rows.centres.rows)
     groups = AGOPCost.groups(outputs: outputs, width: width)
-    joined = WeightCompression<T>.joined(segments, limit: WeightCompression<T>.ownRows)
+    joined = WeightCompression<T>.joined(
+      segments, limit: WeightCompression<T>.ownRows(shard: source.layout.largestShard))
     weights = Matrix(uninitialisedRows: stack.height, columns: source.longestRun)
     scaled = Matrix(uninitialisedRows: source.longestRun, columns: width * (groups.map(\.count).max() ?? 0))
     products = (0..<source.pool.count).map { _ in

@@ -12,21 +12,21 @@ final class WeightCompression<T: Real>: @unchecked Sendable {
   private let remainders: [Matrix<T>]
   private let products: [Workspace<T>]
 
-  /// Own rows of a rectangle: the rank grows more slowly than the sides, but workers want several.
-  static var ownRows: Int { 2048 }
+  /// Own rows of a rectangle, of so many in the largest shard: the rank grows more slowly than the sides, but workers want several.
+  static func ownRows(shard: Int) -> Int { min(2048, shard) }
 
-  init(tolerance: Double, runRows: Int, workers: Int) {
-    sketching = Sketching(tolerance: tolerance, rows: Self.ownRows, columns: runRows)
-    remainders = (0..<workers).map { _ in Matrix(uninitialisedRows: Self.ownRows, columns: runRows) }
+  init(tolerance: Double, ownRows: Int, runRows: Int, workers: Int) {
+    sketching = Sketching(tolerance: tolerance, rows: ownRows, columns: runRows)
+    remainders = (0..<workers).map { _ in Matrix(uninitialisedRows: ownRows, columns: runRows) }
     products = (0..<workers).map { _ in Workspace() }
   }
 
   /// Bytes of it and of a chunk's factors: at most half of the weights, R twice as it is put beside the others.
   static func bytes(rows: Int, _ sizes: AGOPCost) -> Int {
     guard sizes.compresses else { return 0 }
-    let run = sizes.longestRun
-    let elements = sizes.threads * ownRows * run + rows * run
-    return elements * MemoryLayout<T>.stride + Sketching<T>.bytes(rows: ownRows, columns: run)
+    let (run, own) = (sizes.longestRun, ownRows(shard: sizes.rows))
+    let elements = sizes.threads * own * run + rows * run
+    return elements * MemoryLayout<T>.stride + Sketching<T>.bytes(rows: own, columns: run)
   }
 
   var saved: [SavedTensor] { [SavedTensor("compression", log.values)] }
