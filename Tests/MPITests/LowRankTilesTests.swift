@@ -64,9 +64,9 @@ import Testing
 
   /// However much the factors lose, the residual is the rows' own, and below the tolerance.
   @Test func solutionsAreOfTheRows() throws {
-    let problem = try problem(spread: 0.05, Float.self)
+    let problem = try problem(spread: 0.2, Float.self)
     var rule = TileCompression(tolerance: 1, ridge: 1, samples: problem.x.rows)
-    (rule.tolerance, rule.largestEntry) = (0.03, .infinity)
+    (rule.tolerance, rule.largestEntry) = (0.3, .infinity)
     let (dense, thin) = (try matrix(problem, nil), try matrix(problem, rule))
     #expect(try thin.compressionOfAll().share > 0.5)
     let solver = RidgeSolver(method: .cg, ridge: 1e-1, tolerance: 1e-4, maxIterations: 100, preconditionerRank: 20)
