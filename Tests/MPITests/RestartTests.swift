@@ -213,7 +213,7 @@ import Testing
   ///   - firstStop: looks at the stop request until it is there, the first time.
   ///   - step: so many more the next time.
   private func expectUndisturbed(
-    firstStop: Int = 70, step: Int = 37, _ change: (inout TrainOptions) -> Void
+    firstStop: Int = 25, step: Int = 15, _ change: (inout TrainOptions) -> Void
   ) throws {
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
@@ -238,7 +238,7 @@ import Testing
   @Test func oneRankIsEnough() throws {
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
-    let stop = world.rank == world.size - 1 ? StopSwitch(afterPolls: 400) : StopSwitch()
+    let stop = world.rank == world.size - 1 ? StopSwitch(afterPolls: 60) : StopSwitch()
     #expect(try train(options(folder.path + "/run") { $0.tolerance = 1e-6 }, stop) == .stoppedEarly)
     #expect(try train(options(folder.path + "/run") { $0.tolerance = 1e-6 }) == .done)
   }
