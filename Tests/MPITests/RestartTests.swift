@@ -213,7 +213,7 @@ import Testing
   ///   - firstStop: looks at the stop request until it is there, the first time.
   ///   - step: so many more the next time.
   private func expectUndisturbed(
-    firstStop: Int = 25, step: Int = 15, _ change: (inout TrainOptions) -> Void
+    firstStop: Int = 12, step: Int = 8, _ change: (inout TrainOptions) -> Void
   ) throws {
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
