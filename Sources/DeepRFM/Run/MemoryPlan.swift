@@ -217,7 +217,7 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// What helps. Matrices of the features, and the coefficients, are whole on every rank, however many there are.
   private func remedy(_ load: Workload) -> String {
-    let matrices = max(Self.rootBytes(load), Self.mapBytes(load))
+    let matrices = max(Self.rootBytes(load) - load.fitBytes, Self.mapBytes(load))
     let coefficients = load.samples * load.outputs * load.scalarBytes
     func whole(_ what: String, _ bytes: Int, _ fewer: String) -> String {
       ", \(Format.bytes(bytes)) of it \(what), which every rank holds whole (fewer \(fewer) help, more ranks do not)"

@@ -33,7 +33,7 @@ public struct SolveMemory {
     let grouped = group < outputs ? 3 * 8 * rows * group : 0
     return NystromPreconditioner<Double>.bytes(rows: rows, rank: rank, vectors: group, scalarBytes)
       + BlockConjugateGradient.workspaceBytes(rows: rows, classes: group, threads: threads, historyLimit: history)
-      + (isWeighted ? 5 : 3) * block + grouped + product
+      + (isWeighted ? 4 : 3) * block + grouped + product
   }
 
   /// Columns of Y that are solved at a time.
