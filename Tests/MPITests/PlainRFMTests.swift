@@ -50,7 +50,7 @@ import Testing
     #expect(try train(options(folder.path + "/undisturbed", change), world) == .done)
     var stops = 0
     while try train(
-      options(folder.path + "/disturbed", change), world, StopSwitch(afterPolls: 60 + 31 * stops)) == .stoppedEarly
+      options(folder.path + "/disturbed", change), world, StopSwitch(afterPolls: 24 + 11 * stops)) == .stoppedEarly
     {
       stops += 1
       try #require(stops < 1000)
