@@ -79,8 +79,8 @@ extension TrainOptions {
     normalise == .rows && Kernel(kernel, bandwidth: bandwidth ?? 1).keepsDigits(norm: 1)
   }
 
-  /// Relative error of weights between two classes as thin factors; 0: none. Not chosen larger than what keeps the AGOP to 1e-4 of the
-  /// dense one (measured, MNIST and CIFAR-10: 5e-5 at most).
+  /// Relative error of weights between two classes as thin factors; 0: none. Chosen to keep the AGOP to 1e-4 of the dense one, from
+  /// what 1e-3 does to MNIST and CIFAR-10 (docs/method.md).
   public var chosenTileTolerance: Double { tileTolerance ?? 3e-4 }
 
   /// When tiles become thin factors; nil: never. - Parameter weight: the largest of the ridge system's W.
