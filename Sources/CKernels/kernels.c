@@ -2,11 +2,7 @@
 
 #include <float.h>
 
-#if defined(__x86_64__)
-#define DISPATCHED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define DISPATCHED
-#endif
+#include "dispatched.h"
 
 // With narrower registers a core asks for lines less often than memory could give them.
 DISPATCHED uint64_t deeprfm_read_words(const uint64_t *x, ptrdiff_t count) {
