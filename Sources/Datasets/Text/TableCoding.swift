@@ -49,6 +49,9 @@ public struct TableCoding: Sendable, Equatable {
 
   public var featureCount: Int { starts[columns.count] }
 
+  /// Whether it holds what rows said, categories or means, and not only which columns there are.
+  public var isOfRows: Bool { columns.contains { $0.categories != nil || $0.means != nil } }
+
   /// "carat", and "cut=Ideal" for a category's.
   public var featureNames: [String] {
     columns.flatMap { column in column.categories?.map { "\(column.name)=\($0)" } ?? [column.name] }
