@@ -152,7 +152,8 @@ extension Training {
     predictsValues = try world.broadcast(predictsValues, from: 0)
     let split = ValidationSplit(validation: chosen, of: dataset.train.sampleCount)
     let held =
-      dataset.train.coding?.isOfRows != true ? dataset.holdingOut(split) : try world.together { try open(holdingOut: split) }
+      dataset.train.coding?.isOfRows != true
+      ? dataset.holdingOut(split) : try world.together { try open(holdingOut: split) }
     return (held, predictsValues == 1 ? .values : .classes)
   }
 
