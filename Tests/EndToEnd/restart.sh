@@ -7,9 +7,12 @@ RANDOM=${SEED:-$$}
 echo "SEED=${SEED:-$$}"
 export OPENBLAS_NUM_THREADS=1
 program=$root/.build/release/deeprfm
-# Long solves and AGOPs for so small a set, and a checkpoint at nearly every safe point.
-options=(--dataset digits --samples 1000 --layers 3 --width 512 --preconditioner none --tolerance 1e-7 --agop class
+# Long solves for so small a set, and a checkpoint at nearly every safe point.
+solving=(--dataset digits --samples 1000 --layers 3 --width 512 --preconditioner none --tolerance 1e-7 --agop class
   --threads 1 --checkpoint-every 0.02s)
+# The other way round: wide layers, so that half of the time is the AGOP's and a signal meets it.
+projecting=(--dataset digits --samples 1500 --layers 3 --width 1024 --tolerance 1e-1 --agop class --threads 1)
+options=("${solving[@]}") undisturbed=$work/whole
 
 # Starts a run in the background, in a process group of its own; its pid goes to $job.
 start() { # DIR RANKS OPTION...
@@ -56,10 +59,10 @@ first_layer() { # DIR
 untimed() { sed 's/, "seconds".*//' "$1/metrics.jsonl"; }
 
 same() { # NAME DIR: as the undisturbed run, byte for byte
-  if diff -r "$work/whole/layers" "$2/layers" >"$work/diff" 2>&1 &&
-    cmp "$work/whole/model.safetensors" "$2/model.safetensors" >"$work/diff" 2>&1 &&
-    cmp "$work/whole/data.safetensors" "$2/data.safetensors" >"$work/diff" 2>&1 &&
-    diff <(untimed "$work/whole") <(untimed "$2") >"$work/diff" 2>&1 && [ "$(wc -l <"$2/metrics.jsonl")" = 3 ]; then
+  if diff -r "$undisturbed/layers" "$2/layers" >"$work/diff" 2>&1 &&
+    cmp "$undisturbed/model.safetensors" "$2/model.safetensors" >"$work/diff" 2>&1 &&
+    cmp "$undisturbed/data.safetensors" "$2/data.safetensors" >"$work/diff" 2>&1 &&
+    diff <(untimed "$undisturbed") <(untimed "$2") >"$work/diff" 2>&1 && [ "$(wc -l <"$2/metrics.jsonl")" = 3 ]; then
     ok "$1"
   else
     bad "$1" "$(head -c 300 "$work/diff")"
@@ -121,9 +124,9 @@ stage() { # DIR
   head -c 20000 "$1/checkpoint/layer.safetensors" 2>/dev/null | grep -aoE 'stage\\": \\"[a-z]+' | head -n 1 | sed 's/.*"//'
 }
 
-# Sleeps to a random moment in that phase of a random layer, by the times of the undisturbed run.
+# Sleeps to a random moment in that phase of layer 2 or 3 (the first is narrow), by the times of the undisturbed run.
 nap_into() { # PHASE
-  sleep "$(awk -v phase="$1" -v layer=$((RANDOM % 3 + 1)) -v part="$RANDOM" '
+  sleep "$(awk -v phase="$1" -v layer=$((RANDOM % 2 + 2)) -v part="$RANDOM" '
     function seconds(name) {
       return match($0, "\"" name "\": [0-9.e-]+") ? substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 4) + 0 : 0
     }
@@ -132,7 +135,7 @@ nap_into() { # PHASE
     NR == layer {
       before += seconds("kernel") + seconds("preconditioner") + (phase == "agop" ? seconds("solve") : 0)
       printf "%.3f", before + part / 32768 * seconds(phase)
-    }' "$work/whole/metrics.jsonl")"
+    }' "$undisturbed/metrics.jsonl")"
 }
 
 # Stops runs with the signal until one was in that stage.
@@ -178,11 +181,17 @@ stopped_in() { # NAME STAGE SIGNAL LAUNCHER
 }
 
 stopped_in "TERM to launch/run in mid-solve" solve TERM run
-stopped_in "TERM to launch/run in mid-AGOP" agop TERM run
 stopped_in "INT to launch/run" solve INT run
 stopped_in "USR1 to mpirun in mid-solve" solve USR1 mpirun
 stopped_in "TERM to every rank, as srun does, in mid-solve" solve TERM ranks
+
+options=("${projecting[@]}") undisturbed=$work/wide
+start "$undisturbed" 2 --checkpoint-every 10m
+ended
+if [ "$status" = 0 ]; then ok "undisturbed, wide"; else bad "undisturbed, wide" "$(tail -n 1 "$undisturbed.out")"; fi
+stopped_in "TERM to launch/run in mid-AGOP" agop TERM run
 stopped_in "TERM to one rank alone in mid-AGOP" agop TERM one
+options=("${solving[@]}") undisturbed=$work/whole
 
 # --- mpirun that is told to end leaves its ranks two seconds, and says 1 whatever they say. A longer run: it must not end in these. ---
 start "$work/long" 2 --layers 12
