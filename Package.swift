@@ -1,7 +1,8 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.3
 import PackageDescription
 
-// Release builds inline across modules: a public generic is ~15 times slower without it.
+// Release builds inline across modules: a public generic is ~15 times slower without it. What is too large for that and has loops of its own
+// is marked @specialized (SE-0460).
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),

@@ -120,6 +120,8 @@ private struct FoundTargets {
 ///
 /// Where T holds every number of the files as it is (pixels do), they are read once. Else they are read twice more, row by row, so that
 /// no more than the rows of T need memory.
+@specialized(where T == Float)
+@specialized(where T == Double)
 private func standardised<T: Scalar & MPIElement>(
   _ indices: [Int], _ reader: any SampleReader, _ world: Communicator
 ) throws -> (rows: Matrix<T>, Standardisation) {

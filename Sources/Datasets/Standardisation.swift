@@ -15,11 +15,15 @@ public struct Standardisation: Sendable, Equatable {
   }
 
   /// *Collective.* From all ranks' rows; (own rows x features). Throws `InputError`.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public init<T: Scalar & MPIElement>(of rows: Matrix<T>, world: Communicator) throws {
     try self.init(of: rows, place: "the samples", names: { "column \($0)" }, world: world)
   }
 
   /// *Local.* In place.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func apply<T: Scalar>(to rows: Matrix<T>) {
     for i in 0..<rows.rows {
       let row = rows.row(i)
@@ -31,6 +35,8 @@ public struct Standardisation: Sendable, Equatable {
   private static let farthest = 1e15
 
   /// *Local.* One row of `reader`, from the file's own numbers. Throws `InputError` where one of them is out of all proportion.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   func apply<T: Scalar>(
     to values: UnsafeBufferPointer<Double>, into row: UnsafeMutableBufferPointer<T>, sample: Int,
     of reader: any SampleReader

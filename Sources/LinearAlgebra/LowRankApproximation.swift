@@ -33,6 +33,8 @@ public struct LowRankApproximation<T: Scalar>: Sendable {
   ///   - tolerance: of |A - L R| / |A|.
   ///   - largestEntry: of the root mean square of the entries of A - L R.
   ///   - probes: Omega, random numbers of mean 0; (A's columns or more x limit or more).
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public init?(
     sketching remainder: MatrixView<T>, tolerance: Double, largestEntry: Double = .infinity, limit: Int,
     probes: MatrixView<T>
@@ -112,6 +114,8 @@ public struct LowRankApproximation<T: Scalar>: Sendable {
 }
 
 /// The sum of a matrix's squares, in double precision. *Local.*
+@specialized(where T == Float)
+@specialized(where T == Double)
 public func sumOfSquares<T: Scalar>(_ a: MatrixView<T>) -> Double {
   let wide = Matrix<Double>(rows: 1, columns: (a.columns + 7) / 8 * 8)
   var sums = SIMD8<Double>.zero

@@ -100,6 +100,8 @@ public final class Matrix<Element: Scalar>: @unchecked Sendable {
   }
 
   /// Element by element, rounded to the nearest.
+  @specialized(where Element == Float, Other == Double)
+  @specialized(where Element == Double, Other == Float)
   public func converted<Other: Scalar>(to type: Other.Type = Other.self) -> Matrix<Other> {
     let other = Matrix<Other>(uninitialisedRows: rows, columns: columns)
     for i in 0..<count { other.pointer[i] = Other(pointer[i]) }

@@ -36,6 +36,8 @@ public final class KernelOperator<T: Real>: RowsWork {
   ///   - compression: when a tile becomes two thin factors; nil: never.
   ///   - stop: breaks the building off; the operator must not be used then.
   ///   - progress: called with the finished share, 0 to 1.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public init(
     _ kernel: Kernel, _ rows: Rows<T>, tileBudget: Int = .max, compression: TileCompression? = nil,
     stop: StopSwitch? = nil, progress: (Double) -> Void = { _ in }
@@ -136,6 +138,8 @@ public final class KernelOperator<T: Real>: RowsWork {
 
   /// *Local.* The gradient's weights between an own segment and one of a rank's, from the tile of the kernel; false, and `out` is as it
   /// was, if it is not here. For kernels that keep their digits as deviations.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func fillWeights(
     _ row: Segment, _ block: Rows<T>, of other: Int, _ column: Segment, into out: MatrixView<T>, worker: Int
   ) -> Bool {

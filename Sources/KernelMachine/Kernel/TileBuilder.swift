@@ -96,6 +96,8 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   public func constant(_ a: Int, _ b: Int) -> Double { forms[a * centres.rows + b].constant }
 
   /// *Local.* Writes the tile of `rowSegment` x `columnSegment` to `out`.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func build(
     _ quantity: Quantity, _ rows: Rows<T>, _ rowSegment: Segment, _ columns: Rows<T>,
     _ columnSegment: Segment, into out: MatrixView<T>, worker: Int

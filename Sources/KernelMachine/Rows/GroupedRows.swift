@@ -8,6 +8,8 @@ public struct GroupedRows<T: Real> {
   public let order: [Int]
 
   /// *Local.* Rows as they come, all with the centre 0.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public init(_ rows: Matrix<T>, layout: Layout, context: Context) {
     let segments = (0..<rows.rows).pieces(ofAtMost: layout.tileRows).map { Segment(rows: $0, centre: 0) }
     self.rows = Rows(
@@ -17,6 +19,8 @@ public struct GroupedRows<T: Real> {
   }
 
   /// The same rows after a step that changed their deviations and centres, not their order.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public init(_ deviations: Matrix<T>, centres: Matrix<Double>, like other: GroupedRows) {
     rows = Rows(
       deviations, rowCount: deviations.rows, centres: centres, segments: other.rows.segments, layout: other.rows.layout,
@@ -25,6 +29,8 @@ public struct GroupedRows<T: Real> {
   }
 
   /// *Local.* The rows in the order of the nearest of some training rows' centres, as deviations from it.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func regrouped(to training: Rows<T>) -> GroupedRows {
     let (centres, choices, pool) = (training.centres, training.layout.presentClasses, training.context.pool)
     let nearest = nearestCentres(centres, choices, pool)
@@ -85,12 +91,16 @@ public struct GroupedRows<T: Real> {
   }
 
   /// *Local.* Every row divided by its norm.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func normalised() -> GroupedRows {
     let units = rows.normalised()
     return GroupedRows(units.deviations, centres: units.centres, like: self)
   }
 
   /// *Local.* Every row's image.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func mapped(by map: FeatureMap<T>) -> GroupedRows {
     let image = rows.mapped(by: map)
     return GroupedRows(image.deviations, centres: image.centres, like: self)

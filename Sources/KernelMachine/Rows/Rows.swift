@@ -63,6 +63,8 @@ public final class Rows<T: Real>: @unchecked Sendable {
   }
 
   /// *Local.* Rows 0..<rowCount of `storage`, with what the tiles need of each row computed here.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public convenience init(
     _ storage: Matrix<T>, rowCount: Int, centres: Matrix<Double>, segments: [Segment], layout: Layout, context: Context,
     start: Int? = nil
@@ -93,10 +95,13 @@ public final class Rows<T: Real>: @unchecked Sendable {
   }
 
   /// Writes row i, centre and all, as Double. *Local.*
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func read(row i: Int, centre: Int, into out: UnsafeMutableBufferPointer<Double>) {
-    let deviation = deviations.row(i)
+    guard let deviation = deviations.row(i).baseAddress, let values = out.baseAddress else { return }
     let mean = centres.row(centre)
-    for k in 0..<width { out[k] = mean[k] + Double(deviation[k]) }
+    T.widen(deviation, values, width)
+    for k in 0..<width { values[k] += mean[k] }
   }
 }
 
