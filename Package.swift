@@ -51,10 +51,11 @@ let package = Package(
       dependencies: ["Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
     .target(
       name: "Collapse",
-      dependencies: ["DeepRFM", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
+      dependencies: ["DeepRFM", "Network", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
       swiftSettings: settings),
     .target(
-      name: "Report", dependencies: ["DeepRFM", "Network", "Measures", "Runtime", "Files"], swiftSettings: settings),
+      name: "Report", dependencies: ["DeepRFM", "Network", "Measures", "Datasets", "Runtime", "Files"],
+      swiftSettings: settings),
     .target(
       name: "Instruments",
       dependencies: [

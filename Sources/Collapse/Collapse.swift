@@ -35,11 +35,13 @@ struct CollapseRun {
 
   /// *Collective.*
   func measure() throws -> CollapseResult {
-    let rows = try trainingRows()
-    let test = try testRows(like: rows)
-    let inputs = try CollapseInputs(options, rows: rows, world: world)
-    let classes = try NumberedClasses(
-      of: rows.labels + (test?.labels ?? []), name: options.labels ?? rows.name, world: world)
+    let model = try options.model.map { try ModelRows(of: $0, layer: options.layer, context) }
+    let rows = try model?.training ?? fileRows()
+    let test = try testRows(like: rows) ?? model?.test
+    let inputs = try CollapseInputs(options, rows: rows, model: model, world: world)
+    // A run's test labels below 0 are none of its classes.
+    let labels = (rows.labels + (test?.labels ?? [])).filter { model == nil || $0 >= 0 }
+    let classes = try NumberedClasses(of: labels, name: options.labels ?? rows.name, world: world)
     let moments = try ClassMoments(
       of: rows.rows, labels: classes.numbers(of: rows.labels), classes: classes.labels.count, map: inputs.map,
       outputs: inputs.outputs, context: context)
@@ -56,9 +58,8 @@ struct CollapseRun {
       measures: measures, test: testMeasures, details: try details(rows, moments, classes), name: rows.name)
   }
 
-  private func trainingRows() throws -> LabelledRows {
-    if let model = options.model { return try modelRows(model, layer: options.layer) }
-    return try LabelledRows(features: options.features ?? "", labels: options.labels ?? "", world: world)
+  private func fileRows() throws -> LabelledRows {
+    try LabelledRows(features: options.features ?? "", labels: options.labels ?? "", world: world)
   }
 
   private func testRows(like rows: LabelledRows) throws -> LabelledRows? {
@@ -71,7 +72,7 @@ struct CollapseRun {
   }
 
   private func correlate(_ measures: inout CollapseMeasures, _ inputs: CollapseInputs) throws {
-    guard let map = inputs.map, options.agop != nil || inputs.gradients != nil else { return }
+    guard let map = inputs.map, inputs.hasAGOP || inputs.gradients != nil else { return }
     let agop = try inputs.gradients.map { try gradientOuterProduct(of: $0, context: context) } ?? inputs.agop
     measures.correlation = try FeatureCorrelation(of: map.weights, with: agop, context: context)
     if measures.correlation?.agop.isFinite == false || measures.correlation?.root.isFinite == false {

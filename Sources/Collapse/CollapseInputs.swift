@@ -44,17 +44,22 @@ struct LabelledRows {
 
 /// What else a measurement is given, opened and checked against the rows.
 struct CollapseInputs {
-  let map: LinearMap?
+  private(set) var map: LinearMap?
   /// This rank's rows.
   let outputs: FileRows?
   /// Rank 0's, (d x d).
-  let agop: Matrix<Double>?
+  private(set) var agop: Matrix<Double>?
+  /// Whether there is one, on every rank.
+  private(set) var hasAGOP: Bool
   /// This rank's rows of d.
   let gradients: FileRows?
 
   /// *Collective.* Throws `InputError`.
-  init(_ options: CollapseOptions, rows: LabelledRows, world: Communicator) throws {
+  /// - Parameter model: whose layer takes the rows, where no other weights are given.
+  init(_ options: CollapseOptions, rows: LabelledRows, model: ModelRows?, world: Communicator) throws {
     self = try world.together { try CollapseInputs(opening: options, rows, world) }
+    guard map == nil, let model else { return }
+    (map, agop, hasAGOP) = (model.map, model.agop, model.hasAGOP)
   }
 
   private init(opening options: CollapseOptions, _ rows: LabelledRows, _ world: Communicator) throws {
@@ -77,6 +82,7 @@ struct CollapseInputs {
       }
       return FileRows(array, rows: TestShard<Double>.share(array.rows, of: world.rank, in: world))
     }
+    hasAGOP = options.agop != nil
     agop = try world.rank == 0 ? options.agop.map { try Self.agop($0, width: width) } : nil
   }
 

@@ -56,7 +56,8 @@ extension CollapseOptions {
         "model", \.model, .path("RUN"), "a run directory: its training rows, in place of --features and --labels"),
       CommandOption(
         "layer", \.layer, .integer("L", in: 1...100_000),
-        "with --model: as this layer gets them (default: the one that predict uses)"),
+        "with --model: as this layer gets them (default: the one that predict uses; of a network 1 is its first fully-connected layer)"
+      ),
       CommandOption(flag: "json", \.json, "print one JSON object on one line"),
       CommandOption("output", \.output, .path("DIR"), "folder of a page with pictures, and of the numbers as JSON"),
     ])

@@ -82,8 +82,7 @@ public struct TrainOptions: DatasetOptions, RunOptions, Codable, Sendable, Equat
   }
 
   public var datasetVariant: DatasetVariant {
-    let ignored = (ignore ?? "").split(separator: ",").map { $0.drop { $0 == " " } }.map(String.init)
-    let table = TableRules(target: target, ignored: ignored, missing: missing)
+    let table = TableRules(target: target, ignored: TableRules.names(in: ignore), missing: missing)
     return DatasetVariant(labelSet: labelSet, hasExtra: extra, table: table)
   }
 }
@@ -236,11 +235,7 @@ extension TrainOptions {
   /// Checks what no option can check alone. Throws `InputError`.
   func validate() throws(InputError) {
     try validateDataset()
-    if dataset != .csv {
-      for (option, isGiven) in [
-        ("target", target != nil), ("ignore", ignore != nil), ("missing", missing != .refuse),
-      ] where isGiven { throw InputError("--\(option) goes with --dataset csv") }
-    }
+    try TableRules.check(dataset, target: target, ignore: ignore, missing: missing)
     if validation == 0 {
       if select == .best { throw InputError("--select best goes with --validation") }
       if patience != nil { throw InputError("--patience goes with --validation") }

@@ -39,19 +39,15 @@ public final class Network<T: NetworkReal> {
   /// - Parameters:
   ///   - x: (rows x features); may have none.
   ///   - batchRows: all ranks' rows.
-  ///   - observe: called with each layer's place and its output, before the next layer may write to it.
+  ///   - observe: called with each layer, also inside a block, its input and its output, before the next layer may write to it.
   public func forward(
     _ x: MatrixView<T>, _ mode: Pass<T>.Mode, batchRows: Int,
-    observe: (_ layer: Int, _ output: MatrixView<T>) throws -> Void = { _, _ in }
+    observe: Pass<T>.Observer? = nil
   ) throws -> MatrixView<T> {
     precondition(x.rows <= rows && x.stride == x.columns)
-    (pass.mode, pass.rows, pass.batchRows) = (mode, x.rows, batchRows)
-    var values = x
-    for (place, layer) in layers.enumerated() {
-      values = try layer.forward(values, pass)
-      try observe(place, values)
-    }
-    return values
+    (pass.mode, pass.rows, pass.batchRows, pass.observe) = (mode, x.rows, batchRows, observe)
+    defer { pass.observe = nil }
+    return try layers.reduce(x) { values, layer in try layer.observedForward(values, pass) }
   }
 
   /// *Collective.* All parameters' gradients over this rank's rows from the loss's gradient in the outputs, which is used up.
@@ -66,20 +62,14 @@ public final class Network<T: NetworkReal> {
     }
   }
 
-  /// *Local.* The gradient in the inputs of the fully-connected layers: layer after layer, from the output's down to `lowest`, from one
-  /// sweep. The parameters' gradients are left alone.
-  /// - Parameters:
-  ///   - gradient: in the outputs of the last `forward`; used up.
-  ///   - take: called with a fully-connected layer, from 1, and the gradient in its input, (rows x inputs).
-  func sweep(
-    _ gradient: MatrixView<T>, downTo lowest: Int = 1, take: (_ linear: Int, _ gradient: MatrixView<T>) throws -> Void
-  ) throws {
+  /// *Local.* Back from a gradient in the outputs of the last `forward`, which is used up, to the layer at this place: each layer's gram,
+  /// if it has one, takes the gradient in its output. The parameters' gradients are left alone.
+  func sweep(_ gradient: MatrixView<T>, downTo lowest: Int) throws {
     pass.wantsParameterGradients = false
     var gradient = gradient
-    for place in (linears[lowest - 1]..<layers.count).reversed() {
-      guard let before = try layers[place].backward(gradient, wantsInput: true, pass) else { return }
+    for place in (lowest..<layers.count).reversed() {
+      guard let before = try layers[place].backward(gradient, wantsInput: place > lowest, pass) else { return }
       gradient = before
-      if let number = linears.firstIndex(of: place) { try take(number + 1, gradient) }
     }
   }
 }

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Runtime
 
 /// Makes a network's layers one behind the other: declares their parameters, makes their workspaces and counts the bytes. A plan is made
 /// by the same code, with workspaces that are counted only.
@@ -13,7 +14,7 @@ public struct NetworkBuilder<T: NetworkReal> {
   private(set) var bytes = 0
   package private(set) var parameters: [Parameter] = []
   package private(set) var statistics: [Statistic] = []
-  private(set) var layers: [any NetworkLayer<T>] = []
+  package private(set) var layers: [any NetworkLayer<T>] = []
   /// Of each layer.
   private(set) var ranges: [Range<Int>] = []
   private(set) var scratchMemory: Scratch<T>?
@@ -24,10 +25,10 @@ public struct NetworkBuilder<T: NetworkReal> {
     self.isPlan = isPlan
   }
 
-  private var parameterCount: Int { parameters.last?.range.upperBound ?? 0 }
+  /// *Local.* The network of its layers, the weights still to be filled.
+  public func network(_ context: Context) -> Network<T> { Network(self, context) }
 
-  /// Features of the first fully-connected layer.
-  var headInputs: Int { layers.first { $0 is Linear<T> }?.input.count ?? 0 }
+  private var parameterCount: Int { parameters.last?.range.upperBound ?? 0 }
 
   /// A parameter of the layer that is being made.
   public mutating func parameter(_ name: String, _ shape: [Int], _ initialisation: Initialisation) -> Parameter {

@@ -26,17 +26,12 @@ struct Predict: Subcommand {
 
   /// What a network can be asked. Throws `InputError`.
   private func request() throws(InputError) -> NetworkPredictionRequest {
-    if options.layer != nil { throw InputError("--layer: \(options.model) is a network, which has one predictor") }
-    if options.labels != nil || options.features != nil {
+    if options.layer != nil, options.output != nil || options.labels != nil {
       throw InputError(
-        "--labels, --write-features: \(options.model) is a network, of which the outputs are written alone")
+        "--layer: \(options.model) is a network, which has one predictor; of --write-features alone it says a layer")
     }
-    guard let output = options.output else { throw InputError("--output P.npy is needed, the file to write") }
-    var request = NetworkPredictionRequest()
-    (request.model, request.dataset, request.data, request.split) =
-      (options.model, options.dataset, options.data, options.split)
-    (request.samples, request.input, request.strict, request.output) =
-      (options.samples, options.input, options.strict, output)
+    var request = NetworkPredictionRequest(model: options.model, rows: options.rows, paths: options.paths)
+    (request.layer, request.samples, request.strict) = (options.layer, options.samples, options.strict)
     return request
   }
 }

@@ -7,7 +7,8 @@ model.safetensors goes into the same network written in PyTorch (torch_networks.
 evaluating mode:
   loss, accuracy   after the last epoch, of the test samples
   agop.N           of the last weights/NNNN.safetensors against the sum of J^T J, J by autograd; relative, Frobenius
-  nfa, nc1, nc2    of the last line of metrics.jsonl, at each hidden fully-connected layer; the root by eigendecomposition, S V^T phi by singular values
+  nfa, nc1, nc2    of the last line of metrics.jsonl, at each hidden fully-connected layer and at each convolution that was measured: there J is of the
+                   patches, one at each position, unfolded; the root by eigendecomposition of that AGOP; S V^T phi from the singular value decomposition
 Prints the largest relative error of each and exits 1 if one is over its bound.
 """
 
@@ -58,33 +59,77 @@ def root(m):
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
-def measure(net, x, labels):
-    """Of each hidden fully-connected layer (AGOP, W, NC1 and NC2 of phi, of S V^T phi and of the output); everything at once: for small runs."""
-    layers = [head(net).linear(number) for number in range(1, head(net).depth + 1)]
-    phi, heights, sums = [[] for _ in layers], [None] * len(layers), [0] * len(layers)
+def stages(net, with_convolutions):
+    """(name, module, module whose output is the activation's) of what is measured; None: the head's own activation."""
+    result = [(f"linear{n}", head(net).linear(n), None) for n in range(1, head(net).depth + 1)]
+    if head(net) is not net:
+        result = [("head." + name, module, end) for name, module, end in result]
+    convolutions = []
+    if with_convolutions:
+        modules = dict(net.named_modules())
+        for name, module in modules.items():
+            if not isinstance(module, torch.nn.Conv2d):
+                continue
+            if name.startswith("features."):
+                end = modules[f"features.{int(name.split('.')[1]) + 1}"]
+            elif name == "conv1":
+                end = "relu:bn1"
+            elif name.endswith("downsample.0"):
+                end = modules[name[:-1] + "1"]
+            elif name.endswith("conv1"):
+                end = "relu:" + name[:-5] + "bn1"
+            else:
+                end = modules[name.rsplit(".", 1)[0]]
+            convolutions.append((name, module, end))
+    return result, convolutions
 
-    def watch(place):
-        def hook(module, inputs, output):
-            phi[place].append(inputs[0].detach().clone())
-            heights[place] = output
-        return hook
 
-    hooks = [layer.register_forward_hook(watch(place)) for place, layer in enumerate(layers)]
+def measure(net, x, labels, measured):
+    """Of each of these layers (agop, phi, right, output); everything at once: for small runs."""
+    keep = {}
+    modules = dict(net.named_modules())
+    hooks = []
+    for name, module, end in measured:
+        keep[name] = {"phi": [], "y": [], "out": [], "grad": None}
+
+        def forward(m, inputs, output, name=name):
+            keep[name]["phi"].append(inputs[0].detach().clone())
+            keep[name]["y"].append(output)
+            # What follows may write where this lies.
+            return output.clone()
+
+        hooks.append(module.register_forward_hook(forward))
+        if end is not None:
+            target = modules[end.split(":")[1]] if isinstance(end, str) else end
+            relu = isinstance(end, str)
+            hooks.append(target.register_forward_hook(
+                lambda m, i, o, name=name, relu=relu: keep[name]["out"].append((torch.relu(o) if relu else o).detach().clone())))
+    sums = {name: 0 for name, _, _ in measured}
     for rows in torch.split(x, 100):
+        for entry in keep.values():
+            entry["y"].clear()
         outputs = net(rows)
         for c in range(outputs.shape[1]):
-            gradients = torch.autograd.grad(outputs[:, c].sum(), heights, retain_graph=True)
-            for place, (layer, g) in enumerate(zip(layers, gradients)):
-                jacobian = g @ layer.weight.detach()
-                sums[place] = sums[place] + jacobian.T @ jacobian
+            gradients = torch.autograd.grad(outputs[:, c].sum(), [keep[name]["y"][0] for name, _, _ in measured], retain_graph=True)
+            for (name, module, _), g in zip(measured, gradients):
+                flat = g.flatten(2).transpose(1, 2).reshape(-1, g.shape[1]) if g.dim() == 4 else g
+                jacobian = flat @ module.weight.detach().flatten(1)
+                sums[name] = sums[name] + jacobian.T @ jacobian
     for hook in hooks:
         hook.remove()
-    found = []
-    for place, layer in enumerate(layers):
-        rows, w = torch.cat(phi[place]), layer.weight.detach()
+    found = {}
+    for name, module, end in measured:
+        phi = torch.cat(keep[name]["phi"])
+        w = module.weight.detach().flatten(1)
         _, s, vt = torch.linalg.svd(w, full_matrices=False)
-        stages = rows, rows @ (s[:, None] * vt).T, head(net).activation(rows @ w.T)
-        found.append((sums[place].numpy(), w.numpy(), [collapse(part.numpy(), labels) for part in stages]))
+        turned = (s[:, None] * vt).reshape(-1, *module.weight.shape[1:])
+        if isinstance(module, torch.nn.Conv2d):
+            right = torch.nn.functional.conv2d(phi, turned, stride=module.stride, padding=module.padding)
+            out = torch.cat(keep[name]["out"])
+        else:
+            right = phi @ turned.T
+            out = head(net).activation(phi @ w.T)
+        found[name] = (sums[name].numpy(), w.numpy(), *(collapse(v.numpy(), labels) for v in (phi, right, out)))
     return found
 
 
@@ -103,14 +148,7 @@ def main() -> int:
     net.load_state_dict(load_file(os.path.join(options.run, "model.safetensors")), strict=True)
     rows = torch.from_numpy(x).reshape(-1, *shape)
     errors = {}
-
-    def keep(key, error):
-        # Not `max`: a NaN must not be passed over.
-        errors[key] = errors[key] if error <= errors.get(key, -1) else error
-
-    def note(key, a, b):
-        keep(key, abs(a - b) / max(abs(b), 1e-300))
-
+    note = lambda key, a, b: errors.__setitem__(key, max(errors.get(key, 0), abs(a - b) / max(abs(b), 1e-300)))
     if len(test_y):
         with torch.no_grad():
             outputs = net(torch.from_numpy(test_x).reshape(-1, *shape)).numpy()
@@ -119,14 +157,19 @@ def main() -> int:
             targets = np.where(np.arange(classes) == test_y[:, None], 1, -1)
             note("loss.test", line["loss"]["test"], ((outputs - targets) ** 2).mean())
     saved = load_file(os.path.join(options.run, "weights", f"{line['epoch']:04d}.safetensors"))
-    for entry, (m, w, stages) in zip(line["layers"], measure(net, rows, labels), strict=True):
-        a = saved[f"agop.{entry['layer']}"].numpy()
-        keep("agop", np.linalg.norm(a - m) / np.linalg.norm(m))
-        note("nfa.agop", entry["nfa"]["agop"], correlation(w.T @ w, m))
-        note("nfa.root", entry["nfa"]["root"], correlation(w.T @ w, root(m)))
-        for stage, (nc1, nc2) in zip(("input", "right", "output"), stages):
-            note(f"nc1.{stage}", entry["nc1"][stage], nc1)
-            note(f"nc2.{stage}", entry["nc2"][stage], nc2)
+    linear, convolutions = stages(net, "convolutions" in line)
+    found = measure(net, rows, labels, linear + convolutions)
+    for place, entry in enumerate(line["layers"] + line.get("convolutions", [])):
+        m, w, *measures = found[entry["name"]]
+        if place < len(linear):
+            a = saved[f"agop.{entry['layer']}"].numpy()
+            errors["agop"] = max(errors.get("agop", 0), np.linalg.norm(a - m) / np.linalg.norm(m))
+        kind = "linear" if place < len(linear) else "convolution"
+        note(f"{kind} nfa.agop", entry["nfa"]["agop"], correlation(w.T @ w, m))
+        note(f"{kind} nfa.root", entry["nfa"]["root"], correlation(w.T @ w, root(m)))
+        for stage, (nc1, nc2) in zip(("input", "right", "output"), measures):
+            note(f"{kind} nc1.{stage}", entry["nc1"][stage], nc1)
+            note(f"{kind} nc2.{stage}", entry["nc2"][stage], nc2)
     bound = BOUNDS[config["precision"]]
     for key, error in errors.items():
         print(f"{key:24} {error:.1e}{'' if error <= bound else '   over ' + str(bound)}")

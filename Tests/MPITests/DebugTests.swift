@@ -22,7 +22,7 @@ import Testing
     options.samples = samples
     let checks = try debugChecks(options, world: Self.world.get())
     #expect(checks.filter { !$0.passed } == [])
-    #expect(checks.count == 52)
+    #expect(checks.count == 53)
   }
 
   @Test func theSyntheticSetPasses() throws {

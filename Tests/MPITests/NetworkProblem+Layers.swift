@@ -30,7 +30,7 @@ extension NetworkProblem {
   /// Expects of the layer in the middle what `reference` makes of each row of its input, or, of all rows together.
   func expectLayer(_ reference: ([[Double]]) -> [[Double]]) throws {
     var rows: [[[Double]]] = []
-    _ = try network.forward(x.view, .train, batchRows: batchRows) { _, output in
+    _ = try network.forward(x.view, .train, batchRows: batchRows) { _, _, output in
       rows.append((0..<output.rows).map { Array(output.row($0)) })
     }
     let expected = reference(rows[0])

@@ -1,3 +1,4 @@
+import Datasets
 import DeepRFM
 import Files
 import Foundation

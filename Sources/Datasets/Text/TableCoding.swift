@@ -11,6 +11,21 @@ public struct TableRules: Sendable, Equatable {
   public init(target: String? = nil, ignored: [String] = [], missing: MissingRule = .refuse) {
     (self.target, self.ignored, self.missing) = (target, ignored, missing)
   }
+
+  /// Names with commas between them, as --ignore has them.
+  public static func names(in text: String?) -> [String] {
+    (text ?? "").split(separator: ",").map { $0.drop { $0 == " " } }.map(String.init)
+  }
+
+  /// Throws `InputError` where an option of tables is given for another data set.
+  public static func check(
+    _ dataset: DatasetName, target: String?, ignore: String?, missing: MissingRule
+  ) throws(InputError) {
+    guard dataset != .csv else { return }
+    for (option, isGiven) in [
+      ("target", target != nil), ("ignore", ignore != nil), ("missing", missing != .refuse),
+    ] where isGiven { throw InputError("--\(option) goes with --dataset csv") }
+  }
 }
 
 /// What becomes of a value that is not there.

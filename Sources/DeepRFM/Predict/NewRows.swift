@@ -22,7 +22,9 @@ struct NewRows {
   ) throws {
     let (host, world) = (context.host, context.world)
     let copies = try SampleCopies(of: options.input ?? options.data, hostName: host.name, world: world)
-    let reader = try world.together { try copies.reading { try Self.open(options, model) } }
+    let reader = try world.together {
+      try copies.reading { try options.rows.open(for: model.trained, seed: model.options.seed) }
+    }
     try copies.checkSame([reader], labelled: reader.hasLabels)
     let count = options.samples ?? reader.sampleCount
     try world.together {
@@ -41,26 +43,5 @@ struct NewRows {
     known = shard.known
     notes = reader.notes + shard.notes
     points = GroupedRows(shard.rows, layout: layout, context: context)
-  }
-
-  private static func open(_ options: PredictOptions, _ model: TrainedRun) throws
-    -> any SampleReader
-  {
-    if let dataset = options.dataset {
-      return try Dataset.openSplit(
-        options.split == .train ? .train : .test, of: dataset, directory: options.data,
-        seed: model.options.seed,
-        model: model.trained)
-    }
-    let path = options.input ?? ""
-    let isTable = ([""] + OtherPacking.endings).contains { path.hasSuffix(".csv\($0)") }
-    let reader: any SampleReader =
-      try isTable ? Dataset.openTable(path, model: model.trained) : NPYSamples.unlabelled(path)
-    guard reader.featureCount == model.featureCount else {
-      throw InputError(
-        "--input \(path) has \(reader.featureCount) features, but the model was trained with \(model.featureCount)"
-      )
-    }
-    return reader
   }
 }

@@ -40,7 +40,7 @@ final class Prediction {
   /// *Collective.*
   func predict() throws {
     let new = try NewRows(options, model, layout: layout, context: context)
-    let files = try world.together { world.rank == 0 ? try PredictionFiles(options, model, rows: new.count) : nil }
+    let files = try world.together { world.rank == 0 ? try makeFiles(rows: new.count) : nil }
     let centers = try loadCenters()
     let points = try lastInput(of: new.points)
     let rows = { TestShard<Double>.share(new.count, of: $0, in: self.world).count }
@@ -57,6 +57,13 @@ final class Prediction {
     }
     try world.together { try files?.finish() }
     try report(outputs, new)
+  }
+
+  /// *Local: rank 0 alone.*
+  private func makeFiles(rows: Int) throws -> PredictionFiles {
+    try PredictionFiles(
+      options.paths, names: model.targets.classes?.names, width: model.last.outputs,
+      featureWidth: model.last.inputWidth, rows: rows)
   }
 
   /// *Collective.* Standardised rows as the wanted layer's kernel sees them.

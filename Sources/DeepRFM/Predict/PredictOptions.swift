@@ -26,6 +26,14 @@ public struct PredictOptions: Sendable, Equatable {
 
   public init() {}
 
+  /// What is to be written.
+  public var paths: PredictionFiles.Paths {
+    PredictionFiles.Paths(outputs: output, labels: labels, features: features)
+  }
+
+  /// What is to be predicted.
+  public var rows: RowsToPredict { RowsToPredict(dataset: dataset, data: data, split: split, input: input) }
+
   /// Folder of the data that `run` was trained on: `--data` is theirs where the rows to predict have a file of their own.
   public func trainingData(of run: TrainOptions) -> String? { input == nil ? run.data : data ?? run.data }
 }

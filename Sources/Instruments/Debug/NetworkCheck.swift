@@ -5,19 +5,51 @@ import Runtime
 /// A network's gradients against central finite differences.
 struct NetworkCheck {
   let name: String
-  let form: NetworkForm
+  let input: FeatureShape
+  /// Of the outputs.
+  let classes: Int
   /// Rows of the batch.
   let rows: Int
   /// Of many parameters every so-manieth is moved.
   var stride = 1
+  let build: (_ rows: Int, _ threads: Int) throws -> NetworkBuilder<Double>
 
-  /// Every kind of layer, in a network as small as it can be.
+  /// Every kind of layer, in networks as small as they can be.
   static var all: [NetworkCheck] {
     ActivationKind.allCases.map { kind in
       var form = NetworkForm(.mlp, input: FeatureShape(7), classes: 3)
       (form.depth, form.width, form.activation) = (2, 5, kind)
-      return NetworkCheck(name: "network: gradients of \(kind.rawValue)", form: form, rows: 6)
+      let made = form
+      return NetworkCheck(
+        name: "network: gradients of \(kind.rawValue)", input: form.input, classes: form.classes, rows: 6
+      ) { try made.build(rows: $0, threads: $1) }
+    } + [
+      NetworkCheck(
+        name: "network: gradients of convolutions", input: FeatureShape(channels: 2, height: 9, width: 7), classes: 3,
+        rows: 5, stride: 3, build: convolutions)
+    ]
+  }
+
+  /// Convolutions with and without bias, batch norm, both poolings, residual blocks with and without a shortcut of their own.
+  private static func convolutions(rows: Int, threads: Int) -> NetworkBuilder<Double> {
+    var builder = NetworkBuilder<Double>(rows: rows, threads: threads)
+    var shape = FeatureShape(channels: 2, height: 9, width: 7)
+    func append(_ layer: any NetworkLayer<Double>) {
+      builder.append(layer)
+      shape = layer.output
     }
+    append(
+      Convolution("0", from: shape, to: 4, kernel: 5, stride: 2, padding: 2, hasBias: false, .constant(0), &builder))
+    append(BatchNorm("1", of: shape, &builder))
+    append(Activation(.relu, of: shape, &builder))
+    append(MaxPool(of: shape, kernel: 3, stride: 2, padding: 1, &builder))
+    append(BasicBlock("4", from: shape, to: 4, stride: 1, &builder))
+    append(BasicBlock("5", from: shape, to: 6, stride: 2, &builder))
+    append(Convolution("6", from: shape, to: 5, kernel: 3, padding: 1, hasBias: true, .constant(0), &builder))
+    append(Activation(.relu, of: shape, &builder))
+    append(AveragePool(of: shape, to: 2, 2, &builder))
+    append(Linear("10", from: shape, to: 3, .constant(0), &builder))
+    return builder
   }
 
   /// *Local, one rank.* The largest difference over the largest derivative.
@@ -26,15 +58,19 @@ struct NetworkCheck {
     _ context: Context,
     derivative: (UnsafeMutablePointer<Double>, @escaping () throws -> Double) throws -> Double = centralDifference
   ) throws -> [Check] {
-    let network = try form.network(rows: rows, context, of: Double.self)
+    let network = try build(rows, context.host.threads).network(context)
     let random = RandomStream(seed: 1, layer: 0, purpose: .probe)
-    let x = Matrix<Double>(rows: rows, columns: form.input.count)
+    let x = Matrix<Double>(rows: rows, columns: input.count)
     x.fill { random.normal(row: $0, column: $1) }
     // A loss that is smooth and different in every output.
-    let c = Matrix<Double>(rows: rows, columns: form.classes)
+    let c = Matrix<Double>(rows: rows, columns: classes)
     c.fill { random.normal(row: 1000 + $0, column: $1) }
     let values = network.weights.values
-    for k in 0..<values.count { values.pointer[k] = 0.5 * random.normal(row: 2000, column: k) }
+    for parameter in network.weights.parameters {
+      // Batch norm's scales stay around 1.
+      let initial = if case .constant(1) = parameter.initialisation { 1.0 } else { 0.0 }
+      for k in parameter.range { values.pointer[k] = initial + 0.5 * random.normal(row: 2000, column: k) }
+    }
     let loss = {
       let outputs = try network.forward(x.view, .train, batchRows: rows)
       return zip(outputs.elements, c.buffer).reduce(0) { $0 + $1.0 * $1.1 }

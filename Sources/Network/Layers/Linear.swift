@@ -1,7 +1,7 @@
 import LinearAlgebra
 
 /// y = W x, without bias; W is (outputs x inputs). A fully-connected layer of any shape of input, which it takes as a plain vector.
-public final class Linear<T: NetworkReal>: NetworkLayer {
+public final class Linear<T: NetworkReal>: WeightedLayer {
   public let input, output: FeatureShape
   let weight: Parameter
   /// Y; (rows x outputs).
@@ -9,6 +9,7 @@ public final class Linear<T: NetworkReal>: NetworkLayer {
   /// dX; (rows x inputs).
   private let inputGradient: Matrix<T>
   private var x: MatrixView<T>?
+  var gradientGram: GradientGram<T>?
 
   public init(
     _ name: String, from input: FeatureShape, to outputs: Int, _ initialisation: Initialisation,
@@ -21,6 +22,9 @@ public final class Linear<T: NetworkReal>: NetworkLayer {
     inputGradient = builder.matrix(columns: input.count)
   }
 
+  var units: Int { output.count }
+  var gramParts: Int { 1 }
+
   public func forward(_ x: MatrixView<T>, _ pass: Pass<T>) -> MatrixView<T> {
     self.x = x
     let y = values.reshaped(rows: pass.rows, columns: output.count)
@@ -29,6 +33,7 @@ public final class Linear<T: NetworkReal>: NetworkLayer {
   }
 
   public func backward(_ gradient: MatrixView<T>, wantsInput: Bool, _ pass: Pass<T>) -> MatrixView<T>? {
+    gradientGram?.add(rows: gradient)
     if pass.wantsParameterGradients, let x {
       pass.pool.multiply(gradient, x, transposeA: true, into: pass.weights.gradient(weight))  // dW <- dY^T X
     }

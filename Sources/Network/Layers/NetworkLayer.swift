@@ -43,3 +43,12 @@ public protocol NetworkLayer<Element>: AnyObject {
     _ gradient: MatrixView<Element>, wantsInput: Bool, _ pass: Pass<Element>
   ) throws -> MatrixView<Element>?
 }
+
+extension NetworkLayer {
+  /// *Collective.* The forward pass, of which the pass's observer is told.
+  func observedForward(_ x: MatrixView<Element>, _ pass: Pass<Element>) throws -> MatrixView<Element> {
+    let y = try forward(x, pass)
+    try pass.observe?(self, x, y)
+    return y
+  }
+}

@@ -11,6 +11,9 @@ public final class Pass<T: NetworkReal> {
     case evaluate
   }
 
+  /// Told of a layer, its input and its output.
+  public typealias Observer = (any NetworkLayer<T>, _ input: MatrixView<T>, _ output: MatrixView<T>) throws -> Void
+
   let context: Context
   let weights: NetworkWeights<T>
   var mode = Mode.train
@@ -20,6 +23,8 @@ public final class Pass<T: NetworkReal> {
   var batchRows = 0
   /// False: backward for the input's gradient alone.
   var wantsParameterGradients = true
+  /// nil in training.
+  var observe: Observer?
 
   init(_ weights: NetworkWeights<T>, _ context: Context) {
     self.weights = weights

@@ -15,16 +15,20 @@ final class ClassSums<T: NetworkReal>: @unchecked Sendable {
   private let deviations: Matrix<Double>
   /// Sums of |x - m|^2 by worker.
   private let squares: Matrix<Double>
+  /// Which rows a picture shows, and these minus the mean of the class means; nil: no picture is wanted.
+  private let picture: (sample: PictureSample, rows: Matrix<Double>)?
 
-  init(width: Int, _ layout: Layout, _ context: Context) {
+  /// - Parameter shown: of which rows a picture is made; nil: none is.
+  init(width: Int, shown: PictureSample? = nil, _ layout: Layout, _ context: Context) {
     (self.width, self.layout, self.context) = (width, layout, context)
+    picture = shown.map { ($0, Matrix(rows: $0.positions.count, columns: width)) }
     means = Matrix(rows: layout.classCount, columns: width)
     deviations = Matrix(rows: layout.classCount, columns: width)
     squares = Matrix(rows: context.pool.count, columns: 8)
   }
 
   /// Elements that it holds.
-  static func elements(width: Int, classes: Int) -> Int { 2 * classes * width }
+  static func elements(width: Int, shown: Int = 0, classes: Int) -> Int { (2 * classes + shown) * width }
 
   /// *Local.* The first pass. - Parameter labels: a class a row.
   func add(_ rows: MatrixView<T>, _ labels: UnsafePointer<Int32>) {
@@ -47,8 +51,9 @@ final class ClassSums<T: NetworkReal>: @unchecked Sendable {
     }
   }
 
-  /// *Local.* The second pass.
-  func addDeviations(_ rows: MatrixView<T>, _ labels: UnsafePointer<Int32>) {
+  /// *Local.* The second pass. - Parameter first: the first row's class-sorted position.
+  func addDeviations(_ rows: MatrixView<T>, _ labels: UnsafePointer<Int32>, first: Int) {
+    show(rows, first)
     let (means, deviations, squares, width) = (means, deviations, squares, width)
     nonisolated(unsafe) let labels = labels
     context.pool.forEachPart(of: width, roundedTo: 16) { columns, worker in
@@ -61,6 +66,28 @@ final class ClassSums<T: NetworkReal>: @unchecked Sendable {
       }
       squares[worker, 0] += square
     }
+  }
+
+  private func show(_ rows: MatrixView<T>, _ first: Int) {
+    guard let picture else { return }
+    let own = picture.sample.positions.indices.filter {
+      (first..<(first + rows.rows)).contains(picture.sample.positions[$0])
+    }
+    guard !own.isEmpty else { return }
+    let present = layout.presentClasses
+    let centre = (0..<width).map { k in present.reduce(0) { $0 + means[$1, k] } / Double(present.count) }
+    for place in own {
+      let target = picture.rows.row(place)
+      T.widen(rows.row(picture.sample.positions[place] - first).baseAddress!, target.baseAddress!, width)
+      for k in 0..<width { target[k] -= centre[k] }
+    }
+  }
+
+  /// *Collective.* Cosines between the rows shown, on every rank; nil: none are.
+  func finishPicture() throws -> Matrix<Float>? {
+    guard let picture else { return nil }
+    try context.timer.measure(.exchange) { try context.world.sum(picture.rows.buffer) }
+    return cosines(picture.rows)
   }
 
   /// *Collective.* The second pass is over.

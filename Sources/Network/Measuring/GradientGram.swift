@@ -2,43 +2,51 @@ import LinearAlgebra
 import MPI
 import Runtime
 
-/// M = sum over rows of J^T J at one layer's input, from its gradients of each output, block after block. Each block's products are in
-/// the network's precision, their sum over blocks and ranks in double.
+/// S = the sum of dy dy^T over all rows, outputs, and positions of an image, dy the gradient in a layer's output y = W x: the AGOP of the
+/// layer's input, or of its patches, is W^T S W. Each block's products are in the network's precision, their sum over blocks and ranks in
+/// double.
 final class GradientGram<T: NetworkReal>: @unchecked Sendable {
+  /// Elements of y, or of a position of it.
   let width: Int
   private let context: Context
-  /// Of one block, lower triangle.
-  private let block: Matrix<T>
+  /// Of one block of rows, lower triangles: one a worker where each has positions of its own, else one that all fill together.
+  private let blocks: [Matrix<T>]
   private let total: Matrix<Double>
-  private var isFresh = true
 
-  init(width: Int, _ context: Context) {
+  init(width: Int, parts: Int, _ context: Context) {
     (self.width, self.context) = (width, context)
-    block = Matrix(rows: width, columns: width)
+    blocks = (0..<parts).map { _ in Matrix(rows: width, columns: width) }
     total = Matrix(rows: width, columns: width)
   }
 
-  static func bytes(width: Int, of type: T.Type = T.self) -> Int {
-    width * width * (MemoryLayout<T>.stride + MemoryLayout<Double>.stride)
+  static func bytes(width: Int, parts: Int) -> Int {
+    width * width * (parts * MemoryLayout<T>.stride + MemoryLayout<Double>.stride)
   }
 
-  /// *Local.* M += G^T G of one output's gradients; (rows x width).
-  func add(_ gradients: MatrixView<T>) {
-    context.pool.addGram(of: gradients, beta: isFresh ? 0 : 1, intoLower: block.view)
-    isFresh = false
+  /// *Local.* S += dY^T dY; (rows x width).
+  func add(rows gradients: MatrixView<T>) {
+    context.pool.addGram(of: gradients, beta: 1, intoLower: blocks[0].view)
+  }
+
+  /// *Local, by one worker.* S += dY dY^T; (width x positions).
+  func add(positions gradients: MatrixView<T>, worker: Int) {
+    addOuterGram(of: gradients, beta: 1, intoLower: blocks[worker].view)
   }
 
   /// *Local.* The block's last output has been added.
   func finishBlock() {
-    if isFresh { return }
-    isFresh = true
-    let (block, total, width) = (block, total, width)
+    let (blocks, total, width) = (blocks, total, width)
     context.pool.forEachPart(of: width) { rows, _ in
-      for i in rows { T.accumulate(block.pointer + i * width, total.pointer + i * width, i + 1) }
+      for block in blocks {
+        for i in rows {
+          T.accumulate(block.pointer + i * width, total.pointer + i * width, i + 1)
+          (block.pointer + i * width).update(repeating: 0, count: i + 1)
+        }
+      }
     }
   }
 
-  /// *Collective.* M on every rank, both triangles.
+  /// *Collective.* S on every rank, both triangles.
   func finish() throws -> Matrix<Double> {
     try context.timer.measure(.exchange) { try context.world.sum(total.buffer) }
     mirrorLower(total.view)

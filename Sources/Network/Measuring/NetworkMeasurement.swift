@@ -3,52 +3,74 @@ import MPI
 import Measures
 import Runtime
 
-/// Collapse and the feature ansatz at every hidden fully-connected layer l: input phi, weight W = U S V^T, over all training rows, with the
-/// network as it is, in evaluating mode.
+/// Collapse and the feature ansatz at every hidden fully-connected layer, and on wish at every convolution: input phi, weight W = U S V^T,
+/// over all training rows, with the network as it is, in evaluating mode.
 ///
 /// S V^T phi and W phi differ by U alone, whose columns are orthonormal: scatter, class means' lengths and cosines are the same, so that
-/// what is said of the one is measured on the other, which the forward pass makes anyway.
+/// what is said of the one is measured on the other, which the forward pass makes anyway. A Jacobian in phi is dy^T W, dy the gradient in
+/// y = W phi: the AGOP comes from what dy sums to, which is as large as y.
 ///
-///     pass 1   rows -> forward -> class means of every phi and W phi                        sum over ranks
+///     pass 1   rows -> forward -> class means of every phi, W phi and output               sum over ranks
 ///     pass 2   rows -> forward -> scatter about them
-///                   -> for each output c: gradient e_c -> back through all layers -> M_l += G_l^T G_l     sum over ranks
-///     then     rank l mod P: root of M_l, correlations
+///                   -> for each output c: gradient e_c -> back through the layers -> S_l += dY_l^T dY_l      sum over ranks
+///     then     rank l mod P: correlations of W^T W with W^T S_l W and its root
 package final class NetworkMeasurement<T: NetworkReal> {
   private let network: Network<T>
   private let layout: Layout
   private let context: Context
-  /// Hidden fully-connected layers.
-  private let depth: Int
-  /// Of the inputs of layers 1 to depth + 1; the last is the last hidden layer's output.
-  private let inputs: [ClassSums<T>]
-  /// Of W phi.
-  private let heights: [ClassSums<T>]
-  private let grams: [GradientGram<T>]
+  private let hidden, convolutions: [MeasuredLayer<T>]
+  /// What the pictures show.
+  private let sample: PictureSample
+  /// The sums that go with a layer, of its input and of its output.
+  private var sights: [ObjectIdentifier: (inputs: [ClassSums<T>], outputs: [ClassSums<T>])] = [:]
   private let outputGradient: Matrix<T>
 
-  package init(_ network: Network<T>, _ layout: Layout, _ context: Context) {
+  package init(_ network: Network<T>, _ layout: Layout, withConvolutions: Bool = false, _ context: Context) {
     (self.network, self.layout, self.context) = (network, layout, context)
-    depth = network.linears.count - 1
-    inputs = (1...(depth + 1)).map { ClassSums(width: network.linear($0).input.count, layout, context) }
-    heights = (1...depth).map { ClassSums(width: network.linear($0).output.count, layout, context) }
-    grams = (1...depth).map { GradientGram(width: network.linear($0).input.count, context) }
+    let (stages, sample) = (network.hiddenStages, PictureSample(layout))
+    self.sample = sample
+    hidden = stages.enumerated().map {
+      MeasuredLayer($1, shown: sample, endIsShown: $0 == stages.count - 1, layout, context)
+    }
+    convolutions =
+      withConvolutions
+      ? network.convolutionStages.map { MeasuredLayer($0, shown: nil, endIsShown: false, layout, context) } : []
     outputGradient = Matrix(rows: network.rows, columns: network.outputs)
+    for measured in hidden + convolutions {
+      sights[ObjectIdentifier(measured.layer), default: ([], [])].inputs.append(measured.input)
+      sights[ObjectIdentifier(measured.layer), default: ([], [])].outputs.append(measured.heights)
+      sights[ObjectIdentifier(measured.end), default: ([], [])].outputs.append(measured.output)
+    }
   }
 
-  /// Bytes of all that it holds, roots included.
-  package static func bytes(_ form: NetworkForm, features: Int, of type: T.Type = T.self) -> Int {
-    let widths = [features] + [Int](repeating: form.width, count: form.depth)
-    let sums = (widths + widths.dropFirst()).reduce(0) { $0 + ClassSums<T>.elements(width: $1, classes: form.classes) }
-    let grams = widths.dropLast().reduce(0) { $0 + GradientGram<T>.bytes(width: $1) }
-    // W^T W, the root and LAPACK's work on the widest.
-    let widest = widths.max() ?? 0
-    return 8 * sums + grams + 8 * 6 * widest * widest
+  /// Bytes that it holds, of a network that a builder has planned; and beside them, while a layer's correlations are found, or rank 0
+  /// writes its M.
+  static func bytes(
+    _ builder: NetworkBuilder<T>, _ layout: Layout, withConvolutions: Bool
+  ) -> (held: Int, work: Int) {
+    let stages = Network<T>.stages(in: builder.layers)
+    let hidden = Array(stages.filter { $0.layer is Linear<T> }.dropLast())
+    let convolutions = withConvolutions ? stages.filter { $0.layer is Convolution<T> } : []
+    let measured = hidden + convolutions
+    let (shown, classes) = (PictureSample(layout).positions.count, layout.classCount)
+    let held = measured.enumerated().reduce(0) { sum, entry in
+      let isHidden = entry.offset < hidden.count
+      return sum
+        + MeasuredLayer<T>.bytes(
+          entry.element, shown: isHidden ? shown : 0,
+          endIsShown: entry.offset == hidden.count - 1, classes: classes)
+    }
+    return (
+      held + builder.rows * classes * MemoryLayout<T>.stride, measured.map { MeasuredLayer<T>.workBytes($0) }.max() ?? 0
+    )
   }
 
-  /// What it gives: the layers' numbers, and M of each, which rank 0 saves.
+  /// What it gives.
   package struct Result {
-    package let layers: [NetworkLayerMetrics]
-    package let agops: [Matrix<Double>]
+    package let layers, convolutions: [NetworkLayerMetrics]
+    /// S of each hidden fully-connected layer, then of each convolution.
+    package let gradients: [OutputGradients]
+    package let pictures: NetworkPictures
   }
 
   /// *Collective.* - Parameters:
@@ -58,20 +80,35 @@ package final class NetworkMeasurement<T: NetworkReal> {
   package func measure(
     _ rows: Matrix<T>, _ labels: UnsafePointer<Int32>, between: (Double) throws -> Void
   ) throws -> Result {
+    let all = hidden + convolutions
+    for measured in all { measured.layer.gradientGram = measured.gram }
+    defer { for measured in all { measured.layer.gradientGram = nil } }
     let blocks = (0..<layout.largestShard).pieces(ofAtMost: network.rows)
     // A forward pass costs about a hundredth of what follows it.
     try forEachBlock(blocks, rows) { block, view in
-      try forward(view, labels + block.lowerBound) { sums, values, labels in sums.add(values, labels) }
+      try forward(view, labels + block.lowerBound) { $0.add($1, $2) }
       try between(0.1 * Double(block.upperBound) / Double(max(1, layout.largestShard)))
     }
-    for sums in inputs + heights { try sums.finishMeans() }
+    for measured in all { try measured.finishMeans() }
     try forEachBlock(blocks, rows) { block, view in
-      try forward(view, labels + block.lowerBound) { sums, values, labels in sums.addDeviations(values, labels) }
+      let first = layout.shard(of: context.world.rank).lowerBound + block.lowerBound
+      try forward(view, labels + block.lowerBound) { $0.addDeviations($1, $2, first: first) }
       if view.rows > 0 { try addGradients(view.rows) }
       try between(0.1 + 0.8 * Double(block.upperBound) / Double(max(1, layout.largestShard)))
     }
-    let agops = try grams.map { try $0.finish() }
-    return Result(layers: try describe(agops), agops: agops)
+    let gradients = try all.map { OutputGradients(weight: $0.layer.weight, sum: try $0.gram.finish()) }
+    let metrics = try describe(all, gradients)
+    return Result(
+      layers: Array(metrics.prefix(hidden.count)), convolutions: Array(metrics.dropFirst(hidden.count)),
+      gradients: gradients, pictures: try pictures())
+  }
+
+  /// *Collective.*
+  private func pictures() throws -> NetworkPictures {
+    try NetworkPictures(
+      sample: sample, input: hidden.compactMap { try $0.input.finishPicture() },
+      right: hidden.compactMap { try $0.heights.finishPicture() },
+      output: hidden.last?.output.finishPicture() ?? Matrix(rows: 0, columns: 0))
   }
 
   /// The same blocks on every rank, of a shard that may end in or before one of them.
@@ -81,60 +118,50 @@ package final class NetworkMeasurement<T: NetworkReal> {
     for block in blocks { try body(block, rows.rows(block.clamped(to: 0..<rows.rows))) }
   }
 
-  /// *Local.* Shows every phi and W phi of some rows.
+  /// *Local.* Shows every phi, W phi and output of some rows.
   private func forward(
     _ rows: MatrixView<T>, _ labels: UnsafePointer<Int32>,
-    _ show: (ClassSums<T>, MatrixView<T>, UnsafePointer<Int32>) -> Void
+    _ show: @escaping (ClassSums<T>, MatrixView<T>, UnsafePointer<Int32>) -> Void
   ) throws {
     guard rows.rows > 0 else { return }
-    let places = network.linears
-    if places[0] == 0 { show(inputs[0], rows, labels) }
-    _ = try network.forward(rows, .evaluate, batchRows: rows.rows) { place, values in
-      // What the next layer takes, before that may write to it; what a hidden fully-connected layer gives.
-      if let next = places.firstIndex(of: place + 1) { show(inputs[next], values, labels) }
-      if let own = places.firstIndex(of: place), own < depth { show(heights[own], values, labels) }
+    let sights = sights
+    _ = try network.forward(rows, .evaluate, batchRows: rows.rows) { layer, input, output in
+      guard let sight = sights[ObjectIdentifier(layer)] else { return }
+      for sums in sight.inputs { show(sums, input, labels) }
+      for sums in sight.outputs { show(sums, output, labels) }
     }
   }
 
-  /// *Local.* Adds J^T J of the rows that went forward last: all layers from one backward sweep an output.
+  /// *Local.* Adds the gradients of the rows that went forward last: all layers from one backward sweep an output.
   private func addGradients(_ rows: Int) throws {
     let gradient = outputGradient.reshaped(rows: rows, columns: network.outputs)
+    let lowest = convolutions.isEmpty ? network.linears[0] : 0
     for output in 0..<network.outputs {
       gradient.fill(0)
       for i in 0..<rows { gradient[i, output] = 1 }
-      try network.sweep(gradient) { linear, gradient in
-        if linear <= depth { grams[linear - 1].add(gradient) }
-      }
+      try network.sweep(gradient, downTo: lowest)
     }
-    for gram in grams { gram.finishBlock() }
+    for measured in hidden + convolutions { measured.gram.finishBlock() }
   }
 
-  /// *Collective.* The layers' roots are taken by one rank each.
-  private func describe(_ agops: [Matrix<Double>]) throws -> [NetworkLayerMetrics] {
+  /// *Collective.* The layers' correlations are found by one rank each.
+  private func describe(
+    _ measured: [MeasuredLayer<T>], _ gradients: [OutputGradients]
+  ) throws -> [NetworkLayerMetrics] {
     let world = context.world
-    var correlations = [Double](repeating: 0, count: 2 * depth)
+    var correlations = [Double](repeating: 0, count: 2 * measured.count)
     try world.together {
-      for l in 0..<depth where l % world.size == world.rank {
-        let layer = network.linear(l + 1)
-        let weights = Matrix<Double>(uninitialisedRows: layer.output.count, columns: layer.input.count)
-        T.widen(network.weights.matrix(layer.weight).pointer, weights.pointer, weights.count)
-        let found = try FeatureAnsatz.correlations(weights: weights, agop: agops[l], pool: context.pool)
-        (correlations[2 * l], correlations[2 * l + 1]) = found
+      for place in measured.indices where place % world.size == world.rank {
+        let found = try gradients[place].correlation(network.weights, context.pool)
+        (correlations[2 * place], correlations[2 * place + 1]) = (found.agop, found.root)
       }
     }
     // The others' are 0.
     try context.timer.measure(.exchange) { try world.sum(&correlations) }
-    let collapse = try (inputs: inputs.map { try $0.finish() }, heights: heights.map { try $0.finish() })
-    return (0..<depth).map { l in
-      var metrics = NetworkLayerMetrics()
-      metrics.layer = l + 1
-      metrics.name = String(network.linear(l + 1).weight.name.dropLast(".weight".count))
-      metrics.inputWidth = inputs[l].width
-      metrics.nfa = (correlations[2 * l], correlations[2 * l + 1])
-      let (input, right, output) = (collapse.inputs[l], collapse.heights[l], collapse.inputs[l + 1])
-      (metrics.nc1.input, metrics.nc1.right, metrics.nc1.output) = (input.nc1, right.nc1, output.nc1)
-      (metrics.nc2.input, metrics.nc2.right, metrics.nc2.output) = (input.nc2, right.nc2, output.nc2)
-      (metrics.withinShare, metrics.betweenShare) = (output.withinShare, output.betweenShare)
+    return try measured.enumerated().map { place, layer in
+      var metrics = try layer.collapse()
+      metrics.layer = (place < hidden.count ? place : place - hidden.count) + 1
+      metrics.nfa = (correlations[2 * place], correlations[2 * place + 1])
       return metrics
     }
   }

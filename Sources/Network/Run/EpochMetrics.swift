@@ -63,6 +63,8 @@ public struct EpochMetrics: Sendable, Equatable {
   public var peakMemoryBytes = 0
   /// Where it was measured.
   public var layers: [NetworkLayerMetrics] = []
+  /// With --measure convolutions: the same of these, whose rows are images and whose AGOP is of the patches.
+  public var convolutions: [NetworkLayerMetrics] = []
 
   public init() {}
 
@@ -132,6 +134,7 @@ extension EpochMetrics {
       JSON.Member("peakMemoryBytes", JSON(peakMemoryBytes)),
     ]
     if !layers.isEmpty { members.append(JSON.Member("layers", .array(layers.map(\.json)))) }
+    if !convolutions.isEmpty { members.append(JSON.Member("convolutions", .array(convolutions.map(\.json)))) }
     return .object(members)
   }
 
@@ -146,10 +149,18 @@ extension EpochMetrics {
     let seconds = try json.member("seconds", source)
     for name in Phase.ofEpoch.map(\.name) + ["total"] { self.seconds.append(try seconds.real(name, source)) }
     peakMemoryBytes = try json.integer("peakMemoryBytes", source)
-    if let list = json["layers"] {
-      guard case .array(let layers) = list else { throw InputError("\(source): layers has the wrong type") }
-      for layer in layers { self.layers.append(try NetworkLayerMetrics(layer, "\(source): layers")) }
-    }
+    layers = try Self.layers(json, "layers", source)
+    convolutions = try Self.layers(json, "convolutions", source)
+  }
+
+  /// Empty where it was not measured.
+  private static func layers(_ json: JSON, _ key: String, _ source: String) throws(InputError) -> [NetworkLayerMetrics]
+  {
+    guard let list = json[key] else { return [] }
+    guard case .array(let entries) = list else { throw InputError("\(source): \(key) has the wrong type") }
+    var layers: [NetworkLayerMetrics] = []
+    for entry in entries { layers.append(try NetworkLayerMetrics(entry, "\(source): \(key)")) }
+    return layers
   }
 }
 

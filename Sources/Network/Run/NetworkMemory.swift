@@ -3,19 +3,21 @@ import LinearAlgebra
 import Runtime
 
 /// What a rank's part of a network's run takes, in bytes, by item: each is told by who allocates it.
-struct NetworkMemory: Sendable {
-  var samples = 0
-  var batches = 0
-  /// Weights, gradients and what the optimiser keeps.
-  var weights = 0
+package struct NetworkMemory: Sendable {
+  package private(set) var samples = 0
+  private(set) var batches = 0
+  /// Weights, those of the last epoch that ended well, gradients, and what the optimiser keeps.
+  private(set) var weights = 0
   /// The layers' workspaces.
-  var workspaces = 0
-  var measurement = 0
+  private(set) var workspaces = 0
+  private(set) var measurement = 0
+  /// Of the measurement, what is there only while a layer's correlations are found, or its AGOP is written.
+  package private(set) var measurementWork = 0
 
   /// Rows that go through the network at once when nothing is trained: more make its products no faster.
   static var evaluationRows: Int { 256 }
 
-  var total: Int { samples + batches + weights + workspaces + measurement }
+  package var total: Int { samples + batches + weights + workspaces + measurement }
 
   /// Bytes that a rank may take.
   static func budget(_ options: NetworkOptions, _ host: Host) -> Int {
@@ -23,7 +25,7 @@ struct NetworkMemory: Sendable {
   }
 
   /// *Local.* - Parameter rows: of the network's workspaces.
-  init<T: NetworkReal>(
+  package init<T: NetworkReal>(
     _ options: NetworkOptions, _ form: NetworkForm, _ layout: Layout, testRows: Int, rows: Int, threads: Int,
     of type: T.Type
   ) throws(InputError) {
@@ -34,10 +36,12 @@ struct NetworkMemory: Sendable {
     samples = (layout.largestShard + testRows) * features * element
     batches = BatchRows<T>.elements(layout, batch: options.batch, features: features) * element
     weights =
-      parameters * element * (2 + Optimizer<T>.vectors(options.optimizer, momentum: options.momentum))
-      + 8 * (builder.statistics.last?.range.upperBound ?? 0)
+      parameters * element * (3 + Optimizer<T>.vectors(options.optimizer, momentum: options.momentum))
+      + 8 * 2 * (builder.statistics.last?.range.upperBound ?? 0)
     workspaces = builder.bytes + rows * form.classes * element
-    measurement = NetworkMeasurement<T>.bytes(form, features: builder.headInputs)
+    let measuring = NetworkMeasurement<T>.bytes(
+      builder, layout, withConvolutions: options.measure == .convolutions)
+    (measurement, measurementWork) = (measuring.held + measuring.work, measuring.work)
   }
 
   /// Rows of the network's workspaces: of a batch's share, and for evaluation more, as far as they fit. Throws `InputError` if not even the

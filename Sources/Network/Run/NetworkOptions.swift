@@ -17,6 +17,12 @@ public struct NetworkOptions: DatasetOptions, RunOptions, Sendable, Equatable {
   public var samples: Int?
   /// The same of the test split; 0: no test.
   public var testSamples: Int?
+  /// csv: the column to be learnt; nil: the last.
+  public var target: String?
+  /// csv: columns that are passed over, with commas between them.
+  public var ignore: String?
+  /// csv: what becomes of a value that is not there.
+  public var missing = MissingRule.refuse
   public var labelSet = LabelSet.fine
   public var extra = false
   public var architecture = Architecture.mlp
@@ -57,7 +63,10 @@ public struct NetworkOptions: DatasetOptions, RunOptions, Sendable, Equatable {
 
   public init() {}
 
-  var datasetVariant: DatasetVariant { DatasetVariant(labelSet: labelSet, hasExtra: extra) }
+  var datasetVariant: DatasetVariant {
+    let table = TableRules(target: target, ignored: TableRules.names(in: ignore), missing: missing)
+    return DatasetVariant(labelSet: labelSet, hasExtra: extra, table: table)
+  }
 
   /// Whether an epoch, from 0, ends with a measurement.
   func measures(after epoch: Int) -> Bool { epoch % measureEvery == 0 || epoch == epochs - 1 }
@@ -67,10 +76,18 @@ extension NetworkOptions {
   /// The order of the help and of config.json.
   public static let table = OptionTable<NetworkOptions>(
     "network",
-    CommandOption<NetworkOptions>.sampleOptions + CommandOption<NetworkOptions>.variantOptions + networkOptions
-      + trainingOptions
+    CommandOption<NetworkOptions>.sampleOptions + tableOptions
+      + CommandOption<NetworkOptions>.variantOptions + networkOptions + trainingOptions
       + CommandOption<NetworkOptions>.runOptions(
         memory: "", checkpoints: "between two checkpoints", configuration: "network"))
+
+  private static let tableOptions: [CommandOption<NetworkOptions>] = [
+    CommandOption("target", \.target, .name, "csv: the column to be learnt (default: the last)"),
+    CommandOption("ignore", \.ignore, .name, "csv: columns that are passed over, with commas between them"),
+    CommandOption(
+      "missing", \.missing, .choice,
+      "csv: what becomes of missing values: refused, the column's mean in training, or the row is dropped"),
+  ]
 
   private static let networkOptions: [CommandOption<NetworkOptions>] = [
     CommandOption(
@@ -97,7 +114,7 @@ extension NetworkOptions {
     CommandOption("loss", \.loss, .choice, "mse: of targets 1 and -1"),
     CommandOption(
       "measure-every", \.measureEvery, .integer("E", in: 1...10_000_000), "epochs; the first and the last always"),
-    CommandOption("measure", \.measure, .choice, "beside the hidden fully-connected layers: not in this version"),
+    CommandOption("measure", \.measure, .choice, "beside the hidden fully-connected layers; by the AGOP over patches"),
     CommandOption(
       "sample-order", \.sampleOrder, .path("FILE.npy"),
       "the order of the samples, epochs x N class-sorted positions (default: drawn)"),
@@ -137,9 +154,12 @@ extension NetworkOptions {
   /// Checks what no option can check alone. Throws `InputError`.
   func validate() throws(InputError) {
     try validateDataset()
+    try TableRules.check(dataset, target: target, ignore: ignore, missing: missing)
     try validateRun()
     if momentum != 0 && optimizer == .adam { throw InputError("--momentum goes with --optimizer sgd") }
-    if measure == .convolutions { throw InputError("--measure convolutions is not in this version") }
+    if measure == .convolutions && !architecture.takesImages {
+      throw InputError("--measure convolutions: --architecture \(architecture.rawValue) has none")
+    }
   }
 
   /// The network that is trained. Throws `InputError` where the samples are no images and it wants some.

@@ -12,10 +12,11 @@ struct NetworkRun {
     try world.together { if world.rank == 0 { try body() } }
   }
 
-  /// *Collective.* data.safetensors: what turns the file's samples into rows.
+  /// *Collective.* data.safetensors: what turns the file's samples into rows; run.json: the classes' names, and a table's columns.
   func saveData<T: NetworkReal>(_ samples: NetworkSamples<T>, _ world: Communicator) throws {
     try onRankZero(world) {
       let (shard, n) = (samples.shard, samples.shard.order.count)
+      try folder.write(RunFacts(classNames: shard.targets.classes?.names ?? [], coding: samples.coding))
       let writer = try SafetensorsWriter(
         folder.data,
         [
@@ -36,11 +37,11 @@ struct NetworkRun {
 
   /// *Collective.* weights/NNNN.safetensors.
   func saveWeights<T: NetworkReal>(
-    of epoch: Int, _ weights: NetworkWeights<T>, agops: [Matrix<Double>], _ world: Communicator
+    of epoch: Int, _ weights: NetworkWeights<T>, _ measured: NetworkMeasurement<T>.Result?, _ context: Context
   ) throws {
-    try onRankZero(world) {
+    try onRankZero(context.world) {
       let name = RunFolder.weightsName(epoch)
-      try weights.write(to: folder.path + "/" + name, agops: agops)
+      try weights.write(to: folder.path + "/" + name, measured, context.pool)
       try note(name)
     }
   }

@@ -5,12 +5,14 @@ import MPI
 import Runtime
 
 /// What a network learns from: every rank's shard of the training samples, and its share of the test samples.
-struct NetworkSamples<T: NetworkReal> {
-  let shard: TrainingShard<T>
+package struct NetworkSamples<T: NetworkReal> {
+  package let shard: TrainingShard<T>
   /// nil: there are none, or none whose labels are known.
   let test: TestShard<T>?
   /// LIBSVM: index of the first feature in the files.
   let firstIndex: Int
+  /// csv: how the files' columns are features.
+  let coding: TableCoding?
   /// Classes of this rank's rows: of the shard, and of the test samples.
   let labels: [Int32]
   let testLabels: [Int32]
@@ -20,7 +22,7 @@ struct NetworkSamples<T: NetworkReal> {
 
   /// *Collective.* Opens the data set and reads each rank's part. Throws `InputError`, the same on all ranks.
   /// - Parameter isNew: the run's directory has still to be made.
-  init(_ options: NetworkOptions, isNew: Bool, _ context: Context, _ progress: Progress) throws {
+  package init(_ options: NetworkOptions, isNew: Bool, _ context: Context, _ progress: Progress) throws {
     progress.begin("reading \(options.dataset.rawValue)")
     defer { progress.endPhase() }
     let (world, host) = (context.world, context.host)
@@ -50,7 +52,7 @@ struct NetworkSamples<T: NetworkReal> {
     self.shard = shard
     // Nothing can be said of test samples whose labels are not known.
     test = read?.labels == nil ? nil : read
-    firstIndex = dataset.firstIndex
+    (firstIndex, coding) = (dataset.firstIndex, dataset.train.coding)
     let all = shard.labels
     labels = shard.layout.shard(of: world.rank).map { Int32(all[$0]) }
     testLabels = (test?.labels ?? []).map { Int32($0) }

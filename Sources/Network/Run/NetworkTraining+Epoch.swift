@@ -127,7 +127,8 @@ extension NetworkTraining {
     progress.begin("epoch \(place.epoch) of \(options.epochs), measuring")
     defer { progress.endPhase() }
     let samples = work.samples
-    let measurement = NetworkMeasurement(work.network, samples.layout, context)
+    let measurement = NetworkMeasurement(
+      work.network, samples.layout, withConvolutions: options.measure == .convolutions, context)
     return try samples.labels.withUnsafeBufferPointer { labels in
       // A rank without rows has no labels to point to.
       let none = UnsafeMutablePointer<Int32>.allocate(capacity: 1)

@@ -107,8 +107,8 @@ final class NetworkTraining<T: NetworkReal> {
     try timer.measure(.evaluate) { try evaluate(work, &metrics) }
     if options.measures(after: place.epoch) {
       let result = try timer.measure(.measure) { try measure(place, work, run) }
-      metrics.layers = result.layers
-      try run.saveWeights(of: place.epoch, work.network.weights, agops: result.agops, world)
+      (metrics.layers, metrics.convolutions) = (result.layers, result.convolutions)
+      try run.saveWeights(of: place.epoch, work.network.weights, result, context)
     }
     if place.epoch == options.epochs - 1 { try run.saveModel(work.network.weights, world) }
     work.keepGood()
@@ -133,7 +133,7 @@ final class NetworkTraining<T: NetworkReal> {
     work.restoreGood()
     let path = run.folder.path + "/" + RunFolder.weightsName(epoch - 1)
     if !options.measures(after: epoch - 1) {
-      try run.saveWeights(of: epoch - 1, work.network.weights, agops: [], world)
+      try run.saveWeights(of: epoch - 1, work.network.weights, nil, context)
     }
     return DivergenceError(epoch: epoch, kept: path)
   }

@@ -4,7 +4,7 @@ import MPI
 import Runtime
 
 /// What an epoch works with: made once, for the largest batch.
-final class NetworkWork<T: NetworkReal> {
+package final class NetworkWork<T: NetworkReal> {
   let samples: NetworkSamples<T>
   let network: Network<T>
   let optimizer: Optimizer<T>
@@ -16,7 +16,7 @@ final class NetworkWork<T: NetworkReal> {
   /// Weights and statistics as the last epoch left them.
   private let good: (values: Matrix<T>, statistics: Matrix<Double>)
 
-  init(
+  package init(
     _ samples: NetworkSamples<T>, _ network: Network<T>, _ orders: OrderSource, _ options: NetworkOptions,
     _ context: Context
   ) {
@@ -44,7 +44,7 @@ final class NetworkWork<T: NetworkReal> {
 }
 
 /// Where the epochs' orders come from.
-enum OrderSource {
+package enum OrderSource {
   case drawn(seed: UInt64)
   /// An array of epochs x samples; rank 0 reads it.
   case file(NPYArray)

@@ -2,6 +2,7 @@ import Datasets
 import Files
 import LinearAlgebra
 import MPI
+import Measures
 import Runtime
 
 /// What a network's run folder holds beside what every run's does.
@@ -9,7 +10,7 @@ extension RunFolder {
   static var weightsName: String { "weights" }
 
   /// weights/0010.safetensors: the network after an epoch that was measured, from 0.
-  static func weightsName(_ epoch: Int) -> String {
+  public static func weightsName(_ epoch: Int) -> String {
     let digits = "\(epoch)"
     return "\(weightsName)/\(String(repeating: "0", count: max(0, 4 - digits.count)))\(digits).safetensors"
   }
@@ -43,17 +44,27 @@ extension RunFolder {
 
 extension NetworkWeights {
   /// *Local.* Writes parameters and statistics under PyTorch's names, so that `load_state_dict` takes them.
-  /// - Parameter agops: M of each hidden layer, agop.1, ..., in double.
-  package func write(to path: String, agops: [Matrix<Double>] = []) throws {
+  /// - Parameter measured: in double, agop.1, ..., M of each hidden fully-connected layer, each made when its turn comes, and
+  ///   outputGradients.NAME, S of each convolution; and the pictures.
+  package func write(
+    to path: String, _ measured: NetworkMeasurement<T>.Result? = nil, _ pool: ThreadPool? = nil
+  ) throws {
+    let gradients = measured?.gradients ?? []
+    let linear = gradients.filter { !$0.isOfPatches }
+    let patches = gradients.filter(\.isOfPatches)
     var tensors = parameters.map { TensorInfo($0.name, T.tensorType, $0.shape) }
     for statistic in statistics {
       tensors.append(
         statistic.isCount
           ? TensorInfo(statistic.name, .int64, []) : TensorInfo(statistic.name, T.tensorType, [statistic.range.count]))
     }
-    for (number, agop) in agops.enumerated() {
-      tensors.append(TensorInfo("agop.\(number + 1)", .float64, [agop.rows, agop.columns]))
+    for (number, layer) in linear.enumerated() {
+      tensors.append(TensorInfo("agop.\(number + 1)", .float64, [layer.inputs, layer.inputs]))
     }
+    for layer in patches {
+      tensors.append(TensorInfo("outputGradients.\(layer.name)", .float64, [layer.sum.rows, layer.sum.columns]))
+    }
+    tensors += measured?.pictures.tensors ?? []
     let writer = try SafetensorsWriter(path, tensors, metadata: RunFormat.metadata)
     for parameter in parameters {
       try writer.append(UnsafeBufferPointer(rebasing: values.buffer[parameter.range]))
@@ -66,7 +77,12 @@ extension NetworkWeights {
         try writer.append(values.map { T($0) })
       }
     }
-    for agop in agops { try writer.append(UnsafeBufferPointer(agop.buffer)) }
+    for layer in linear {
+      let agop = layer.agop(self, pool ?? ThreadPool(count: 1))
+      try writer.append(UnsafeBufferPointer(agop.buffer))
+    }
+    for layer in patches { try writer.append(UnsafeBufferPointer(layer.sum.buffer)) }
+    try measured?.pictures.write(to: writer)
     try writer.finish()
   }
 
@@ -95,5 +111,22 @@ extension NetworkWeights {
   func broadcast(_ world: Communicator) throws {
     try world.broadcast(values.buffer, from: 0)
     try world.broadcast(statisticValues.buffer, from: 0)
+  }
+}
+
+extension NetworkPictures {
+  /// gramInput.1, gramRight.1, ... and gramOutput, with the positions of the samples that they show.
+  fileprivate var tensors: [TensorInfo] {
+    let shown = sample.positions.count
+    return [TensorInfo("shown", .int64, [shown])] + names.map { TensorInfo($0, .float32, [shown, shown]) }
+  }
+
+  private var names: [String] {
+    input.indices.map { "gramInput.\($0 + 1)" } + right.indices.map { "gramRight.\($0 + 1)" } + ["gramOutput"]
+  }
+
+  fileprivate func write(to writer: SafetensorsWriter) throws {
+    try writer.append(sample.positions)
+    for picture in input + right + [output] { try writer.append(UnsafeBufferPointer(picture.buffer)) }
   }
 }

@@ -22,6 +22,9 @@ public struct NetworkPage {
           Page.Section(id: "ansatz", title: "Feature ansatz", body: ansatz),
           Page.Section(id: "numbers", title: "Numbers", body: numbers),
         ])
+      + (run.pictures.isEmpty ? [] : [Page.Section(id: "pictures", title: "Pictures", body: pictures)])
+      + (run.finalConvolutions.isEmpty
+        ? [] : [Page.Section(id: "convolutions", title: "Convolutions", body: convolutions)])
       + [Page.Section(id: "settings", title: "Settings", body: settings)]
     return Page.document(title: run.title, subtitle: subtitle, lead: lead, sections)
   }
@@ -105,12 +108,40 @@ public struct NetworkPage {
     """
   }
 
-  private var numbers: Markup {
+  private var pictures: Markup {
+    let items = run.pictures.enumerated().map { place, gram -> Markup in
+      let isOutput = place == run.pictures.count - 1
+      let name = isOutput ? "output" : "layer \(place + 1)"
+      let parts = isOutput ? [("output", gram.input)] : [("φ", gram.input), ("S Vᵀ φ", gram.projected)]
+      let images = parts.map { Gallery.image($1, gram, "\(name), \($0): \(Gallery.meaning($1, gram))") }
+      return "<li><b>\(name)</b>\(images.joined())</li>\n"
+    }
+    return """
+      <p class="soft">Cosines between \(run.pictures[0].size) training samples, sorted by class, the mean of the class means taken off, after \
+      epoch \(run.measured.last?.epoch ?? 0). Above: a layer's input φ. Below: S Vᵀ φ, which has the cosines of W φ. At the end: the last hidden \
+      layer's output. Collapse is a block a class on the diagonal and one even tone beside it.</p>
+      \(Gallery.ramp)
+      <ul class="gallery">
+      \(items.joined())</ul>
+      """
+  }
+
+  private var convolutions: Markup {
+    """
+    <p class="soft">The same at the convolutions: rows are whole images, W acts at every position, and the AGOP is of the patches that it meets. The \
+    output is what batch norm and activation make of it; of a block's second convolution, the block's.</p>
+    \(table("convolution-table", run.finalConvolutions))
+    """
+  }
+
+  private var numbers: Markup { table("layer-table", run.finalLayers) }
+
+  private func table(_ id: String, _ layers: [NetworkLayerMetrics]) -> Markup {
     let columns = [
       "layer", "NC1 φ", "NC1 S Vᵀ φ", "NC1 output", "NC2 φ", "NC2 S Vᵀ φ", "NC2 output", "root", "AGOP",
       "share of S Vᵀ",
     ]
-    let rows = run.finalLayers.map { layer -> [Markup] in
+    let rows = layers.map { layer -> [Markup] in
       [
         "\(layer.name)", "\(Figure.scientific(layer.nc1.input))", "\(Figure.scientific(layer.nc1.right))",
         "\(Figure.scientific(layer.nc1.output))", "\(Figure.scientific(layer.nc2.input))",
@@ -120,7 +151,7 @@ public struct NetworkPage {
       ]
     }
     return Table(
-      id: "layer-table", caption: "Epoch \(run.measured.last?.epoch ?? 0)",
+      id: id, caption: "Epoch \(run.measured.last?.epoch ?? 0)",
       columns: columns.enumerated().map { Table.Column(title: $1, isText: $0 == 0) }, rows: rows
     ).markup
   }

@@ -1,5 +1,7 @@
+import Datasets
 import Files
 import Glibc
+import Measures
 import Network
 import Runtime
 
@@ -12,6 +14,9 @@ public struct NetworkRecord: Sendable {
   var epochs: [EpochMetrics]
   /// What is missing or damaged, a sentence each.
   public var notes: [String]
+  /// After the last measured epoch, of each hidden layer: of phi, and S V^T phi as what is projected; at the end of the last one's output,
+  /// which both are then. Empty where the files hold none.
+  public var pictures: [GramRecord] = []
 
   init(name: String, configuration: NetworkConfiguration, epochs: [EpochMetrics], notes: [String] = []) {
     (self.name, self.configuration, self.epochs, self.notes) = (name, configuration, epochs, notes)
@@ -33,6 +38,32 @@ public struct NetworkRecord: Sendable {
       notes.append("The run is not finished: \(last.epoch + 1) of \(configuration.options.epochs) epochs so far.")
     }
     self.init(name: path, configuration: configuration, epochs: epochs, notes: notes)
+    guard let measured = measured.last else { return }
+    do {
+      pictures = try Self.pictures(folder, epoch: measured.epoch, layers: measured.layers.count)
+    } catch {
+      self.notes.append("No pictures: \(error)")
+    }
+  }
+
+  /// *Local.* Throws `InputError` where the file is damaged; empty: it has none, as in runs of earlier versions.
+  private static func pictures(_ folder: RunFolder, epoch: Int, layers: Int) throws -> [GramRecord] {
+    let file = try folder.openTensors(folder.path + "/" + RunFolder.weightsName(epoch))
+    guard file.tensors.contains(where: { $0.name == "shown" }) else { return [] }
+    let shown: [Int] = try file.read("shown")
+    let labels = try folder.readData().labels
+    guard 1...PictureSample.mostSamples ~= shown.count, shown.allSatisfy(labels.indices.contains) else {
+      throw InputError("\(file.path): \"shown\" is no choice of samples")
+    }
+    func read(_ name: String) throws -> [Float] {
+      try file.expect(name, [shown.count, shown.count])
+      return try file.read(name)
+    }
+    let names = (1...layers).map { ("gramInput.\($0)", "gramRight.\($0)") } + [("gramOutput", "gramOutput")]
+    return try names.map { input, right in
+      GramRecord(
+        size: shown.count, input: try read(input), projected: try read(right), labels: shown.map { labels[$0] })
+    }
   }
 
   var options: NetworkOptions { configuration.options }
@@ -41,6 +72,7 @@ public struct NetworkRecord: Sendable {
   var measured: [EpochMetrics] { epochs.filter { !$0.layers.isEmpty } }
   /// The layers as they were measured last; empty if they never were.
   var finalLayers: [NetworkLayerMetrics] { measured.last?.layers ?? [] }
+  var finalConvolutions: [NetworkLayerMetrics] { measured.last?.convolutions ?? [] }
   var seconds: Double { epochs.reduce(0) { $0 + ($1.totalSeconds.isFinite ? $1.totalSeconds : 0) } }
 
   /// "MLP, MNIST"

@@ -36,14 +36,14 @@ enum Gallery {
     return "<ul class=\"strip\">\n\(items.joined())\n</ul>"
   }
 
-  private static func image(_ values: [Float], _ gram: GramRecord, _ alternative: String) -> Markup {
+  static func image(_ values: [Float], _ gram: GramRecord, _ alternative: String) -> Markup {
     """
     <img src="\(Heatmap.url(values, size: gram.size))" alt="\(alternative)" width="\(gram.size)" height="\(gram.size)">
     """
   }
 
   /// What the picture shows, in numbers.
-  private static func meaning(_ values: [Float], _ gram: GramRecord) -> String {
+  static func meaning(_ values: [Float], _ gram: GramRecord) -> String {
     guard gram.labels.count == gram.size else { return "cosines between \(gram.size) samples" }
     var inside: [Double] = []
     var outside: [Double] = []

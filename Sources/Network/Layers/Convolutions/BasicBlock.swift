@@ -36,10 +36,15 @@ public final class BasicBlock<T: NetworkReal>: NetworkLayer {
     shortcutGradient = builder.matrix(columns: output.count)
   }
 
+  /// What ends the branch's last convolution is the block's sum.
+  var stages: [LayerStage<T>] {
+    Network.stages(in: branch, end: self) + Network.stages(in: shortcut)
+  }
+
   public func forward(_ x: MatrixView<T>, _ pass: Pass<T>) throws -> MatrixView<T> {
     var (y, past) = (x, x)
-    for layer in branch { y = try layer.forward(y, pass) }
-    for layer in shortcut { past = try layer.forward(past, pass) }
+    for layer in branch { y = try layer.observedForward(y, pass) }
+    for layer in shortcut { past = try layer.observedForward(past, pass) }
     let (sum, other) = (y, past)
     // Where batch norm put F(x), which its backward pass does not need.
     pass.pool.forEachPart(of: pass.rows * output.count, roundedTo: 16) { range, _ in

@@ -2,7 +2,7 @@ import LinearAlgebra
 
 /// A convolution of square kernels, y_o = sum over inputs i of w_oi * x_i (+ b_o), by way of columns: what each tap of the kernels meets at
 /// each position, times the weights as a matrix. `ConvolutionForm` says how.
-public final class Convolution<T: NetworkReal>: NetworkLayer {
+public final class Convolution<T: NetworkReal>: WeightedLayer {
   public let input, output: FeatureShape
   /// (outputs x inputs x kernel x kernel)
   let weight: Parameter
@@ -15,6 +15,7 @@ public final class Convolution<T: NetworkReal>: NetworkLayer {
   private let biasSums: Matrix<Double>
   private let scratch: Scratch<T>
   private var x: MatrixView<T>?
+  var gradientGram: GradientGram<T>?
 
   public init(
     _ name: String, from input: FeatureShape, to outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
@@ -34,6 +35,9 @@ public final class Convolution<T: NetworkReal>: NetworkLayer {
     biasSums = builder.matrix(rows: 1, columns: hasBias ? outputs : 0, of: Double.self)
     scratch = builder.scratch(form.scratchElements)
   }
+
+  var units: Int { output.channels }
+  var gramParts: Int { form.threads }
 
   public func forward(_ x: MatrixView<T>, _ pass: Pass<T>) -> MatrixView<T> {
     self.x = x
@@ -59,12 +63,13 @@ public final class Convolution<T: NetworkReal>: NetworkLayer {
     let dx = wantsInput ? inputGradient.reshaped(rows: pass.rows, columns: input.count) : nil
     let (form, memory) = (form, ConvolutionMemory(form, scratch))
     let weights = liveWeights(memory, pass)
-    let wantsWeights = pass.wantsParameterGradients
+    let (wantsWeights, gram) = (pass.wantsParameterGradients, gradientGram)
     // Worker w takes pieces w, w + threads, ...: its sum of gradients is the same in every run.
     pass.pool.forEach(0..<form.pieces(of: pass.rows)) { index, worker in
       let samples = form.samples(ofPiece: index, of: x.rows)
       let piece = memory.piece(worker, samples: samples.count)
       let dy = piece.outputGradients(gradient.rows(samples))
+      gram?.add(positions: dy, worker: worker)
       if wantsWeights {
         piece.makeColumns(of: x.rows(samples))
         multiply(

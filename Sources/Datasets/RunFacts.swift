@@ -1,4 +1,3 @@
-import Datasets
 import Files
 import Runtime
 
@@ -11,7 +10,7 @@ public struct RunFacts: Sendable, Equatable {
   /// csv: the columns that features are made of.
   public var coding: TableCoding?
 
-  init(selectedLayer: Int? = nil, classNames: [String], coding: TableCoding? = nil) {
+  public init(selectedLayer: Int? = nil, classNames: [String], coding: TableCoding? = nil) {
     (self.selectedLayer, self.classNames, self.coding) = (selectedLayer, classNames, coding)
   }
 
@@ -45,7 +44,7 @@ extension RunFolder {
   public var facts: String { path + "/run.json" }
 
   /// *Local: rank 0 alone.* Throws `FileError`.
-  func write(_ facts: RunFacts) throws(FileError) { try OutputFile.replace(self.facts, with: facts.json.page) }
+  public func write(_ facts: RunFacts) throws(FileError) { try OutputFile.replace(self.facts, with: facts.json.page) }
 
   /// *Local.* run.json. Throws `InputError` if it is malformed; nil: there is none, as in runs of earlier versions.
   public func readFacts() throws(InputError) -> RunFacts? {

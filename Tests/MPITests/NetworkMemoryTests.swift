@@ -1,0 +1,74 @@
+import LinearAlgebra
+import MPI
+import Network
+import Runtime
+import Testing
+
+/// What a network's plan counts beside what is made, and that training makes nothing but once.
+@Suite(.serialized) struct NetworkMemoryTests {
+  private func options(_ change: (inout NetworkOptions) -> Void) -> NetworkOptions {
+    var options = NetworkOptions()
+    (options.samples, options.testSamples, options.epochs, options.batch) = (90, 30, 2, 32)
+    (options.depth, options.width, options.measureEvery, options.quiet) = (2, 24, 1000, true)
+    change(&options)
+    return options
+  }
+
+  static let cases: [@Sendable (inout NetworkOptions) -> Void] = [
+    { $0.width = 200 },
+    {
+      $0.optimizer = .adam
+      $0.loss = .crossEntropy
+      $0.activation = .gelu
+    },
+    {
+      $0.architecture = .vgg11
+      $0.momentum = 0.5
+      $0.measure = .convolutions
+    },
+    { $0.architecture = .resnet18 },
+  ]
+
+  /// Within 2 % of all matrices that a run holds: the samples apart, which others read.
+  @Test(arguments: 0..<4) func planIsWhatIsMade(number: Int) throws {
+    let world = try TestWorld.all
+    let context = Context(world: world, host: Host(threads: 2))
+    let options = options(Self.cases[number])
+    let samples = try NetworkSamples<Float>(options, isNew: true, context, Progress(enabled: false, quiet: true))
+    let layout = samples.shard.layout
+    var form = NetworkForm(
+      options.architecture, input: FeatureShape(channels: 1, height: 8, width: 8), classes: layout.classCount)
+    (form.depth, form.width, form.activation) = (options.depth, options.width, options.activation)
+    let rows = 32
+    let memory = try NetworkMemory(options, form, layout, testRows: 0, rows: rows, threads: 2, of: Float.self)
+    let made = try MatrixWatch.counting {
+      let network = try form.network(rows: rows, context, of: Float.self)
+      let work = NetworkWork(samples, network, .drawn(seed: 0), options, context)
+      let measurement = NetworkMeasurement(
+        network, layout, withConvolutions: options.measure == .convolutions, context)
+      return (work, measurement)
+    }
+    let planned = memory.total - memory.samples - memory.measurementWork
+    #expect(abs(Double(planned - made.bytes)) <= 0.02 * Double(made.bytes), "\(planned) planned, \(made.bytes) made")
+  }
+
+  /// Two epochs more, evaluation and all, make no matrix more; both runs are measured twice.
+  @Test(arguments: 0..<4) func epochsAllocateNothing(number: Int) throws {
+    let world = try TestWorld.all
+    let folder = try SharedFolder(world)
+    func bytes(epochs: Int) throws -> Int {
+      let options = options {
+        Self.cases[number](&$0)
+        $0.epochs = epochs
+        $0.output = "\(folder.path)/\(epochs)"
+      }
+      return try MatrixWatch.counting {
+        _ = try trainNetwork(options, host: Host(surveying: world, threads: 2), world: world)
+      }.bytes
+    }
+    let (few, many) = (try bytes(epochs: 2), try bytes(epochs: 4))
+    #expect(few > 0 && many == few)
+    try world.barrier()
+    withExtendedLifetime(folder) {}
+  }
+}
