@@ -62,7 +62,7 @@ public struct GramPictures {
 }
 
 /// Cosines between the rows; (rows x rows). A row of zeros has the cosine 0 with all. *Local.*
-func cosines(_ rows: Matrix<Double>) -> Matrix<Float> {
+public func cosines(_ rows: Matrix<Double>) -> Matrix<Float> {
   for i in 0..<rows.rows { divideByNorm(rows.row(i)) }
   let gram = Matrix<Double>(rows: rows.rows, columns: rows.rows)
   multiply(rows.view, rows.view, transposeB: true, into: gram.view)

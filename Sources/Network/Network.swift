@@ -4,11 +4,11 @@ import Runtime
 
 /// A network of layers one behind the other, with its numbers and workspaces, on a rank's rows of a batch.
 public final class Network<T: NetworkReal> {
-  let layers: [any NetworkLayer<T>]
+  package let layers: [any NetworkLayer<T>]
   /// Of each layer in the vector of all parameters.
   let ranges: [Range<Int>]
   public let weights: NetworkWeights<T>
-  let pass: Pass<T>
+  package let pass: Pass<T>
   /// The most rows that a rank has of a batch.
   let rows: Int
   /// The places of the fully-connected layers among the layers; the last is the output.

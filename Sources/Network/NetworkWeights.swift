@@ -14,13 +14,13 @@ public struct Parameter: Sendable, Equatable {
   /// Its name in PyTorch's state dict.
   public let name: String
   /// Row-major; (outputs x inputs) of a fully-connected layer, (outputs x inputs x height x width) of a convolution.
-  let shape: [Int]
+  package let shape: [Int]
   public let range: Range<Int>
   public let initialisation: Initialisation
 
   /// The first dimension, and the product of the others.
   var rows: Int { shape[0] }
-  var columns: Int { range.count / max(1, shape[0]) }
+  package var columns: Int { range.count / max(1, shape[0]) }
 }
 
 /// What a layer keeps from batch to batch and no gradient changes: a part of the vector of all statistics, in double whatever the
@@ -69,7 +69,7 @@ public final class NetworkWeights<T: NetworkReal> {
   public func matrix(_ parameter: Parameter) -> MatrixView<T> { view(values, parameter) }
 
   /// Its gradient, (rows x columns).
-  func gradient(_ parameter: Parameter) -> MatrixView<T> { view(gradients, parameter) }
+  package func gradient(_ parameter: Parameter) -> MatrixView<T> { view(gradients, parameter) }
 
   private func view(_ vector: Matrix<T>, _ parameter: Parameter) -> MatrixView<T> {
     MatrixView(

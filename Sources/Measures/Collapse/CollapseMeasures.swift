@@ -35,11 +35,11 @@ public struct CollapseMeasures: Sendable, Equatable {
   /// The paper's NC1 and NC2 of what a layer W = U S V^T makes of the rows.
   public struct Decomposition: Sendable, Equatable {
     public struct Stages: Sendable, Equatable {
-      var input = Double.nan
+      public var input = Double.nan
       /// Of S V^T x. Those of W x are the same: U turns, and does not stretch.
-      var right = Double.nan
+      public var right = Double.nan
       /// Of activation(W x + b); nil: the activation is not known.
-      var output: Double?
+      public var output: Double?
 
       init() {}
     }

@@ -16,11 +16,11 @@ public final class Pass<T: NetworkReal> {
 
   let context: Context
   let weights: NetworkWeights<T>
-  var mode = Mode.train
+  package var mode = Mode.train
   /// This rank's rows of the batch; may be 0.
-  var rows = 0
+  package var rows = 0
   /// All ranks' rows of it.
-  var batchRows = 0
+  package var batchRows = 0
   /// False: backward for the input's gradient alone.
   var wantsParameterGradients = true
   /// nil in training.

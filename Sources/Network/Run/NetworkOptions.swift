@@ -4,7 +4,7 @@ import LinearAlgebra
 import Runtime
 
 /// What is measured beside the hidden fully-connected layers. Raw values are those of `--measure`.
-enum ExtraMeasure: String, Sendable, Codable, CaseIterable {
+public enum ExtraMeasure: String, Sendable, Codable, CaseIterable {
   case convolutions
 }
 
@@ -36,12 +36,12 @@ public struct NetworkOptions: DatasetOptions, RunOptions, Sendable, Equatable {
   public var batch = 128
   public var learningRate = 0.05
   public var momentum = 0.0
-  var weightDecay = 0.0
+  public var weightDecay = 0.0
   public var optimizer = OptimizerKind.sgd
   public var loss = LossKind.mse
   /// Epochs from one measurement to the next.
   public var measureEvery = 10
-  var measure: ExtraMeasure?
+  public var measure: ExtraMeasure?
   /// A safetensors file to begin with.
   public var initialWeights: String?
   /// An NPY file, epochs x samples.
