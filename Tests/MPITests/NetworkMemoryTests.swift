@@ -52,21 +52,22 @@ import Testing
     #expect(abs(Double(planned - made.bytes)) <= 0.02 * Double(made.bytes), "\(planned) planned, \(made.bytes) made")
   }
 
-  /// Two epochs more, evaluation and all, make no matrix more; both runs are measured twice.
-  @Test(arguments: 0..<4) func epochsAllocateNothing(number: Int) throws {
+  /// An epoch more, evaluation and all, makes no matrix more; both runs are measured twice. Without vgg11, whose AGOPs fill the disk: its
+  /// layers are resnet18's.
+  @Test(arguments: [0, 1, 3]) func epochsAllocateNothing(number: Int) throws {
     let world = try TestWorld.all
     let folder = try SharedFolder(world)
     func bytes(epochs: Int) throws -> Int {
       let options = options {
         Self.cases[number](&$0)
-        $0.epochs = epochs
+        ($0.samples, $0.testSamples, $0.epochs) = (40, 10, epochs)
         $0.output = "\(folder.path)/\(epochs)"
       }
       return try MatrixWatch.counting {
         _ = try trainNetwork(options, host: Host(surveying: world, threads: 2), world: world)
       }.bytes
     }
-    let (few, many) = (try bytes(epochs: 2), try bytes(epochs: 4))
+    let (few, many) = (try bytes(epochs: 2), try bytes(epochs: 3))
     #expect(few > 0 && many == few)
     try world.barrier()
     withExtendedLifetime(folder) {}
