@@ -54,8 +54,11 @@ def correlation(a, b):
     return np.corrcoef(a.ravel(), b.ravel())[0, 1]
 
 
-def root(m):
-    values, vectors = np.linalg.eigh(m)
+def root(m, w):
+    """Of M = W^T S W, whose range is that of W^T: its eigenvectors are found there."""
+    q, _ = np.linalg.qr(w.T)
+    values, vectors = np.linalg.eigh(q.T @ m @ q)
+    vectors = q @ vectors
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
@@ -166,7 +169,7 @@ def main() -> int:
             errors["agop"] = max(errors.get("agop", 0), np.linalg.norm(a - m) / np.linalg.norm(m))
         kind = "linear" if place < len(linear) else "convolution"
         note(f"{kind} nfa.agop", entry["nfa"]["agop"], correlation(w.T @ w, m))
-        note(f"{kind} nfa.root", entry["nfa"]["root"], correlation(w.T @ w, root(m)))
+        note(f"{kind} nfa.root", entry["nfa"]["root"], correlation(w.T @ w, root(m, w)))
         for stage, (nc1, nc2) in zip(("input", "right", "output"), measures):
             note(f"{kind} nc1.{stage}", entry["nc1"][stage], nc1)
             note(f"{kind} nc2.{stage}", entry["nc2"][stage], nc2)

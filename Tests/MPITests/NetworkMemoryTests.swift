@@ -53,9 +53,10 @@ import Testing
   }
 
   /// An epoch more, evaluation and all, makes no matrix more; both runs are measured twice. Without vgg11, whose AGOPs fill the disk: its
-  /// layers are resnet18's.
+  /// layers are resnet18's, whose files take their time, so that two ranks are enough.
   @Test(arguments: [0, 1, 3]) func epochsAllocateNothing(number: Int) throws {
     let world = try TestWorld.all
+    if number == 3 && world.size > 2 { return }
     let folder = try SharedFolder(world)
     func bytes(epochs: Int) throws -> Int {
       let options = options {
