@@ -1,12 +1,12 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-// Release builds inline across modules: a public generic is ~15 times slower without it. What is too large for that and has loops of its own
-// is marked @specialized (SE-0460).
-let settings: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
-]
+let settings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+// Below KernelMachine release builds inline across targets: a small public generic is ~15 times slower without it. From there on it would make
+// every importer compile the same code again; what has loops of its own is marked @specialized (SE-0460).
+let inlining: [SwiftSetting] =
+  settings + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
 
 // The MPI to build with, by the name that pkg-config has for it: DEEPRFM_MPI=mpich, say.
 let mpi = Context.environment["DEEPRFM_MPI"] ?? "ompi-c"
@@ -30,15 +30,15 @@ let package = Package(
       ]),
     .target(name: "CDigits", exclude: ["digits.bin"]),
 
-    .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: settings),
-    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"], swiftSettings: settings),
-    .target(name: "Files", dependencies: ["CZlib"], swiftSettings: settings),
-    .target(name: "Runtime", dependencies: ["Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
+    .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: inlining),
+    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels"], swiftSettings: inlining),
+    .target(name: "Files", dependencies: ["CZlib"], swiftSettings: inlining),
+    .target(name: "Runtime", dependencies: ["Files", "MPI", "LinearAlgebra"], swiftSettings: inlining),
     .target(
-      name: "Datasets", dependencies: ["Runtime", "Files", "MPI", "LinearAlgebra", "CDigits"], swiftSettings: settings),
+      name: "Datasets", dependencies: ["Runtime", "Files", "MPI", "LinearAlgebra", "CDigits"], swiftSettings: inlining),
     .target(
-      name: "Measures", dependencies: ["Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"], swiftSettings: settings),
-    .target(name: "Solve", dependencies: ["Runtime", "LinearAlgebra"], swiftSettings: settings),
+      name: "Measures", dependencies: ["Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"], swiftSettings: inlining),
+    .target(name: "Solve", dependencies: ["Runtime", "LinearAlgebra"], swiftSettings: inlining),
     .target(
       name: "KernelMachine", dependencies: ["Solve", "Measures", "Runtime", "Files", "MPI", "LinearAlgebra"],
       swiftSettings: settings),

@@ -5,6 +5,8 @@ import Runtime
 /// - Parameters:
 ///   - rows: this rank's shard, (own rows x width).
 ///   - segments: of the shard; a segment's centre is its class.
+@specialized(where T == Float)
+@specialized(where T == Double)
 public func classMeans<T: Real>(
   _ rows: Matrix<T>, segments: [Segment], layout: Layout, context: Context
 ) throws -> Matrix<Double> {

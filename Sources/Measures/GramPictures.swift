@@ -39,6 +39,8 @@ public struct GramPictures {
   ///   - shown: the sample's rows minus the mean of the class means, 0 where another rank holds them; (shown x width). Changed.
   ///   - projected: the same of the rows that R multiplies; nil: it is these.
   ///   - projection: R; (width x width).
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public init<T: Real>(
     of sample: PictureSample, shown: Matrix<Double>, projected other: Matrix<Double>? = nil, projection: Matrix<T>,
     context: Context

@@ -26,6 +26,8 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
   }
 
   /// *Local.* Some rows, rounded to V.
+  @specialized(where V == Float)
+  @specialized(where V == Double)
   public func set(_ range: Range<Int>, _ values: MatrixView<Double>) {
     for (k, i) in range.enumerated() {
       let (source, target) = (values.row(k), storage.row(i))
@@ -37,6 +39,8 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
   private func stripe(_ index: Int) -> MatrixView<V> { storage.rows(stripes[index]).columns(0..<columns) }
 
   /// *Local.* out = U^T x over this rank's rows: x (rows x vectors), out (columns x vectors).
+  @specialized(where V == Float)
+  @specialized(where V == Double)
   public func multiplyTransposed(_ x: Matrix<Double>, into out: MatrixView<Double>) {
     guard columns > 0 else { return }
     let (own, vectors) = (inPrecision(x), x.columns)
@@ -62,6 +66,8 @@ public final class TallFactor<V: Real>: @unchecked Sendable {
   }
 
   /// *Local.* z += U y: y (columns x vectors), z (rows x vectors).
+  @specialized(where V == Float)
+  @specialized(where V == Double)
   public func addProduct(_ y: MatrixView<Double>, to z: Matrix<Double>) {
     guard columns > 0 else { return }
     let vectors = y.columns

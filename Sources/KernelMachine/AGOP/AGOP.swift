@@ -72,6 +72,8 @@ public struct AGOP<T: Real>: RowsWork {
   ///   - saved: a computation to go on with, by the route that was taken then.
   ///   - progress: called with the finished share.
   /// - Throws: `StoppedEarly` on all ranks where that was asked for; `CheckpointError` where `saved` is of another problem; errors of MPI.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func compute(
     _ a: Matrix<Double>, by wanted: AGOPRoute = .auto, safePoints: SafePoints<AGOPState> = .none,
     from saved: AGOPState? = nil, progress: (Double) -> Void = { _ in }
@@ -131,6 +133,8 @@ public struct AGOP<T: Real>: RowsWork {
 
   /// *Collective.* The gradients of which the class route's M consists, of all of this rank's rows at once; (own rows x (outputs * width)).
   /// For checks.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func gradients(_ a: Matrix<Double>) throws -> Matrix<T> {
     let pass = GradientPass(route: ClassGradients(source: source(for: .class)), chunkRows: rows.rowCount)
     let gradients = try pass.gradients(of: rows.segments, a)

@@ -26,6 +26,8 @@ public struct FeatureMap<T: Real>: Sendable {
   ///
   /// relu: W uniform in (-1 / sqrt d, 1 / sqrt d). cosine: W Cauchy of the given scale, u uniform in (0, 2 pi), as many
   /// outputs as inputs (docs/method.md).
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public init(drawing kind: FeatureKind, projection: Matrix<T>, width: Int, scale: Double, seed: UInt64, layer: Int) {
     let d = projection.rows
     let random = RandomStream(seed: seed, layer: layer, purpose: .weights)
@@ -48,6 +50,8 @@ public struct FeatureMap<T: Real>: Sendable {
   }
 
   /// The projection of the ablations: the identity, or a Gaussian matrix with entries of variance 1 / d.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public static func ablation(_ kind: ProjectionKind, width d: Int, seed: UInt64, layer: Int) -> Matrix<T> {
     let matrix = Matrix<T>(uninitialisedRows: d, columns: d)
     let random = RandomStream(seed: seed, layer: layer, purpose: .projection)

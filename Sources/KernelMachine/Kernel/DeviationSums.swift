@@ -5,6 +5,8 @@ extension KernelOperator {
   /// *Collective.* S_ab, the sum of E between the rows of centres a and b, (centres x centres), and the sum of all its squares: over all
   /// ranks, in double precision. Reads each tile once, and makes those anew that are not stored.
   /// - Parameter stop: breaks it off; the caller then asks the ranks whether it was set, and uses no result.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func deviationSums(stop: StopSwitch? = nil) throws -> (byCentres: Matrix<Double>, squares: Double) {
     let count = rows.centres.rows
     let sums = Matrix<Double>(rows: count, columns: count)

@@ -7,6 +7,9 @@ extension KernelOperator {
   /// - Parameters:
   ///   - exactly: tiles that have factors are made anew from the rows, so that nothing of what the factors lose is left.
   ///   - stop: breaks the product off; the caller then asks the ranks whether it was set, and uses no result.
+  @specialized(where T == Float, V == Float)
+  @specialized(where T == Float, V == Double)
+  @specialized(where T == Double, V == Double)
   public func apply<V: Real>(
     _ v: Matrix<Double>, into y: Matrix<Double>, in precision: V.Type, exactly: Bool = false, stop: StopSwitch? = nil
   ) throws {

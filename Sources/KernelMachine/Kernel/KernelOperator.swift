@@ -116,6 +116,8 @@ public final class KernelOperator<T: Real>: RowsWork {
   /// *Collective.* Each rank begins to send its tiles to those whose rows they are of too, for `fillWeights`; `finishTileExchange` or
   /// `cancelTileExchange` has to follow. Nothing is sent where no weight could come from a tile, or some rank does not store its tiles whole.
   /// - Parameter limit: bytes of what this rank borrows.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func beginTileExchange(limit: Int) throws {
     guard keepsDigits else { return }
     let wanted = Double(RemoteTiles<T>.bytes(schedule, layout))
@@ -165,6 +167,8 @@ public final class KernelOperator<T: Real>: RowsWork {
 
   /// *Local.* All tiles that this rank works on, each once, pair by pair of segments, and the rank of their columns, as exact as the rows. For checks on one rank: a
   /// tile that is not stored whole is nil on others.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func forEachTile(_ body: (_ otherRank: Int, _ tile: KernelTile<T>, _ deviation: MatrixView<T>?) -> Void) {
     let scratch = Matrix<T>(uninitialisedRows: layout.tileRows, columns: paddedForProduct(layout.tileRows))
     for block in blocks {

@@ -20,6 +20,9 @@ public final class TileProduct<T: Real, V: Real> {
   ///   - other: transposed, (vectors x other rows), so that a tile's part of each vector is one piece.
   ///   - ownSums: (tile's rows x vectors).
   ///   - otherSums: transposed, (vectors x tile's columns).
+  @specialized(where T == Float, V == Float)
+  @specialized(where T == Float, V == Double)
+  @specialized(where T == Double, V == Double)
   public func add(
     _ tile: KernelTile<T>, _ deviation: MatrixView<T>, _ own: MatrixView<V>, _ other: MatrixView<V>,
     _ ownSums: MatrixView<Double>, _ otherSums: MatrixView<Double>

@@ -6,6 +6,8 @@ import Runtime
 /// - Parameters:
 ///   - deviations: (own rows x width), from `centres`; changed in place.
 ///   - centres: near the rows; (classes x width). Absent classes keep theirs.
+@specialized(where T == Float)
+@specialized(where T == Double)
 public func centredOnClassMeans<T: Real>(
   _ deviations: Matrix<T>, _ centres: Matrix<Double>, layout: Layout, context: Context
 ) throws -> Rows<T> {

@@ -29,6 +29,8 @@ extension Rows {
   }
 
   /// *Local.* Projects the rows and maps them, a batch at a time. Products of deviations are in T, of centres in double.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func mapped(by map: FeatureMap<T>) -> MapResult<T> {
     let pool = context.pool
     precondition(width == map.inputWidth)
@@ -69,6 +71,8 @@ extension Rows {
   }
 
   /// *Local.* The rows divided by their norms (a row of zeros stays one), as deviations from the centres divided by theirs.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func normalised() -> (deviations: Matrix<T>, centres: Matrix<Double>) {
     let units = centres.copy()
     for c in 0..<units.rows { divideByNorm(units.row(c)) }

@@ -2,6 +2,8 @@ import LinearAlgebra
 
 extension KernelOperator {
   /// K + ridge I whole, in double precision: for checking on one rank. *Local.*
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func dense(ridge: Double) -> Matrix<Double> {
     let n = rows.rowCount
     let matrix = Matrix<Double>(rows: n, columns: n)

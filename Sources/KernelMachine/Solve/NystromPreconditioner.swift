@@ -24,6 +24,8 @@ public struct NystromPreconditioner<T: Real> {
 
   /// *Collective.* At most `limit` columns; fewer where K is numerically of lower rank. - Parameter weights: W by centre, of the
   /// preconditioner of W^1/2 K W^1/2; nil: 1.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public init(
     of k: KernelOperator<T>, ridge: Double, limit: Int, weights: [Double]? = nil, random: RandomStream,
     progress: (Double) -> Void = { _ in }
@@ -96,6 +98,8 @@ public struct NystromPreconditioner<T: Real> {
   }
 
   /// *Collective.* z = P^-1 r.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func apply(_ r: Matrix<Double>, into z: Matrix<Double>) throws {
     z.pointer.update(from: r.pointer, count: r.count)
     let inner = Matrix<Double>(uninitialisedRows: rank, columns: r.columns)

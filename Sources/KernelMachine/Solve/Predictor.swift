@@ -21,6 +21,8 @@ public struct Predictor<T: Real>: RowsWork {
   }
 
   /// *Collective.* The same of several A: each tile is made once, and every output has the bits that it has alone.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func outputs(at points: GroupedRows<T>, _ coefficients: [Matrix<Double>]) throws -> [Matrix<Double>] {
     let sums = coefficients.map { Matrix<Double>(rows: points.rows.rowCount, columns: $0.columns) }
     let all = try coefficients.map { try CoefficientBlocks($0.converted(to: T.self), rows) }

@@ -32,6 +32,8 @@ public struct RidgeSolver {
   }
 
   /// *Collective.*
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func makePreconditioner<T: Real>(
     of k: KernelOperator<T>, random: RandomStream, progress: (Double) -> Void
   ) throws -> NystromPreconditioner<T>? {
@@ -44,6 +46,8 @@ public struct RidgeSolver {
   /// - Parameters:
   ///   - saved: an iteration to go on with.
   ///   - progress: called with the finished share, by the residual's digits.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func solve<T: Real>(
     _ k: KernelOperator<T>, _ y: Matrix<Double>, preconditioner: NystromPreconditioner<T>?,
     safePoints: SafePoints<BlockConjugateGradient.State> = .none, from saved: BlockConjugateGradient.State? = nil,

@@ -33,6 +33,8 @@ public struct MatrixRows<T: Real>: RowSource {
   public var rowCount: Int { rows.rows }
   public var width: Int { rows.columns }
 
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func read(_ range: Range<Int>, into values: UnsafeMutableBufferPointer<Double>) {
     for (place, i) in range.enumerated() {
       guard let source = rows.row(i).baseAddress, let target = values.baseAddress else { return }

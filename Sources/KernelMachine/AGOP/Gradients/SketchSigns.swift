@@ -23,6 +23,8 @@ public struct SketchSigns {
   }
 
   /// sigma of some samples; (samples x outputs). - Parameter probe: each has signs of its own.
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   public func signs<T: Scalar>(_ samples: Range<Int>, probe: Int) -> Matrix<T> {
     let signs = Matrix<T>(uninitialisedRows: samples.count, columns: outputs)
     let order = self.order
