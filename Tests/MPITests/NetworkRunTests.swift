@@ -179,8 +179,21 @@ import Testing
 
   @Test func refusedBeforeAnythingIsWritten() throws {
     try withRuns { folder, world in
+      try train(
+        options(folder, "deeper") {
+          ($0.depth, $0.width, $0.epochs) = (3, 10, 1)
+        }, world)
       let cases: [(inout NetworkOptions) -> Void] = [
         { $0.memory = 1 << 16 },
+        // Of ten units, so that its third layer could be an output; and one layer less than is wanted.
+        {
+          $0.initialWeights = folder + "/deeper/model.safetensors"
+          $0.width = 10
+        },
+        {
+          $0.initialWeights = folder + "/deeper/model.safetensors"
+          ($0.depth, $0.width) = (4, 10)
+        },
         { $0.initialWeights = folder + "/missing.safetensors" },
         { $0.sampleOrder = folder + "/missing.npy" },
       ]

@@ -87,9 +87,10 @@ extension NetworkWeights {
   }
 
   /// *Local.* Reads what `write` or torch wrote, or parameters alone: an mlp's also under the names weights.1, ... Throws `InputError`
-  /// where a parameter is missing, has another shape, or a number is not finite.
+  /// where a parameter is missing or one too many, has another shape, or a number is not finite.
   package func read(_ file: SafetensorsFile) throws {
     let names = Set(file.tensors.map(\.name))
+    try refuseOthers(names, file.path)
     for (number, parameter) in parameters.enumerated() {
       let short = "weights.\(number + 1)"
       let name = !names.contains(parameter.name) && names.contains(short) ? short : parameter.name
@@ -105,6 +106,16 @@ extension NetworkWeights {
       let rows = statistic.isCount ? 0..<1 : 0..<statistic.range.count
       try file.read(statistic.name, rows: rows, into: values(of: statistic))
     }
+  }
+
+  /// A parameter that this network has not is another network's: a deeper one's, perhaps.
+  private func refuseOthers(_ names: Set<String>, _ path: String) throws(InputError) {
+    let own = Set(parameters.map(\.name) + parameters.indices.map { "weights.\($0 + 1)" })
+    let other = names.subtracting(own).filter {
+      $0.hasSuffix(".weight") || $0.hasSuffix(".bias") || $0.hasPrefix("weights.")
+    }
+    guard let name = other.min() else { return }
+    throw InputError("\(path): tensor \"\(name)\" is no parameter of this network")
   }
 
   /// *Collective.* Every rank's numbers by rank 0's.
