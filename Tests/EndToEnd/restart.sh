@@ -3,10 +3,7 @@
 # bytes of an undisturbed one. KILLS sets how many runs are killed (default 5), SEED their moments.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 kills=${KILLS:-5}
-RANDOM=${SEED:-$$}
-echo "SEED=${SEED:-$$}"
-export OPENBLAS_NUM_THREADS=1
-program=$root/.build/release/deeprfm
+. "$root/Tests/EndToEnd/killing.sh"
 # Long solves for so small a set, and a checkpoint at nearly every safe point.
 solving=(--dataset digits --samples 1000 --layers 3 --width 512 --preconditioner none --tolerance 1e-7 --agop class
   --threads 1 --checkpoint-every 0.02s)
@@ -14,49 +11,12 @@ solving=(--dataset digits --samples 1000 --layers 3 --width 512 --preconditioner
 projecting=(--dataset digits --samples 1500 --layers 3 --width 1024 --tolerance 1e-1 --agop class --threads 1)
 options=("${solving[@]}") undisturbed=$work/whole
 
-# Starts a run in the background, in a process group of its own; its pid goes to $job.
+# Starts a run in the background.
 start() { # DIR RANKS OPTION...
   local dir=$1 ranks=$2
   shift 2
-  set -m
-  timeout -k 5 120 mpirun --quiet --bind-to none -n "$ranks" "$program" train --output "$dir" "${options[@]}" "$@" \
-    >"$dir.out" 2>&1 </dev/null &
-  job=$!
-  set +m
+  launch "$dir.out" "$ranks" train --output "$dir" "${options[@]}" "$@"
 }
-
-# Waits for $job; what it ended with goes to $status.
-ended() {
-  status=0
-  wait "$job" 2>/dev/null || status=$?
-}
-
-# Processes below one, the nearest first.
-below() { # PID
-  local child
-  for child in $(pgrep -P "$1"); do
-    echo "$child"
-    below "$child"
-  done
-}
-
-ranks_of() { for process in $(below "$1"); do grep -qx deeprfm "/proc/$process/comm" 2>/dev/null && echo "$process"; done; }
-mpirun_of() { for process in $(below "$1"); do grep -qx mpirun "/proc/$process/comm" 2>/dev/null && echo "$process"; done; }
-
-# Sleeps a random part of so many milliseconds.
-nap() { sleep "$(awk -v part="$RANDOM" -v all="$1" 'BEGIN { printf "%.3f", part / 32768 * all / 1000 }')"; }
-
-# Waits until the first layer is finished.
-first_layer() { # DIR
-  local tries
-  for ((tries = 0; tries < 1000; tries++)); do
-    [ -s "$1/metrics.jsonl" ] && return
-    sleep 0.02
-  done
-}
-
-# All of metrics.jsonl but times and memory.
-untimed() { sed 's/, "seconds".*//' "$1/metrics.jsonl"; }
 
 same() { # NAME DIR: as the undisturbed run, byte for byte
   if diff -r "$undisturbed/layers" "$2/layers" >"$work/diff" 2>&1 &&
@@ -100,16 +60,7 @@ for ((kill = 1; killed < kills && kill <= 4 * kills; kill++)); do
   rm -rf "$dir"
   for ((again = 0; again <= kill % 2; again++)); do
     start "$dir" 2 --resume
-    before=$(date +%s%N)
-    nap "$length"
-    case $((RANDOM % 3)) in
-      0) victims=$(ranks_of "$job" | shuf -n 1) what+=" rank" ;;
-      1) victims=$(mpirun_of "$job") what+=" mpirun" ;;
-      2) victims="$(mpirun_of "$job") $(ranks_of "$job")" what+=" all" ;;
-    esac
-    moments+=" $((($(date +%s%N) - before) / 1000000))"
-    if kill -KILL $victims 2>/dev/null; then killed=$((killed + 1)); fi
-    ended
+    kill_within "$length"
   done
   finish_run "$dir" 2
   if [ "$status" = 0 ]; then same "killed:$what at$moments ms" "$dir"; else
@@ -198,7 +149,7 @@ start "$work/long" 2 --layers 12
 ended
 dir=$work/told
 start "$dir" 2 --resume --layers 12
-first_layer "$dir"
+first_line "$dir"
 kill -TERM $(mpirun_of "$job")
 ended
 told=$status lines=$(wc -l <"$dir/metrics.jsonl")
@@ -252,7 +203,7 @@ batch() {
   job=$!
 }
 batch
-first_layer "$dir"
+first_line "$dir"
 kill -USR1 "$(pgrep -P "$job" | head -n 1)"
 ended
 if [ "$status" = 75 ] && [ "$(cat "$work/requeued" 2>/dev/null)" = "requeue 7" ]; then
@@ -270,7 +221,7 @@ figures "$work/whole" >"$work/whole.figures"
 for ranks in 1 3 4; do
   dir=$work/ranks-$ranks
   start "$dir" 2 --resume --checkpoint-every 10m
-  first_layer "$dir"
+  first_line "$dir"
   kill -USR1 "$(mpirun_of "$job")"
   ended
   first=$status

@@ -174,9 +174,11 @@ def main() -> int:
             note(f"{kind} nc1.{stage}", entry["nc1"][stage], nc1)
             note(f"{kind} nc2.{stage}", entry["nc2"][stage], nc2)
     bound = BOUNDS[config["precision"]]
+    # The root of an eigenvalue that is 0 but for rounding is 1e-8 of the largest one's, and there may be many.
+    bounds = {key: max(bound, 1e-6) if key.endswith("root") else bound for key in errors}
     for key, error in errors.items():
-        print(f"{key:24} {error:.1e}{'' if error <= bound else '   over ' + str(bound)}")
-    return 0 if all(error <= bound for error in errors.values()) else 1
+        print(f"{key:24} {error:.1e}{'' if error <= bounds[key] else '   over ' + str(bounds[key])}")
+    return 0 if all(error <= bounds[key] for key, error in errors.items()) else 1
 
 
 if __name__ == "__main__":
