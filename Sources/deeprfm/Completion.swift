@@ -13,21 +13,7 @@ enum Completion: String {
 
   private static func bashScript(_ commands: [CommandHelp]) -> String {
     let names = commands.map(\.name).joined(separator: " ")
-    let options = commands.map { command in
-      "    \(command.name)) options='\(command.options.map(\.name).joined(separator: " "))' ;;"
-    }
-    let words = commands.filter { !$0.words.isEmpty }.map { command in
-      "    \(command.name)) words='\(command.words.joined(separator: " "))' ;;"
-    }
-    let values = commands.flatMap { command in
-      command.options.filter { !$0.choices.isEmpty }.map { option in
-        "    \(command.name)\\ \(option.name)) values='\(option.choices.joined(separator: " "))' ;;"
-      }
-    }
-    let others = commands.flatMap { command in
-      command.options.filter { $0.placeholder != nil && $0.choices.isEmpty && !$0.takesPath }
-        .map { "\(command.name)\\ \($0.name)" }
-    }
+    let cases = BashCases(commands)
     return """
       # bash completion of deeprfm and deeprfm-run: deeprfm --completion bash
       _deeprfm() {
@@ -43,14 +29,14 @@ enum Completion: String {
               deeprfm-run) options+=' -n --hostfile --threads' ;;
               *) options+=' --version --man --completion' ;;
             esac ;;
-      \(options.joined(separator: "\n"))
+      \(cases.options)
         esac
         case $command in
-      \(words.joined(separator: "\n"))
+      \(cases.words)
         esac
         case "$command $before" in
-      \(values.joined(separator: "\n"))
-          \((others + ["\\ -n", "\\ --threads"]).joined(separator: " | "))) return ;;
+      \(cases.values)
+          \(cases.others)) return ;;
           \\ --completion) values='bash zsh' ;;
           \\ --hostfile) COMPREPLY=($(compgen -f -- "$word")); return ;;
         esac
@@ -66,6 +52,32 @@ enum Completion: String {
       }
       complete -o filenames -F _deeprfm deeprfm deeprfm-run
       """
+  }
+
+  /// The script's lines that are made of the commands.
+  private struct BashCases {
+    let options, words, values: String
+    /// Options whose values nothing is known of.
+    let others: String
+
+    init(_ commands: [CommandHelp]) {
+      options = commands.map { command in
+        "    \(command.name)) options='\(command.options.map(\.name).joined(separator: " "))' ;;"
+      }.joined(separator: "\n")
+      words = commands.filter { !$0.words.isEmpty }.map { command in
+        "    \(command.name)) words='\(command.words.joined(separator: " "))' ;;"
+      }.joined(separator: "\n")
+      values = commands.flatMap { command in
+        command.options.filter { !$0.choices.isEmpty }.map { option in
+          "    \(command.name)\\ \(option.name)) values='\(option.choices.joined(separator: " "))' ;;"
+        }
+      }.joined(separator: "\n")
+      let unknown = commands.flatMap { command in
+        command.options.filter { $0.placeholder != nil && $0.choices.isEmpty && !$0.takesPath }
+          .map { "\(command.name)\\ \($0.name)" }
+      }
+      others = (unknown + ["\\ -n", "\\ --threads"]).joined(separator: " | ")
+    }
   }
 
   // MARK: zsh

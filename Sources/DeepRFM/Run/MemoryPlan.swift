@@ -145,17 +145,16 @@ public struct MemoryPlan: Sendable, Equatable {
     let base = resident + load.keptBytes + Self.slack(load)
     let memory = load.solve
     let travelling = Self.travellingBytes(load)
-    let dense = load.isDense ? 8 * load.samples * (load.samples + load.outputs) : 0
+    let dense = Self.denseBytes(load)
     // Where tiles are recomputed, fewer products are worth more than a few stored tiles.
     let all = load.tileBytes
     let left = budget - base
-    let history = historyLimit
-    func iterating(_ rank: Int) -> Int { memory.iterating(preconditioner: rank, history: load.isDense ? 1 : history) }
-    func solver(_ rank: Int) -> Int { memory.building + max(memory.making(rank), iterating(rank)) + dense }
-    while preconditionerRank > 0 && solver(preconditionerRank) + travelling > max(left / 2, left - all) {
+    while preconditionerRank > 0
+      && Self.solving(load, preconditionerRank, historyLimit) + travelling > max(left / 2, left - all)
+    {
       preconditionerRank = preconditionerRank * 3 / 4
     }
-    let solving = solver(preconditionerRank)
+    let solving = Self.solving(load, preconditionerRank, historyLimit)
     // Blocks of X travel while tiles are built, and again in every product that makes some anew: where tiles have factors the true residual's.
     let exactly = load.compresses && !load.isDense ? travelling + memory.recomputing : 0
     tileBudget =
@@ -171,7 +170,7 @@ public struct MemoryPlan: Sendable, Equatable {
     let mapping = Self.mappingBytes(load)
     items = [
       Item(name: "program and samples", bytes: base), Item(name: "travelling blocks", bytes: travelling),
-      Item(name: "vectors", bytes: iterating(0)),
+      Item(name: "vectors", bytes: Self.iterating(load, 0, historyLimit)),
       Item(name: "preconditioner", bytes: memory.making(preconditionerRank)),
       Item(name: "tiles", bytes: tileBudget), Item(name: "dense matrix", bytes: dense),
       Item(name: "gradients", bytes: agopBytes), Item(name: "remote tiles", bytes: remoteBytes),
@@ -189,6 +188,20 @@ public struct MemoryPlan: Sendable, Equatable {
         name: "files",
         bytes: base + load.fitBytes + max(load.modelBytes, Self.mapBytes(load) + load.arrivingCoefficients)),
     ]
+  }
+
+  /// K as a matrix with the right sides, on the one rank that factors it.
+  private static func denseBytes(_ load: Workload) -> Int {
+    load.isDense ? 8 * load.samples * (load.samples + load.outputs) : 0
+  }
+
+  private static func iterating(_ load: Workload, _ rank: Int, _ history: Int) -> Int {
+    load.solve.iterating(preconditioner: rank, history: load.isDense ? 1 : history)
+  }
+
+  /// A solve with a preconditioner of that rank, but for its tiles.
+  private static func solving(_ load: Workload, _ rank: Int, _ history: Int) -> Int {
+    load.solve.building + max(load.solve.making(rank), iterating(load, rank, history)) + denseBytes(load)
   }
 
   /// Sets the route and what it may take; returns what it takes.
