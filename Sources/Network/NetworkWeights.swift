@@ -18,6 +18,8 @@ public struct Parameter: Sendable, Equatable {
   public let range: Range<Int>
   public let initialisation: Initialisation
 
+  /// Whose it is, by the state dict's name.
+  var layer: String { name.split(separator: ".").dropLast().joined(separator: ".") }
   /// The first dimension, and the product of the others.
   var rows: Int { shape[0] }
   package var columns: Int { range.count / max(1, shape[0]) }

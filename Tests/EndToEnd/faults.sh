@@ -63,6 +63,15 @@ wait_for_state() { # DIR
   done
 }
 
+# Until a file has these words.
+wait_for_words() { # WORDS FILE
+  local tries
+  for ((tries = 0; tries < 600; tries++)); do
+    if grep -q "$1" "$2"; then return; fi
+    sleep 0.05
+  done
+}
+
 start "$work/whole" 2
 ended
 if [ "$status" = 0 ]; then ok "undisturbed"; else bad "undisturbed" "$(tail -n 1 "$work/whole.out")"; fi
@@ -71,7 +80,7 @@ if [ "$status" = 0 ]; then ok "undisturbed"; else bad "undisturbed" "$(tail -n 1
 for which in 0 1; do
   dir=$work/stopped-$which
   export DEEPRFM_PATIENCE=3
-  start "$dir" 2 --layers 200
+  start "$dir" 2 --layers 100000
   wait_for_state "$dir"
   sleep 2.5 # the ranks have made acquaintance
   for process in $(ranks_of "$job"); do
@@ -84,11 +93,15 @@ done
 
 # --- a rank that is killed, from launch/run ---
 dir=$work/killed
-"$root/launch/run" -n 2 --threads 1 train --output "$dir" "${options[@]}" >"$dir.out" 2>&1 </dev/null &
-job=$!
-wait_for_state "$dir"
-kill -KILL "$(ranks_of "$(pgrep -P "$job" mpirun)" | tail -n 1)" 2>/dev/null
-ended
+for ((tries = 0; tries < 10; tries++)); do
+  rm -rf "$dir"
+  "$root/launch/run" -n 2 --threads 1 train --output "$dir" "${options[@]}" >"$dir.out" 2>&1 </dev/null &
+  job=$!
+  wait_for_state "$dir"
+  kill -KILL "$(ranks_of "$(pgrep -P "$job" mpirun)" | tail -n 1)" 2>/dev/null
+  ended
+  if [ "$status" != 0 ]; then break; fi # else it had ended before
+done
 if [ "$status" -gt 0 ] && [ "$took" -le 10 ] && grep -q '^launch/run: ended by signal 9: with --resume' "$dir.out"; then
   ok "a rank killed: $(grep '^launch/run:' "$dir.out" | tr '\n' ' ')"
 else
@@ -207,12 +220,13 @@ done
 
 # --- two jobs in one run directory ---
 dir=$work/shared
-start "$dir" 2 --layers 100
+start "$dir" 2 --layers 100000
 first=$job
 wait_for_state "$dir"
-start "$dir" 2 --layers 100
+mv "$dir.out" "$dir.first"
+start "$dir" 2 --layers 100000
 second=$job
-sleep 2
+wait_for_words "waiting for another job" "$dir.out"
 kill -USR1 "$first"
 wait "$first"
 sleep 2

@@ -59,5 +59,20 @@ first_line() { # DIR
   done
 }
 
+# Starts a run and stops it at its first line of metrics; again if it was at its end before the signal came.
+stop_early() { # DIR START STOP: two functions
+  local tries
+  for ((tries = 0; tries < 10; tries++)); do
+    rm -rf "$1"
+    "$2"
+    first_line "$1"
+    began=$(date +%s%N)
+    "$3" 2>/dev/null
+    ended
+    took=$((($(date +%s%N) - began) / 1000000))
+    if [ "$status" != 0 ]; then break; fi
+  done
+}
+
 # All of metrics.jsonl but times and memory.
 untimed() { sed 's/, "seconds".*//' "$1/metrics.jsonl"; }

@@ -1,3 +1,4 @@
+import Instruments
 import LinearAlgebra
 import Network
 import Testing
@@ -21,7 +22,9 @@ import Testing
   @Test func agreesWithPyTorch() throws {
     let golden = try Golden.read("convolutions", as: File.self)
     let input = FeatureShape(channels: golden.input[0], height: golden.input[1], width: golden.input[2])
-    let problem = try NetworkProblem(input: input, batchRows: golden.c.count / 3) { Self.builder(input, rows: $0) }
+    let problem = try NetworkProblem(input: input, batchRows: golden.c.count / 3) {
+      NetworkCheck.convolutions(of: input, rows: $0, threads: 2)
+    }
     let weights = problem.network.weights
     #expect(Set(weights.parameters.map(\.name)) == Set(golden.parameters.keys))
     for parameter in weights.parameters {
@@ -51,26 +54,5 @@ import Testing
     #expect(found.count == expected.count)
     let scale = max(1, expected.map { abs($0) }.max() ?? 0)
     for (a, b) in zip(found, expected) { #expect(abs(a - b) <= 1e-11 * scale) }
-  }
-
-  private static func builder(_ input: FeatureShape, rows: Int) -> NetworkBuilder<Double> {
-    var builder = NetworkBuilder<Double>(rows: rows, threads: 2)
-    var shape = input
-    func append(_ layer: any NetworkLayer<Double>) {
-      builder.append(layer)
-      shape = layer.output
-    }
-    append(
-      Convolution("0", from: shape, to: 4, kernel: 5, stride: 2, padding: 2, hasBias: false, .constant(0), &builder))
-    append(BatchNorm("1", of: shape, &builder))
-    append(Activation(.relu, of: shape, &builder))
-    append(MaxPool(of: shape, kernel: 3, stride: 2, padding: 1, &builder))
-    append(BasicBlock("4", from: shape, to: 4, stride: 1, &builder))
-    append(BasicBlock("5", from: shape, to: 6, stride: 2, &builder))
-    append(Convolution("6", from: shape, to: 5, kernel: 3, padding: 1, hasBias: true, .constant(0), &builder))
-    append(Activation(.relu, of: shape, &builder))
-    append(AveragePool(of: shape, to: 2, 2, &builder))
-    append(Linear("10", from: shape, to: 3, .constant(0), &builder))
-    return builder
   }
 }

@@ -11,14 +11,6 @@ import Testing
 @Suite(.serialized) struct NetworkRunTests {
   private static let samples = 60
 
-  private func withRuns(_ body: (_ folder: String, _ world: Communicator) throws -> Void) throws {
-    let world = try TestWorld.all
-    let folder = try SharedFolder(world)
-    try body(folder.path, world)
-    try world.barrier()
-    withExtendedLifetime(folder) {}
-  }
-
   private func options(_ folder: String, _ name: String, _ change: (inout NetworkOptions) -> Void = { _ in })
     -> NetworkOptions
   {
@@ -42,7 +34,7 @@ import Testing
 
   /// Three epochs of SGD in float64 by plain loops in the order that the run draws.
   @Test(arguments: [16, 1, 60, 500]) func lossesAreThoseOfPlainLoops(batch: Int) throws {
-    try withRuns { folder, world in
+    try withFolder { folder, world in
       let options = options(folder, "run") { $0.batch = batch }
       try train(options, world)
       let epochs = try RunFolder(folder + "/run").readEpochs()
@@ -76,7 +68,7 @@ import Testing
 
   /// A file's weights and order in place of drawn ones; what model.safetensors holds can be begun with.
   @Test func goesOnFromAFile() throws {
-    try withRuns { folder, world in
+    try withFolder { folder, world in
       try train(options(folder, "first") { $0.epochs = 1 }, world)
       if world.rank == 0 { try writeOrders([Array((0..<60).reversed()), Array(0..<60)], to: folder + "/order.npy") }
       try world.barrier()
@@ -108,7 +100,7 @@ import Testing
 
   /// Stopped after a few looks each time, in training, between epochs and in measuring: the files are those of an undisturbed run.
   @Test(arguments: [OptimizerKind.sgd, .adam]) func stoppedAndGoneOnWith(optimizer: OptimizerKind) throws {
-    try withRuns { folder, world in
+    try withFolder { folder, world in
       let change: (inout NetworkOptions) -> Void = {
         $0.optimizer = optimizer
         $0.momentum = optimizer == .sgd ? 0.9 : 0
@@ -145,7 +137,7 @@ import Testing
 
   /// Another number of ranks would do the same to rounding; here: a run that is finished is left alone, and other options are refused.
   @Test func whatCannotBeGoneOnWith() throws {
-    try withRuns { folder, world in
+    try withFolder { folder, world in
       try train(options(folder, "run"), world)
       let before = try Data(contentsOf: URL(filePath: folder + "/run/metrics.jsonl"))
       try world.barrier()
@@ -165,7 +157,7 @@ import Testing
   // MARK: - Ends
 
   @Test func divergence() throws {
-    try withRuns { folder, world in
+    try withFolder { folder, world in
       let wild = options(folder, "run") {
         $0.learningRate = 1e150
         $0.epochs = 5
@@ -178,7 +170,7 @@ import Testing
   }
 
   @Test func refusedBeforeAnythingIsWritten() throws {
-    try withRuns { folder, world in
+    try withFolder { folder, world in
       try train(
         options(folder, "deeper") {
           ($0.depth, $0.width, $0.epochs) = (3, 10, 1)

@@ -14,14 +14,6 @@ import Testing
 @Suite(.serialized) struct RunRowsTests {
   private static let samples = 150
 
-  private func withFolder(_ body: (_ folder: String, _ world: Communicator) throws -> Void) throws {
-    let world = try TestWorld.all
-    let folder = try SharedFolder(world)
-    try body(folder.path, world)
-    try world.barrier()
-    withExtendedLifetime(folder) {}
-  }
-
   /// *Collective.* The digits' labels in a file, in the order of the samples.
   private func writeLabels(_ path: String, _ world: Communicator) throws {
     try world.together {

@@ -1,9 +1,11 @@
+import Files
 import LinearAlgebra
+import MPI
 import Network
 import Runtime
 
 /// A network's gradients against central finite differences.
-struct NetworkCheck {
+public struct NetworkCheck {
   let name: String
   let input: FeatureShape
   /// Of the outputs.
@@ -16,7 +18,8 @@ struct NetworkCheck {
 
   /// Every kind of layer, in networks as small as they can be.
   static var all: [NetworkCheck] {
-    ActivationKind.allCases.map { kind in
+    let image = FeatureShape(channels: 2, height: 9, width: 7)
+    return ActivationKind.allCases.map { kind in
       var form = NetworkForm(.mlp, input: FeatureShape(7), classes: 3)
       (form.depth, form.width, form.activation) = (2, 5, kind)
       let made = form
@@ -25,15 +28,16 @@ struct NetworkCheck {
       ) { try made.build(rows: $0, threads: $1) }
     } + [
       NetworkCheck(
-        name: "network: gradients of convolutions", input: FeatureShape(channels: 2, height: 9, width: 7), classes: 3,
-        rows: 5, stride: 3, build: convolutions)
+        name: "network: gradients of convolutions", input: image, classes: 3, rows: 5, stride: 3
+      ) { convolutions(of: image, rows: $0, threads: $1) }
     ]
   }
 
-  /// Convolutions with and without bias, batch norm, both poolings, residual blocks with and without a shortcut of their own.
-  private static func convolutions(rows: Int, threads: Int) -> NetworkBuilder<Double> {
+  /// *Local.* Convolutions with and without bias, batch norm, both poolings, residual blocks with and without a shortcut of their own, and three
+  /// outputs. - Parameter image: of 9 x 7 or a little more.
+  public static func convolutions(of image: FeatureShape, rows: Int, threads: Int) -> NetworkBuilder<Double> {
     var builder = NetworkBuilder<Double>(rows: rows, threads: threads)
-    var shape = FeatureShape(channels: 2, height: 9, width: 7)
+    var shape = image
     func append(_ layer: any NetworkLayer<Double>) {
       builder.append(layer)
       shape = layer.output

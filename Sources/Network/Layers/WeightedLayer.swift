@@ -13,7 +13,7 @@ protocol WeightedLayer<Element>: NetworkLayer {
 
 extension WeightedLayer {
   /// As in the state dict.
-  var name: String { String(weight.name.dropLast(".weight".count)) }
+  var name: String { weight.layer }
 }
 
 /// A weighted layer, and the last layer behind it that works element by element: batch norm, activation, a block's sum.
@@ -24,10 +24,14 @@ struct LayerStage<T: NetworkReal> {
 
 extension Network {
   /// Hidden fully-connected layers.
-  var hiddenStages: [LayerStage<T>] { Array(Self.stages(in: layers).filter { $0.layer is Linear<T> }.dropLast()) }
+  static func hiddenStages(in layers: [any NetworkLayer<T>]) -> [LayerStage<T>] {
+    Array(stages(in: layers).filter { $0.layer is Linear<T> }.dropLast())
+  }
 
   /// Convolutions, in the state dict's order.
-  var convolutionStages: [LayerStage<T>] { Self.stages(in: layers).filter { $0.layer is Convolution<T> } }
+  static func convolutionStages(in layers: [any NetworkLayer<T>]) -> [LayerStage<T>] {
+    stages(in: layers).filter { $0.layer is Convolution<T> }
+  }
 
   /// - Parameter end: what works element by element behind the last of these layers.
   static func stages(in layers: [any NetworkLayer<T>], end: (any NetworkLayer<T>)? = nil) -> [LayerStage<T>] {

@@ -68,7 +68,7 @@ package struct OutputGradients {
   /// S = the sum of dy dy^T, (units x units).
   package let sum: Matrix<Double>
 
-  package var name: String { String(weight.name.dropLast(".weight".count)) }
+  package var name: String { weight.layer }
   package var inputs: Int { weight.columns }
   /// Of a convolution.
   package var isOfPatches: Bool { weight.shape.count > 2 }

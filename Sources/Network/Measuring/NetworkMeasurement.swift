@@ -27,14 +27,16 @@ package final class NetworkMeasurement<T: NetworkReal> {
 
   package init(_ network: Network<T>, _ layout: Layout, withConvolutions: Bool = false, _ context: Context) {
     (self.network, self.layout, self.context) = (network, layout, context)
-    let (stages, sample) = (network.hiddenStages, PictureSample(layout))
+    let (stages, sample) = (Network.hiddenStages(in: network.layers), PictureSample(layout))
     self.sample = sample
     hidden = stages.enumerated().map {
       MeasuredLayer($1, shown: sample, endIsShown: $0 == stages.count - 1, layout, context)
     }
     convolutions =
       withConvolutions
-      ? network.convolutionStages.map { MeasuredLayer($0, shown: nil, endIsShown: false, layout, context) } : []
+      ? Network.convolutionStages(in: network.layers).map {
+        MeasuredLayer($0, shown: nil, endIsShown: false, layout, context)
+      } : []
     outputGradient = Matrix(rows: network.rows, columns: network.outputs)
     for measured in hidden + convolutions {
       sights[ObjectIdentifier(measured.layer), default: ([], [])].inputs.append(measured.input)
@@ -48,9 +50,8 @@ package final class NetworkMeasurement<T: NetworkReal> {
   static func bytes(
     _ builder: NetworkBuilder<T>, _ layout: Layout, withConvolutions: Bool
   ) -> (held: Int, work: Int) {
-    let stages = Network<T>.stages(in: builder.layers)
-    let hidden = Array(stages.filter { $0.layer is Linear<T> }.dropLast())
-    let convolutions = withConvolutions ? stages.filter { $0.layer is Convolution<T> } : []
+    let hidden = Network<T>.hiddenStages(in: builder.layers)
+    let convolutions = withConvolutions ? Network<T>.convolutionStages(in: builder.layers) : []
     let measured = hidden + convolutions
     let (shown, classes) = (PictureSample(layout).positions.count, layout.classCount)
     let held = measured.enumerated().reduce(0) { sum, entry in
