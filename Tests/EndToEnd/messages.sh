@@ -140,8 +140,8 @@ ended() {
     ok "$name"
   fi
 }
-ended "TERM to bench" TERM bench solve --samples 3000 --repeat 100000
-ended "INT to bench" INT bench kernel --samples 3000 --repeat 100000
+ended "TERM to bench" TERM bench solve --samples 6000 --repeat 1000
+ended "INT to bench" INT bench kernel --samples 6000 --repeat 1000
 ended "TERM to predict" TERM predict --model open --input rows.npy --output rows-out.npy
 if [ -z "$(ls rows-out.npy* 2>/dev/null)" ]; then ok "and no half of its output is left"; else bad "predict" "left $(ls rows-out.npy*)"; fi
 

@@ -4,14 +4,17 @@ import Instruments
 import KernelMachine
 import LinearAlgebra
 import Measures
+import Runtime
 import Testing
 
 /// Every rank for itself: `debug` runs on one.
 @Suite(.serialized) struct DebugTests {
   private static let world = Result { try TestWorld.all.split(color: TestWorld.all.rank, key: 0) }
+  /// With the cores that are left to a rank by those beside it.
+  private static let host = Result { try Host(surveying: TestWorld.all) }
 
   private func problem(_ kind: Kernel.Kind = .laplace, samples: Int = 30) throws -> DebugProblem {
-    try DebugProblem(DebugOptions(), samples: samples, kernel: kind, world: Self.world.get())
+    try DebugProblem(DebugOptions(), samples: samples, kernel: kind, host: Self.host.get(), world: Self.world.get())
   }
 
   private func failed(_ checks: [Check]) -> Bool { checks.contains { !$0.passed } }
@@ -20,7 +23,7 @@ import Testing
   @Test(arguments: [2, 7, 90]) func allChecksPass(samples: Int) throws {
     var options = DebugOptions()
     options.samples = samples
-    let checks = try debugChecks(options, world: Self.world.get())
+    let checks = try debugChecks(options, host: Self.host.get(), world: Self.world.get())
     #expect(checks.filter { !$0.passed } == [])
     #expect(checks.count == 53)
   }
@@ -28,7 +31,7 @@ import Testing
   @Test func theSyntheticSetPasses() throws {
     var options = DebugOptions()
     (options.dataset, options.samples, options.seed) = (.synthetic, 50, 3)
-    #expect(try !failed(debugChecks(options, world: Self.world.get())))
+    #expect(try !failed(debugChecks(options, host: Self.host.get(), world: Self.world.get())))
   }
 
   /// Equal samples of different classes: the coefficients are of the size of 1 / ridge, and so is what rounding leaves.
@@ -36,7 +39,7 @@ import Testing
     let text = (0..<60).map { i in "\(i % 3) 1:\(i % 20 * 7 % 11) 2:\(i % 20 * 5 % 13) 3:\(i % 20 % 6)\n" }.joined()
     try withFolder(["train": text], of: Self.world.get()) { folder, world in
       let options = try DebugOptions.parse(["--dataset", "libsvm", "--data", folder])
-      let problem = try DebugProblem(options, samples: 60, kernel: kind, world: world)
+      let problem = try DebugProblem(options, samples: 60, kernel: kind, host: Self.host.get(), world: world)
       #expect(try problem.checkSolve().filter { !$0.passed } == [])
       #expect(try failed(problem.checkSolve { try Reference.solution($0, ridge: 1.001 * $1, $2) }))
     }
@@ -48,7 +51,7 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var options = DebugOptions()
     options.samples = 20
-    _ = try debugChecks(options, dumpingTo: Dump(folder), world: Self.world.get())
+    _ = try debugChecks(options, dumpingTo: Dump(folder), host: Self.host.get(), world: Self.world.get())
     func read(_ name: String, _ shape: [Int]) throws -> Matrix<Double> {
       let (found, values) = try NPYFile.read(folder + "/\(name).npy")
       #expect(found == shape)

@@ -11,7 +11,7 @@ import Runtime
 /// Throws `InputError` where the samples cannot be read or --dump cannot be made.
 public func debug(_ options: DebugOptions, world: Communicator) throws -> ExitStatus {
   let dump = try options.dump.map(Dump.init)
-  let checks = try debugChecks(options, dumpingTo: dump, world: world)
+  let checks = try debugChecks(options, dumpingTo: dump, host: Host(surveying: world), world: world)
   standardOutput(table(of: checks))
   return checks.allSatisfy(\.passed) ? .done : .failed
 }
@@ -21,13 +21,13 @@ private let fewSamples = 40
 
 /// *Collective, one rank.* All checks, in the order of a layer's steps.
 public func debugChecks(
-  _ options: DebugOptions, dumpingTo dump: Dump? = nil, world: Communicator
+  _ options: DebugOptions, dumpingTo dump: Dump? = nil, host: Host, world: Communicator
 ) throws -> [Check] {
   var checks = checkRandom()
   for kind in Kernel.Kind.allCases {
-    let problem = try DebugProblem(options, samples: options.samples, kernel: kind, world: world)
+    let problem = try DebugProblem(options, samples: options.samples, kernel: kind, host: host, world: world)
     let few = try DebugProblem(
-      options, samples: min(fewSamples, options.samples), kernel: kind, world: world)
+      options, samples: min(fewSamples, options.samples), kernel: kind, host: host, world: world)
     if kind == .laplace { checks += try run("data") { try problem.checkData() } }
     checks += try run("kernel, \(kind)") { try problem.checkKernel() }
     checks += try run("kernel alignment, \(kind)") { try problem.checkAlignment() }
@@ -46,7 +46,7 @@ public func debugChecks(
     // What follows does not know the kernel.
     if kind == .laplace { checks += try run("layer's end") { try checkLayerEnd(problem, dump) } }
   }
-  let context = Context(world: world, host: try Host(surveying: world))
+  let context = Context(world: world, host: host)
   for check in NetworkCheck.all { checks += try run(check.name) { try check.check(context) } }
   return checks
 }

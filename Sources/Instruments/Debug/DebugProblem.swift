@@ -34,7 +34,7 @@ public struct DebugProblem {
 
   /// *Collective, one rank.* The first `count` samples of the data set. Throws `InputError`.
   public init(
-    _ options: DebugOptions, samples count: Int, kernel: Kernel.Kind, world: Communicator
+    _ options: DebugOptions, samples count: Int, kernel: Kernel.Kind, host: Host, world: Communicator
   ) throws {
     var train = TrainOptions()
     train.dataset = options.dataset
@@ -45,7 +45,7 @@ public struct DebugProblem {
     train.kernel = kernel
     train.precision = .float64
     train.quiet = true
-    try self.init(Training<Double>(train, Host(surveying: world), world))
+    try self.init(Training<Double>(train, host, world))
   }
 
   private init(_ training: Training<Double>) throws {
