@@ -7,7 +7,8 @@ have_mpich() { [ -n "$hydra" ] && pkg-config --exists mpich; }
 
 # Two that do so at a time wait for each other.
 build_with_mpich() { # OPTION OF swift build...
-  (cd "$root" && DEEPRFM_MPI=mpich swift build -c release --scratch-path "$scratch" "$@") >"$work/built" 2>&1 </dev/null && return
+  mkdir -p "$scratch"
+  (cd "$root" && DEEPRFM_MPI=mpich flock -o "$scratch/lock" swift build -c release --scratch-path "$scratch" "$@") >"$work/built" 2>&1 </dev/null && return
   bad "the build with MPICH" "$(grep -A 4 'error:' "$work/built" || tail -n 20 "$work/built")"
   return 1
 }
