@@ -43,7 +43,7 @@ mkdir -m 777 "$box/work"
 run() { # SIZE OUTPUT COMMAND...: what it says goes to $work/out
   local size=$1 output=$2
   shift 2
-  inside "$size" "$@" "${environment[@]}" timeout -k 5 60 deeprfm-run -n 2 --threads 1 train --samples 1000 --layers 2 --width 256 --quiet \
+  inside "$size" "$@" "${environment[@]}" timeout -k 5 300 deeprfm-run -n 2 --threads 1 train --samples 1000 --layers 2 --width 256 --quiet \
     --output "/work/$output" >"$work/out" 2>&1
   status=$?
 }

@@ -30,8 +30,8 @@ if [ "${1-}" = --tests ]; then for ranks in 1 2 4; do tests "$ranks"; done; fi
 
 # --- the same run ---
 options=(train --samples 500 --test-samples 300 --layers 4 --width 128 --precision float64 --quiet --threads 1)
-timeout 120 "$open" --quiet --bind-to none -n 2 "$ours" "${options[@]}" --output "$work/open" >"$work/out" 2>&1 </dev/null || bad "Open MPI" "$(cat "$work/out")"
-timeout 120 "$hydra" -bind-to none -n 2 "$theirs" "${options[@]}" --output "$work/mpich" >"$work/out" 2>&1 </dev/null || bad "MPICH" "$(cat "$work/out")"
+timeout 600 "$open" --quiet --bind-to none -n 2 "$ours" "${options[@]}" --output "$work/open" >"$work/out" 2>&1 </dev/null || bad "Open MPI" "$(cat "$work/out")"
+timeout 600 "$hydra" -bind-to none -n 2 "$theirs" "${options[@]}" --output "$work/mpich" >"$work/out" 2>&1 </dev/null || bad "MPICH" "$(cat "$work/out")"
 figures "$work/open" >"$work/open.figures"
 figures "$work/mpich" >"$work/mpich.figures"
 read -r where worst <<<"$(difference . "$work/open.figures" "$work/mpich.figures")"
@@ -47,7 +47,7 @@ refused() { # NAME SENTENCE COMMAND...
   local name=$1 wanted=$2 status
   shift 2
   rm -rf "$work/none"
-  timeout 60 "$@" train --layers 1 --output "$work/none" >"$work/out" 2>&1 </dev/null
+  timeout 300 "$@" train --layers 1 --output "$work/none" >"$work/out" 2>&1 </dev/null
   status=$?
   if [ "$status" = 2 ] && [ "$(grep -c '^deeprfm: ' "$work/out")" = 1 ] && grep -qE "^deeprfm: 2 processes were started by $wanted" "$work/out" &&
     [ ! -e "$work/none" ]; then ok "$name: $(grep '^deeprfm: ' "$work/out")"; else bad "$name" "exit status $status: $(cat "$work/out")"; fi
@@ -70,7 +70,7 @@ started() { # NAME OPTION...: as with Open MPI, too
   local name=$1
   shift
   rm -rf "$work/one"
-  if timeout 120 "$run" "$@" --threads 1 "${options[@]}" --output "$work/one" >"$work/out" 2>&1 </dev/null && [ ! -s "$work/out" ] &&
+  if timeout 600 "$run" "$@" --threads 1 "${options[@]}" --output "$work/one" >"$work/out" 2>&1 </dev/null && [ ! -s "$work/out" ] &&
     grep -q '"ranks": 2' "$work/one/config.json" && [ "$(wc -l <"$work/one/metrics.jsonl")" = 3 ]; then ok "$name"; else bad "$name" "$(cat "$work/out")"; fi
 }
 started "deeprfm-run -n 2" -n 2
@@ -88,7 +88,7 @@ begin "$work/stopped"
 kill -TERM "$job"
 wait "$job"
 status=$?
-timeout 120 "$run" -n 2 --threads 1 "${options[@]}" --resume --output "$work/stopped" >>"$work/out" 2>&1 </dev/null
+timeout 600 "$run" -n 2 --threads 1 "${options[@]}" --resume --output "$work/stopped" >>"$work/out" 2>&1 </dev/null
 if [ "$status" = 75 ] && diff -r "$work/whole/layers" "$work/stopped/layers" >/dev/null; then ok "stopped in order (75), gone on with to the same bytes"; else
   bad "stopped" "exit status $status: $(cat "$work/out")"
 fi

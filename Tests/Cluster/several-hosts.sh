@@ -19,7 +19,7 @@ hostfile() { # NAME:SLOTS...
 launch() { # RANKS OPTION...
   local ranks=$1
   shift
-  on node1 timeout -k 5 40 "$root/launch/run" -n "$ranks" --hostfile "$work/hostfile" --threads 1 "${interface[@]}" "$@" \
+  on node1 timeout -k 5 600 "$root/launch/run" -n "$ranks" --hostfile "$work/hostfile" --threads 1 "${interface[@]}" "$@" \
     >"$work/out" 2>&1 </dev/null
   status=$?
   return $status
@@ -47,7 +47,7 @@ same_as_one_host() { # RANKS HOST:SLOTS...
   local ranks=$1 name="$1 ranks on ${*:2}" hosts expected
   shift
   if [ ! -d "$work/one-$ranks" ]; then
-    on node1 timeout -k 5 60 "$root/launch/run" -n "$ranks" --threads 1 --oversubscribe "${options[@]}" \
+    on node1 timeout -k 5 300 "$root/launch/run" -n "$ranks" --threads 1 --oversubscribe "${options[@]}" \
       --output "$work/one-$ranks" >"$work/out" 2>&1 </dev/null || bad "$ranks ranks on one host" "$(tail -n 1 "$work/out")"
   fi
   hostfile "$@"
@@ -135,7 +135,7 @@ mkdir -p "$work/tree/bin"
 cp "$root/launch/run" "$work/tree/bin/deeprfm-run"
 cp "$work/show" "$work/tree/bin/deeprfm"
 OMPI_MCA_plm_rsh_agent=$work/agent DEEPRFM_MPIRUN=$work/elsewhere/bin/mpirun \
-  on node1 timeout 30 "$work/tree/bin/deeprfm-run" -n 2 --hostfile "$work/hostfile" "${interface[@]}" report >"$work/out" 2>&1 </dev/null
+  on node1 timeout 150 "$work/tree/bin/deeprfm-run" -n 2 --hostfile "$work/hostfile" "${interface[@]}" report >"$work/out" 2>&1 </dev/null
 if [ "$(grep -c '^[01] 1 ' "$work/out")" = 2 ] && grep -q "$work/elsewhere/bin/orted\|PATH=$work/elsewhere/bin" "$work/asked"; then ok "the other hosts find mpirun's daemon"; else
   bad "--prefix" "$(cat "$work/asked" "$work/out")"
 fi

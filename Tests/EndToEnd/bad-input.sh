@@ -81,7 +81,7 @@ say() { # RANKS NAME WORD COMMAND...
   if [ "$1" = 1 ]; then run=("$root/.build/release/deeprfm"); fi
   shift 3
   before=$(find . | sort)
-  timeout -k 5 30 "${run[@]}" "$@" >"$work.out" 2>"$work.err" </dev/null
+  timeout -k 5 150 "${run[@]}" "$@" >"$work.out" 2>"$work.err" </dev/null
   status=$?
   lines=$(grep -c '^deeprfm:' "$work.err")
   if [ "$status" != 2 ]; then

@@ -27,10 +27,11 @@ finish() {
 }
 
 # Trains on RANKS ranks, one thread each; what it says goes to $work/out.
+# Here and elsewhere: a timeout is there for what hangs, far above what anything here takes.
 train() { # RANKS OPTION...
   local ranks=$1
   shift
-  timeout -k 5 60 "$root/launch/run" -n "$ranks" --threads 1 train "$@" >"$work/out" 2>&1 </dev/null
+  timeout -k 5 300 "$root/launch/run" -n "$ranks" --threads 1 train "$@" >"$work/out" 2>&1 </dev/null
 }
 
 # The figures of metrics.jsonl that do not depend on the machine or the ranks: a line "layer.name value" each.

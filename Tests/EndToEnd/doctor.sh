@@ -12,7 +12,7 @@ unset OPENBLAS_CORETYPE
 look() {
   local name=$1 wanted=$2 line=$3 mend=$4 status
   shift 4
-  timeout -k 5 60 "$@" >out 2>err </dev/null
+  timeout -k 5 300 "$@" >out 2>err </dev/null
   status=$?
   if [ "$status" != "$wanted" ]; then
     bad "$name" "exit status $status, not $wanted: $(head -n 1 err)"
@@ -51,7 +51,7 @@ look "another build" 0 '^warn +program .*differ.*rank [01].*rank [01]' 'one buil
 look "network" 0 '^(ok|warn) +network .*GB/s' any "${ranks[@]}" 3 "$program" doctor --threads 1
 look "no data set named" 2 '' '' "$program" doctor --data data
 
-timeout -k 5 60 "$program" doctor --json >out 2>err
+timeout -k 5 300 "$program" doctor --json >out 2>err
 if grep -qE '^\{"status": "(ok|warn)", "checks": \[\{"name": "program", "status": "ok", .*"ranks": \[\{"host": ' out; then
   ok "json"
 else

@@ -12,7 +12,7 @@ million() { yes "$1" | head -n 1200000 | tr -d '\n'; } # a text that often
 limited() { # OPTION...
   (
     ulimit -v 800000
-    timeout -k 5 120 "$program" train --layers 1 --threads 1 --memory 256MiB --quiet --output new "$@" >out 2>err </dev/null
+    timeout -k 5 600 "$program" train --layers 1 --threads 1 --memory 256MiB --quiet --output new "$@" >out 2>err </dev/null
   )
 }
 

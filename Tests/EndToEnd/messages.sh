@@ -12,7 +12,7 @@ once() {
   shift 3
   for ranks in 1 2 3 4; do
     rm -rf new
-    timeout -k 5 60 "$run" -n "$ranks" --threads 1 "$@" >out 2>err </dev/null
+    timeout -k 5 300 "$run" -n "$ranks" --threads 1 "$@" >out 2>err </dev/null
     status=$?
     if [ "$status" != "$wanted" ]; then
       bad "$name, $ranks ranks" "exit status $status, not $wanted: $(head -n 2 err)"
@@ -48,7 +48,7 @@ mkdir copies
 for copy in 1 2 3; do
   printf '%s 1:%s 2:1 3:2\n' 0 1 1 2 0 3 1 5
 done >copies/train
-timeout 60 "$program" train --dataset libsvm --data copies --layers 1 --solver cholesky --ridge 0 --kernel gaussian \
+timeout 300 "$program" train --dataset libsvm --data copies --layers 1 --solver cholesky --ridge 0 --kernel gaussian \
   --output cholesky --quiet >out 2>err </dev/null
 status=$?
 if [ "$status" = 1 ] && [ "$(wc -l <err)" = 1 ] && grep -q '^deeprfm: layer 1' err; then
@@ -58,8 +58,8 @@ else
 fi
 
 # --- runs without --output ---
-(timeout 60 "$run" train "${small[@]}" </dev/null >first 2>&1; echo $? >first.status) &
-(timeout 60 "$run" train "${small[@]}" </dev/null >second 2>&1; echo $? >second.status) &
+(timeout 300 "$run" train "${small[@]}" </dev/null >first 2>&1; echo $? >first.status) &
+(timeout 300 "$run" train "${small[@]}" </dev/null >second 2>&1; echo $? >second.status) &
 wait
 if [ "$(cat first.status second.status | tr -d '\n')" = 00 ] && [ "$(ls runs/*/report.html | wc -l)" = 2 ]; then
   ok "two jobs of one second have two folders"
@@ -67,7 +67,7 @@ else
   bad "two jobs" "$(cat first second) $(ls -R runs)"
 fi
 rm -rf runs
-timeout 60 "$run" -n 2 train --samples 1798 --layers 1 >/dev/null 2>&1 </dev/null
+timeout 300 "$run" -n 2 train --samples 1798 --layers 1 >/dev/null 2>&1 </dev/null
 if [ ! -e runs ]; then ok "bad input leaves no folder"; else bad "bad input" "left $(ls -R runs)"; fi
 
 # --- closed streams ---
@@ -75,12 +75,12 @@ train 2 "${small[@]}" --output open || bad "train" "$(cat out)"
 same() { # NAME DIR
   if cmp -s open/layers/01.safetensors "$2/layers/01.safetensors"; then ok "$1"; else bad "$1" "$(tail -n 2 closed.out 2>/dev/null)"; fi
 }
-timeout 60 "$run" -n 2 --threads 1 train "${small[@]}" --output closed-input >closed.out 2>&1 <&-
+timeout 300 "$run" -n 2 --threads 1 train "${small[@]}" --output closed-input >closed.out 2>&1 <&-
 same "standard input closed" closed-input
-timeout 60 "$run" -n 2 --threads 1 train "${small[@]}" --output closed-all <&- >&- 2>&-
+timeout 300 "$run" -n 2 --threads 1 train "${small[@]}" --output closed-all <&- >&- 2>&-
 same "all three closed" closed-all
-timeout 60 "$program" train "${small[@]}" --threads 1 --output alone >closed.out 2>&1 </dev/null
-timeout 60 "$program" train "${small[@]}" --threads 1 --output alone-closed <&- >&- 2>&-
+timeout 300 "$program" train "${small[@]}" --threads 1 --output alone >closed.out 2>&1 </dev/null
+timeout 300 "$program" train "${small[@]}" --threads 1 --output alone-closed <&- >&- 2>&-
 if cmp -s alone/layers/01.safetensors alone-closed/layers/01.safetensors && cmp -s alone/model.safetensors alone-closed/model.safetensors; then
   ok "the program alone, all three closed"
 else
@@ -89,25 +89,25 @@ fi
 
 # --- the launcher ---
 printf '1\n2\n3\n' | while read -r seed; do
-  timeout 60 "$run" train "${small[@]}" --seed "$seed" --output "loop-$seed" >/dev/null 2>&1
+  timeout 300 "$run" train "${small[@]}" --seed "$seed" --output "loop-$seed" >/dev/null 2>&1
 done
 if [ -f loop-1/model.safetensors ] && [ -f loop-2/model.safetensors ] && [ -f loop-3/model.safetensors ]; then
   ok "a loop's standard input is left alone"
 else
   bad "a loop" "only $(ls -d loop-*)"
 fi
-echo '{"samples": 200, "layers": 1, "width": 32}' | timeout 60 "$run" train --config /dev/stdin --output piped --quiet >out 2>&1
+echo '{"samples": 200, "layers": 1, "width": 32}' | timeout 300 "$run" train --config /dev/stdin --output piped --quiet >out 2>&1
 if [ -f piped/model.safetensors ]; then ok "a configuration may come through standard input"; else bad "--config /dev/stdin" "$(cat out)"; fi
 printf '\xef\xbb\xbf# mine\r\nlocalhost slots=2\r\n' >hosts
 for form in "-n2" "-np2" "--np=2" "--np 2" "-n 2 --hostfile hosts" "-n2 --hostfile=hosts"; do
   read -ra words <<<"$form"
   rm -rf form
-  timeout 60 "$run" "${words[@]}" --threads 1 train "${small[@]}" --output form >out 2>&1 </dev/null
+  timeout 300 "$run" "${words[@]}" --threads 1 train "${small[@]}" --output form >out 2>&1 </dev/null
   if grep -q '"ranks": 2' form/config.json 2>/dev/null && [ ! -s out ]; then ok "launch/run $form"; else bad "launch/run $form" "$(cat out)"; fi
 done
 for form in "-n2x" "-n 0" "--hostfile=nowhere" "--np="; do
   read -ra words <<<"$form"
-  timeout 60 "$run" "${words[@]}" train "${small[@]}" >out 2>&1 </dev/null
+  timeout 300 "$run" "${words[@]}" train "${small[@]}" >out 2>&1 </dev/null
   status=$?
   if [ "$status" = 2 ] && [ "$(wc -l <out)" = 1 ]; then ok "launch/run $form: exit 2"; else bad "launch/run $form" "exit $status: $(cat out)"; fi
 done
@@ -184,7 +184,7 @@ sed -i 's/"format": 1,/"format": 7,/' newer/config.json
 newer() { # NAME COMMAND...
   local name=$1 status
   shift
-  timeout 60 "$run" "$@" >out 2>&1 </dev/null
+  timeout 300 "$run" "$@" >out 2>&1 </dev/null
   status=$?
   if [ "$status" = 2 ] && [ "$(wc -l <out)" = 1 ] && grep -q 'newer/config.json is of format 7, and' out; then ok "$name refuses a newer format"; else
     bad "$name, newer format" "exit $status: $(cat out)"
@@ -196,8 +196,8 @@ newer "train --resume" train "${small[@]}" --resume --output newer
 newer "train --config" train --config newer/config.json --output other
 newer plan plan --scaling strong --calibrate newer
 sed -i '/"format": 7,/d' newer/config.json
-if timeout 60 "$run" report newer >out 2>&1; then ok "a run from before there were formats is read"; else bad "no format" "$(cat out)"; fi
-timeout 60 "$run" report newer newer/ ./newer >out 2>&1 </dev/null
+if timeout 300 "$run" report newer >out 2>&1; then ok "a run from before there were formats is read"; else bad "no format" "$(cat out)"; fi
+timeout 300 "$run" report newer newer/ ./newer >out 2>&1 </dev/null
 if grep -q 'shown once' out && [ ! -e report.html ] && ! grep -q 'Mean of' newer/report.html; then ok "a run named thrice is one"; else bad "named thrice" "$(cat out)"; fi
 
 finish

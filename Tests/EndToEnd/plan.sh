@@ -27,7 +27,7 @@ for ranks in 1 2; do
   # Thin factors are planned for at the most that they may take, and these rows have none.
   set -- --dataset npy --data . --layers 2 --tile-tolerance 0
   if train "$ranks" "$@" --output "run-$ranks" &&
-    timeout -k 5 100 "$root/launch/run" -n "$ranks" --threads 1 plan --threads 1 "$@" --json >plan-$ranks 2>err; then
+    timeout -k 5 600 "$root/launch/run" -n "$ranks" --threads 1 plan --threads 1 "$@" --json >plan-$ranks 2>err; then
     measured=$(tail -n 1 "run-$ranks/metrics.jsonl" | sed 's/.*"peakMemoryBytes": \([0-9]*\).*/\1/')
     planned=$(value peakMemoryBytesPerRank "plan-$ranks")
     holds "memory on $ranks ranks" "$planned / $measured > 0.95 && $planned / $measured < 1.3" \
@@ -45,19 +45,19 @@ for ranks in 1 2; do
 done
 
 # One that could not be run here at all.
-timeout -k 5 60 "$program" plan --dataset cifar10 --memory 1GiB --solver cholesky >out 2>err
+timeout -k 5 300 "$program" plan --dataset cifar10 --memory 1GiB --solver cholesky >out 2>err
 status=$?
 if [ "$status" = 1 ] && grep -q 'does not fit.*18.63 GiB.*--solver cholesky' out; then ok "cholesky in 1 GiB is refused"; else
   bad "cholesky in 1 GiB" "exit status $status: $(cat out err)"
 fi
-timeout -k 5 60 "$program" plan --dataset mnist --memory 200MiB --json >out 2>err
+timeout -k 5 300 "$program" plan --dataset mnist --memory 200MiB --json >out 2>err
 status=$?
 if [ "$status" = 1 ] && [ "$(value fits out)" = false ] && [ "$(value seconds out)" = null ] && grep -q -e '--ranks [0-9]' out; then
   ok "too little memory is refused, with what would do"
 else
   bad "too little memory" "exit status $status: $(cat out err)"
 fi
-timeout -k 5 60 "$program" plan --dataset mnist --samples 60001 >out 2>err
+timeout -k 5 300 "$program" plan --dataset mnist --samples 60001 >out 2>err
 status=$?
 if [ "$status" = 2 ] && grep -q -e '--samples 60001' err; then ok "more samples than there are"; else
   bad "more samples than there are" "exit status $status"

@@ -10,7 +10,7 @@ for run in "agop 0" "agop 1" "identity 0"; do
     bad "train $run" "$(tail -n 1 out)"
 done
 
-report() { timeout -k 5 60 "$root/launch/run" report "$@" >out 2>&1 </dev/null; }
+report() { timeout -k 5 300 "$root/launch/run" report "$@" >out 2>&1 </dev/null; }
 
 # has NAME FILE TEXT...
 has() {
@@ -71,9 +71,9 @@ else
   bad "a damaged run" "$(cat out)"
 fi
 
-experiment() { timeout -k 5 200 "$root/launch/experiment" "$@" >out 2>&1 </dev/null; }
+experiment() { timeout -k 5 600 "$root/launch/experiment" "$@" >out 2>&1 </dev/null; }
 small=(ablation --dataset digits --samples 200 --layers 3 --output exp)
-timeout -k 5 200 "$root/launch/experiment" "${small[@]}" >out 2>&1 </dev/null &
+timeout -k 5 600 "$root/launch/experiment" "${small[@]}" >out 2>&1 </dev/null &
 pid=$! # timeout hands the signal on
 for _ in $(seq 300); do [ "$(cat exp/agop-seed0/metrics.jsonl 2>/dev/null | wc -l)" = 3 ] && break; sleep 0.1; done
 kill -TERM "$pid"

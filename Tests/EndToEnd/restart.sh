@@ -96,7 +96,7 @@ stopped_in() { # NAME STAGE SIGNAL LAUNCHER
     tries=$((tries + 1))
     rm -rf "$dir"
     if [ "$4" = run ]; then
-      timeout -k 5 120 "$root/launch/run" -n 2 --threads 1 train --output "$dir" "${options[@]}" --resume \
+      timeout -k 5 600 "$root/launch/run" -n 2 --threads 1 train --output "$dir" "${options[@]}" --resume \
         --checkpoint-every 10m >"$dir.out" 2>&1 </dev/null &
       job=$!
       target() { pgrep -P "$job" | head -n 1; }
@@ -198,7 +198,7 @@ printf '#!/bin/sh\n[ "$1" = show ] || echo "$@" >>"%s"\n' "$work/requeued" >"$wo
 chmod +x "$work/bin/scontrol"
 batch() {
   PATH=$work/bin:$PATH SLURM_JOB_ID=7 SLURM_CPUS_PER_TASK=1 DEEPRFM_ROOT=$root OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm \
-    timeout -k 5 120 bash "$root/launch/slurm.sbatch" --output "$dir" \
+    timeout -k 5 600 bash "$root/launch/slurm.sbatch" --output "$dir" \
     "${options[@]}" >"$dir.out" 2>&1 </dev/null &
   job=$!
 }
