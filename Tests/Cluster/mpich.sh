@@ -77,6 +77,7 @@ started "deeprfm-run -n 2" -n 2
 started "deeprfm-run with a hostfile" -n 2 --hostfile "$work/hostfile"
 cp -r "$work/one" "$work/whole"
 begin() { # DIR: in the background, until the first layer is written
+  rm -rf "$1"
   "$run" -n 2 --threads 1 "${options[@]}" --checkpoint-every 0.02s --output "$1" >"$work/out" 2>&1 </dev/null &
   job=$!
   for ((tries = 0; tries < 1000; tries++)); do
@@ -84,19 +85,25 @@ begin() { # DIR: in the background, until the first layer is written
     sleep 0.02
   done
 }
-begin "$work/stopped"
-kill -TERM "$job"
-wait "$job"
-status=$?
+for ((again = 0; again < 10; again++)); do # it may be at its end before the signal comes
+  begin "$work/stopped"
+  kill -TERM "$job"
+  wait "$job"
+  status=$?
+  if [ "$status" != 0 ]; then break; fi
+done
 timeout 600 "$run" -n 2 --threads 1 "${options[@]}" --resume --output "$work/stopped" >>"$work/out" 2>&1 </dev/null
 if [ "$status" = 75 ] && diff -r "$work/whole/layers" "$work/stopped/layers" >/dev/null; then ok "stopped in order (75), gone on with to the same bytes"; else
   bad "stopped" "exit status $status: $(cat "$work/out")"
 fi
-begin "$work/killed"
-rank=$(pgrep -f "^$work/with/bin/deeprfm train .*$work/killed" | tail -n 1)
-kill -KILL "$rank"
-wait "$job"
-status=$?
+for ((again = 0; again < 10; again++)); do
+  begin "$work/killed"
+  rank=$(pgrep -f "^$work/with/bin/deeprfm train .*$work/killed" | tail -n 1)
+  kill -KILL "$rank"
+  wait "$job"
+  status=$?
+  if [ "$status" != 0 ]; then break; fi
+done
 if [ "$status" = 137 ] && [ "$(grep -c . "$work/out")" = 1 ] && grep -q '^deeprfm-run: ended by signal 9' "$work/out"; then ok "a killed rank: $(cat "$work/out")"; else
   bad "a killed rank" "exit status $status: $(cat "$work/out")"
 fi
