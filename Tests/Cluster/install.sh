@@ -9,7 +9,7 @@ if ! "$root/launch/install" "$prefix" >"$work/out" 2>&1 </dev/null; then
 fi
 bytes=$(du -sb "$prefix" | cut -f 1)
 if [ "$bytes" -lt 40000000 ]; then ok "$(grep '^installed:' "$work/out")"; else bad "the tree's size" "$bytes bytes"; fi
-if grep -q 'libopenblas' "$work/out" && ! ldd "$prefix/bin/deeprfm" | grep -q -e libswift -e 'not found'; then
+if grep -q 'libopenblas' "$work/out" && ! ldd "$prefix/bin/deeprfm" | grep -e libswift -e 'not found' >/dev/null; then
   ok "what it needs of the system is told, and is not Swift's"
 else
   bad "libraries" "$(cat "$work/out"; ldd "$prefix/bin/deeprfm")"
@@ -51,7 +51,7 @@ if [ "$(id -u)" = 0 ]; then
 else
   runs "moved, read-only" "$prefix" "${bare[@]}"
 fi
-if find "$prefix" -newer "$work/place" -type f | grep -q .; then bad "the tree" "was written to"; else ok "nothing was written to the tree"; fi
+if find "$prefix" -newer "$work/place" -type f | grep . >/dev/null; then bad "the tree" "was written to"; else ok "nothing was written to the tree"; fi
 
 # --- manual page ---
 page=$prefix/share/man/man1/deeprfm.1

@@ -11,7 +11,7 @@ open=$(command -v mpirun.openmpi || command -v mpirun) ours=$root/.build/release
 export OPENBLAS_NUM_THREADS=1
 if [ "${1-}" = --tests ]; then build_with_mpich --build-tests; else build_with_mpich --product deeprfm; fi || finish
 "$root/launch/run" doctor >"$work/out" 2>&1 </dev/null # builds
-if ldd "$theirs" | grep -q libmpich && ! ldd "$theirs" | grep -q 'libmpi\.so'; then ok "linked with MPICH alone"; else bad "libraries" "$(ldd "$theirs")"; fi
+if ldd "$theirs" | grep libmpich >/dev/null && ! ldd "$theirs" | grep 'libmpi\.so' >/dev/null; then ok "linked with MPICH alone"; else bad "libraries" "$(ldd "$theirs")"; fi
 
 # --- the MPI tests: all passed on every rank ---
 tests() { # RANKS

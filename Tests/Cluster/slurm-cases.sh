@@ -91,7 +91,7 @@ goes_on() { # NAME JOB RUN LINE: has LINE in its output, was queued again, and i
     bad "$1" "$(state "$2"): $(output "$2")"
   elif ! again "$2"; then
     bad "$1" "was not queued again: $(output "$2")"
-  elif ! cat "$work"/job-"$2"_* | grep -q "$4"; then
+  elif ! cat "$work"/job-"$2"_* | grep "$4" >/dev/null; then
     bad "$1" "no '$4' in: $(output "$2")"
   else
     same "$1" "$3"
@@ -112,7 +112,7 @@ goes_on "preemption" "$id" "$work/preempted" 'stopped with a checkpoint'
 
 # A minute is Slurm's shortest limit, and it looks for jobs to signal every half minute. The run is as long as it takes.
 id=$(submit "${job[@]}" --time=1 --signal=B:USR1@55 "$batch" "${small[@]}" --layers 4000 --output "$work/limit")
-if wait_for 90 again "$id" && slurm scancel "$id" && cat "$work"/job-"$id"_* | grep -q 'stopped with a checkpoint; the job goes on later'; then
+if wait_for 90 again "$id" && slurm scancel "$id" && cat "$work"/job-"$id"_* | grep 'stopped with a checkpoint; the job goes on later' >/dev/null; then
   ok "the time limit's signal: a checkpoint, and queued again"
 else
   bad "the time limit's signal" "$(state "$id"): $(output "$id")"
@@ -142,7 +142,7 @@ same "the cancelled run, submitted again" "$work/cancelled"
 id=$(submit "${job[@]}" "$batch" "${small[@]}" --layers 4000 --output "$work/failed")
 wait_for 40 lines "$work/failed" 2
 on node2 pkill -KILL -x slurmd
-node_lost() { slurm sinfo -h -n node2 -o %T | grep -q down; }
+node_lost() { slurm sinfo -h -n node2 -o %T | grep down >/dev/null; }
 if wait_for 60 node_lost && wait_for 20 again "$id"; then ok "a node that fails: the job is queued again"; else bad "a node that fails" "$(slurm sinfo; state "$id")"; fi
 start_slurmd node2
 wait_for 30 nodes_up

@@ -92,7 +92,7 @@ layers=(--layers 30)
 submit() { slurm sbatch --parsable --output="$work/job-%A_%a" "$@"; } # OPTION... SCRIPT ARGUMENT...: prints the job's number
 job=(--nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=10)
 ended() { [[ $(state "$1") =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|PREEMPTED)$ ]]; } # JOB
-again() { slurm scontrol show job "$1" | grep -q 'Restarts=[1-9]'; } # JOB
+again() { slurm scontrol show job "$1" | grep 'Restarts=[1-9]' >/dev/null; } # JOB
 # A job that is queued again waits two minutes, until its old credentials are no longer good: not here.
 hurry() { # JOB: refused where it has begun already
   slurm scontrol update JobId="$1" StartTime=now 2>/dev/null

@@ -20,7 +20,7 @@ look() {
     bad "$name" "no '$line' in: $(cat out)"
   elif [ "$mend" = any ]; then
     ok "$name"
-  elif [ -n "$mend" ] && ! grep -A 1 -E "$line" out | grep -qE -e "-> .*$mend"; then
+  elif [ -n "$mend" ] && ! grep -A 1 -E "$line" out | grep -E -e "-> .*$mend" >/dev/null; then
     bad "$name" "no mend '$mend' in: $(cat out)"
   elif [ -z "$mend" ] && grep -qE '^(warn|fail)' out; then
     bad "$name" "$(grep -m 1 -E '^(warn|fail)' out)"

@@ -47,7 +47,7 @@ said() { # NAME STATUS WORDS DIR
     bad "$1" "exit status $status, not $2: $(tail -n 1 "$4.out")"
   elif [ "$took" -gt 30 ]; then
     bad "$1" "$took s"
-  elif [ "$(grep -c '^deeprfm:' "$4.out")" != 1 ] || ! grep '^deeprfm:' "$4.out" | grep -qF -e "$3"; then
+  elif [ "$(grep -c '^deeprfm:' "$4.out")" != 1 ] || ! grep '^deeprfm:' "$4.out" | grep -F -e "$3" >/dev/null; then
     bad "$1" "no single sentence with '$3': $(grep '^deeprfm:' "$4.out" || tail -n 2 "$4.out")"
   else
     ok "$1: $(grep '^deeprfm:' "$4.out" | cut -c 1-150)"
@@ -84,7 +84,7 @@ for which in 0 1; do
   wait_for_state "$dir"
   sleep 2.5 # the ranks have made acquaintance
   for process in $(ranks_of "$job"); do
-    if tr '\0' '\n' <"/proc/$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$which"; then kill -STOP "$process"; fi
+    if tr '\0' '\n' <"/proc/$process/environ" | grep -x "OMPI_COMM_WORLD_RANK=$which" >/dev/null; then kill -STOP "$process"; fi
   done
   ended
   unset DEEPRFM_PATIENCE
