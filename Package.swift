@@ -8,6 +8,10 @@ let settings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 let inlining: [SwiftSetting] =
   settings + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
 
+// The large test targets are not optimised, which would take three minutes more: what they call is, and what loops over millions of numbers
+// stands in TestSupport.
+let plain: [SwiftSetting] = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 // The MPI to build with, by the name that pkg-config has for it: DEEPRFM_MPI=mpich, say.
 let mpi = Context.environment["DEEPRFM_MPI"] ?? "ompi-c"
 
@@ -98,7 +102,7 @@ let package = Package(
         "Runtime", "Files",
         "MPI", "LinearAlgebra", "CZlib",
       ],
-      swiftSettings: settings),
+      swiftSettings: plain),
     .testTarget(
       name: "ReportTests", dependencies: ["Report", "DeepRFM", "Network", "KernelMachine", "Runtime", "Files"],
       swiftSettings: settings),
@@ -111,6 +115,6 @@ let package = Package(
         "MPI",
         "LinearAlgebra",
       ],
-      swiftSettings: settings),
+      swiftSettings: plain),
   ]
 )

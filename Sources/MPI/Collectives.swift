@@ -5,7 +5,7 @@ extension Communicator {
   ///
   /// The corresponding C function is `MPI_Barrier`.
   public func barrier() throws {
-    try check(MPI_Barrier(handle.value), "MPI_Barrier")
+    try waiting("MPI_Barrier", { MPI_Barrier(handle.value) }, { MPI_Ibarrier(handle.value, &$0.value) })
   }
 
   /// *Collective.* Copies the root's elements to every rank. All ranks give the same count.
@@ -102,7 +102,11 @@ extension Communicator {
     _ memory: UnsafeMutableRawPointer?, count: Int, _ type: Datatype, from root: Int
   ) throws {
     try type.describing(count: count, limit: countLimit) { count, type in
-      try check(MPI_Bcast(memory, count, type.value, Int32(root), handle.value), "MPI_Bcast")
+      try waiting("MPI_Bcast") {
+        MPI_Bcast(memory, count, type.value, Int32(root), handle.value)
+      } _: {
+        MPI_Ibcast(memory, count, type.value, Int32(root), handle.value, &$0.value)
+      }
     }
   }
 
@@ -111,10 +115,17 @@ extension Communicator {
   /// The corresponding C function is `MPI_Allgather`.
   @usableFromInline func allCounts(_ count: Int) throws -> [Int] {
     var mine = count
-    var counts = [Int](repeating: 0, count: size)
     let type = Int.datatype.handle.value
-    try check(MPI_Allgather(&mine, 1, type, &counts, 1, type, handle.value), "MPI_Allgather")
-    return counts
+    return try [Int](unsafeUninitializedCapacity: size) { counts, filled in
+      try withUnsafeMutablePointer(to: &mine) { mine in
+        try waiting("MPI_Allgather") {
+          MPI_Allgather(mine, 1, type, counts.baseAddress, 1, type, handle.value)
+        } _: {
+          MPI_Iallgather(mine, 1, type, counts.baseAddress, 1, type, handle.value, &$0.value)
+        }
+      }
+      filled = size
+    }
   }
 
   /// *Collective.* `parts[r]` elements from each rank r, one after another, at the root, or everywhere if it is nil.
@@ -128,16 +139,25 @@ extension Communicator {
       places.append(place)
       if root == nil || root == rank { place += counts[sender] }
     }
-    if let root {
-      try check(
-        MPI_Gatherv(
-          mine, counts[rank], type.handle.value, arrived, counts, places, type.handle.value, Int32(root), handle.value),
-        "MPI_Gatherv")
-    } else {
-      try check(
-        MPI_Allgatherv(
-          mine, counts[rank], type.handle.value, arrived, counts, places, type.handle.value, handle.value),
-        "MPI_Allgatherv")
+    let (count, type, comm) = (counts[rank], type.handle.value, handle.value)
+    // MPI reads both arrays until it is through.
+    try counts.withUnsafeBufferPointer { counts in
+      try places.withUnsafeBufferPointer { places in
+        let (counts, places) = (counts.baseAddress, places.baseAddress)
+        if let root = root.map({ Int32($0) }) {
+          try waiting("MPI_Gatherv") {
+            MPI_Gatherv(mine, count, type, arrived, counts, places, type, root, comm)
+          } _: {
+            MPI_Igatherv(mine, count, type, arrived, counts, places, type, root, comm, &$0.value)
+          }
+        } else {
+          try waiting("MPI_Allgatherv") {
+            MPI_Allgatherv(mine, count, type, arrived, counts, places, type, comm)
+          } _: {
+            MPI_Iallgatherv(mine, count, type, arrived, counts, places, type, comm, &$0.value)
+          }
+        }
+      }
     }
   }
 }

@@ -49,7 +49,9 @@ public func startMPI() throws -> Communicator {
       code: 0, function: "MPI_Init_thread",
       message: "this MPI offers thread level \(provided), and \(wanted) (MPI_THREAD_SERIALIZED) is needed")
   }
-  return try Communicator(deeprfm_comm_world())
+  let world = try Communicator(deeprfm_comm_world())
+  try world.decideHowToWait()
+  return world
 }
 
 /// *Collective.* The second half of `withMPI`.

@@ -60,7 +60,11 @@ extension Communicator {
     _ memory: UnsafeRawPointer?, count: Int, _ type: Datatype, to peer: Int, tag: Int32
   ) throws {
     try type.describing(count: count, limit: countLimit) { count, type in
-      try check(MPI_Send(memory, count, type.value, Int32(peer), tag, handle.value), "MPI_Send")
+      try waiting("MPI_Send") {
+        MPI_Send(memory, count, type.value, Int32(peer), tag, handle.value)
+      } _: {
+        MPI_Isend(memory, count, type.value, Int32(peer), tag, handle.value, &$0.value)
+      }
     }
   }
 
@@ -69,7 +73,13 @@ extension Communicator {
   ) throws {
     var status = MPI_Status()
     try type.describing(count: count, limit: countLimit) { count, type in
-      try check(MPI_Recv(memory, count, type.value, Int32(peer), tag, handle.value, &status), "MPI_Recv")
+      try withUnsafeMutablePointer(to: &status) { status in
+        try waiting("MPI_Recv", reporting: status) {
+          MPI_Recv(memory, count, type.value, Int32(peer), tag, handle.value, status)
+        } _: {
+          MPI_Irecv(memory, count, type.value, Int32(peer), tag, handle.value, &$0.value)
+        }
+      }
     }
     try checkLength(&status, expected: count * type.stride, "MPI_Recv")
   }

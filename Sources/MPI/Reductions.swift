@@ -99,10 +99,13 @@ extension Communicator {
     var done = 0
     while done < count {
       let part = min(countLimit, count - done)
-      try check(
-        MPI_Allreduce(
-          deeprfm_in_place(), memory?.advanced(by: done * type.stride), Int32(part), type.handle.value,
-          reduction.handle.value, handle.value), "MPI_Allreduce")
+      let start = memory?.advanced(by: done * type.stride)
+      let (type, operation) = (type.handle.value, reduction.handle.value)
+      try waiting("MPI_Allreduce") {
+        MPI_Allreduce(deeprfm_in_place(), start, Int32(part), type, operation, handle.value)
+      } _: {
+        MPI_Iallreduce(deeprfm_in_place(), start, Int32(part), type, operation, handle.value, &$0.value)
+      }
       done += part
     }
   }

@@ -135,7 +135,7 @@ public final class RequestGroup {
 /// Waits; a handle that is through already, or waited for, returns at once. `expected` is used up with the message.
 private func complete(_ handle: inout DeepRFMRequest, expected: inout Int?) throws {
   var status = MPI_Status()
-  try check(MPI_Wait(&handle.value, &status), "MPI_Wait")
+  try wait(for: &handle, &status, "MPI_Wait")
   if let bytes = expected { try checkLength(&status, expected: bytes, "MPI_Wait") }
   expected = nil
 }

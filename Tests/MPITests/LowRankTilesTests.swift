@@ -98,7 +98,7 @@ import Testing
   /// The AGOP of weights as factors, made of the rows, of dense tiles, and of tiles that are factors themselves.
   @Test(arguments: [0.03, 0.003]) func agopIsThatOfDenseWeights(spread: Double) throws {
     let problem = try problem(spread: spread, Float.self)
-    let a = problem.own(noise(problem.x.rows, 4, seed: 51))
+    let a = problem.own(noise(problem.x.rows, 400, seed: 51))
     let rule = TileCompression(tolerance: 3e-4, ridge: 1, samples: problem.x.rows)
     let expected = try agop(problem, nil, tolerance: 0).compute(a, by: .class)
     #expect(expected.compression.share == 0)
@@ -129,7 +129,7 @@ import Testing
     let (dense, thin) = (try matrix(problem, nil), try matrix(problem, rule))
     #expect(try thin.compressionOfAll().share == 0)
     #expect(thin.storedBytes == dense.storedBytes)
-    let a = problem.own(noise(problem.x.rows, 4, seed: 51))
+    let a = problem.own(noise(problem.x.rows, 400, seed: 51))
     let (image, expected) = (try product(thin, a), try product(dense, a))
     #expect(image.values == expected.values)
     let (one, other) = (
@@ -137,6 +137,15 @@ import Testing
       try agop(problem, dense, tolerance: 0).compute(a, by: .class)
     )
     #expect(one.matrix.values == other.matrix.values && one.compression.share == 0)
+  }
+
+  /// Factors cost their making: where the weights are multiplied by few columns, d K, all bits are those of dense weights.
+  @Test func fewColumnsStayDense() throws {
+    let problem = try problem(spread: 0.003, Float.self)
+    let a = problem.own(noise(problem.x.rows, 4, seed: 51))
+    let result = try agop(problem, nil, tolerance: 3e-4).compute(a, by: .class)
+    #expect(result.compression.share == 0)
+    #expect(try result.matrix.values == agop(problem, nil, tolerance: 0).compute(a, by: .class).matrix.values)
   }
 
   /// Equal rows of two classes have an entry that stands out: their tiles stay dense.
@@ -161,7 +170,7 @@ import Testing
   /// Stopped again and again, and gone on with from what was saved then: the same bits.
   @Test(arguments: [1 << 19, 1 << 30]) func interruptedAGOP(chunkBytes: Int) throws {
     let problem = try problem(spread: 0.003, Float.self)
-    let a = problem.own(noise(problem.x.rows, 4, seed: 51))
+    let a = problem.own(noise(problem.x.rows, 60, seed: 51))
     let agop = agop(problem, nil, tolerance: 3e-4, chunkBytes: chunkBytes)
     let expected = try agop.compute(a, by: .class)
     var (saved, result, stops): (AGOPState?, AGOP<Float>.Result?, Int) = (nil, nil, 0)

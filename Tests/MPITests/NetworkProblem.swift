@@ -41,8 +41,13 @@ struct NetworkProblem {
     for parameter in network.weights.parameters {
       let values = network.weights.matrix(parameter)
       let initial = if case .constant(let value) = parameter.initialisation { value } else { 0.0 }
-      for (k, place) in parameter.range.enumerated() {
-        values.pointer[k] = initial + scale * random.normal(row: 2000, column: place)
+      if scale == 0 {
+        values.fill(initial)
+      } else {
+        let first = parameter.range.lowerBound
+        for k in 0..<parameter.range.count {
+          values.pointer[k] = initial + scale * random.normal(row: 2000, column: first + k)
+        }
       }
     }
   }

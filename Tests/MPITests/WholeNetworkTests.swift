@@ -1,5 +1,6 @@
 import LinearAlgebra
 import Network
+import TestSupport
 import Testing
 
 /// Whole vgg11 and resnet18 networks beside PyTorch's in float64 (Tests/Golden/networks.py), the rows spread over the ranks: outputs, and
@@ -22,14 +23,6 @@ import Testing
   private struct Digest: Decodable {
     let norm, probe: Double
     let first: [Double]
-  }
-
-  /// In [-1, 1): a hash of the place, as the golden file's.
-  private static func uniform(_ place: Int, _ salt: Int) -> Double {
-    var h = UInt32(truncatingIfNeeded: place) &* 0x9E37_79B1 &+ UInt32(salt) &* 0x85EB_CA77
-    h = (h ^ (h >> 16)) &* 0x85EB_CA6B
-    h = (h ^ (h >> 13)) &* 0xC2B2_AE35
-    return Double(h ^ (h >> 16)) / 0x1p31 - 1
   }
 
   @Test(arguments: ["vgg11", "resnet18"]) func agreesWithPyTorch(architecture: String) throws {
@@ -60,12 +53,12 @@ import Testing
       let isVector = parameter.shape.count == 1
       let scale = isVector ? 0.25 : (6 / Double(parameter.columns)).squareRoot()
       let offset = isVector && parameter.name.hasSuffix("weight") ? 1.0 : 0
-      let values = weights.matrix(parameter).pointer
-      for k in 0..<parameter.range.count { values[k] = Self.uniform(k, salt) * scale + offset }
+      PlaceHash.fill(
+        weights.matrix(parameter).pointer, count: parameter.range.count, salt: salt, scale: scale, offset: offset)
     }
     problem.setRows(
-      x: (0..<(golden.rows * problem.x.columns)).map { Self.uniform($0, 1000) * 1.7 },
-      c: (0..<(golden.rows * golden.classes)).map { Self.uniform($0, 1001) })
+      x: (0..<(golden.rows * problem.x.columns)).map { PlaceHash.uniform($0, 1000) * 1.7 },
+      c: (0..<(golden.rows * golden.classes)).map { PlaceHash.uniform($0, 1001) })
   }
 
   private func expectGradients(_ problem: NetworkProblem, _ expected: [String: Digest]) throws {
@@ -75,11 +68,7 @@ import Testing
     for parameter in weights.parameters {
       let wanted = try #require(expected[parameter.name])
       let g = weights.gradient(parameter).pointer
-      var (square, probe) = (0.0, 0.0)
-      for k in 0..<parameter.range.count {
-        square += g[k] * g[k]
-        probe += g[k] * Self.uniform(k, 1002)
-      }
+      let (square, probe) = PlaceHash.digest(g, count: parameter.range.count, salt: 1002)
       // A difference of 1e-9 |g| in any direction moves the inner product by about half of that.
       let bound = 1e-9 * wanted.norm
       #expect(abs(square.squareRoot() - wanted.norm) <= bound, "\(parameter.name)")

@@ -96,10 +96,10 @@ public struct AGOP<T: Real>: RowsWork {
   }
 
   /// - Parameter route: other than `class` they want all weights.
-  private func source(for route: AGOPRoute) -> AGOPSource<T> {
+  private func source(for route: AGOPRoute, outputs: Int) -> AGOPSource<T> {
     AGOPSource(
-      rows, kernel, tiles: tiles, runRows: runRows, tileTolerance: route == .class || route == .auto ? tileTolerance : 0
-    )
+      rows, kernel, tiles: tiles, runRows: runRows, outputs: outputs,
+      tileTolerance: route == .class || route == .auto ? tileTolerance : 0)
   }
 
   /// *Collective.*
@@ -107,7 +107,7 @@ public struct AGOP<T: Real>: RowsWork {
     _ a: Matrix<Double>, _ route: AGOPRoute, _ cost: AGOPCost, _ safePoints: SafePoints<AGOPState>,
     _ saved: AGOPState?, _ progress: (Double) -> Void
   ) throws -> Result {
-    let source = source(for: route)
+    let source = source(for: route, outputs: a.columns)
     switch route {
     case .auto, .class:
       let pass = GradientPass(
@@ -136,7 +136,8 @@ public struct AGOP<T: Real>: RowsWork {
   @specialized(where T == Float)
   @specialized(where T == Double)
   public func gradients(_ a: Matrix<Double>) throws -> Matrix<T> {
-    let pass = GradientPass(route: ClassGradients(source: source(for: .class)), chunkRows: rows.rowCount)
+    let source = source(for: .class, outputs: a.columns)
+    let pass = GradientPass(route: ClassGradients(source: source), chunkRows: rows.rowCount)
     let gradients = try pass.gradients(of: rows.segments, a)
     for k in 0..<gradients.count { gradients.pointer[k] *= T(kernel.gradientFactor) }
     return gradients

@@ -13,18 +13,25 @@ struct AGOPSource<T: Real>: RowsWork {
 
   /// - Parameters:
   ///   - tiles: the same rows' kernel matrix, if its tiles are still there.
+  ///   - outputs: K
   ///   - tileTolerance: of weights as thin factors; 0: none.
-  init(_ rows: Rows<T>, _ kernel: Kernel, tiles: KernelOperator<T>?, runRows: Int, tileTolerance: Double) {
+  init(
+    _ rows: Rows<T>, _ kernel: Kernel, tiles: KernelOperator<T>?, runRows: Int, outputs: Int, tileTolerance: Double
+  ) {
     builder = TileBuilder(kernel: kernel, rows)
     weights = GradientWeights(builder: builder, rows: rows, kernel: tiles)
     self.rows = rows
     self.runRows = runRows
     let (shard, tileRows) = (rows.layout.largestShard, rows.layout.tileRows)
+    let ownRows = WeightCompression<T>.ownRows(shard: shard)
+    let run = AGOPCost.longestRun(runRows, shard: shard, tileRows: tileRows)
+    let multiplied = rows.width * outputs
+    let pays = Sketching<T>.limit(ownRows, run, multiplied: Double(multiplied)) > 0
     compression =
-      tileTolerance > 0
+      tileTolerance > 0 && pays
       ? WeightCompression(
-        tolerance: tileTolerance, ownRows: WeightCompression<T>.ownRows(shard: shard),
-        runRows: AGOPCost.longestRun(runRows, shard: shard, tileRows: tileRows), workers: rows.context.pool.count) : nil
+        tolerance: tileTolerance, ownRows: ownRows, runRows: run, multiplied: multiplied,
+        workers: rows.context.pool.count) : nil
   }
 
   /// Rows of the longest run of any block.

@@ -80,16 +80,24 @@ public struct Compression: Sendable, Equatable {
 struct Sketching<T: Real>: Sendable {
   let tolerance: Double
   let largestEntry: Double
+  private let multiplied: Double
   private let probes: Matrix<T>
 
   /// Sides below this are not worth a sketch.
   static var leastSide: Int { 64 }
 
+  /// What a rank costs to make, in columns that a dense rectangle is multiplied by: three products as thin as a batch, at a third of the rate
+  /// of large ones.
+  private static var making: Double { 9 }
+
   /// - Parameters:
   ///   - rows, columns: of the largest rectangle.
-  init(tolerance: Double, largestEntry: Double = .infinity, rows: Int, columns: Int) {
-    (self.tolerance, self.largestEntry) = (tolerance, largestEntry)
-    probes = Matrix(uninitialisedRows: columns, columns: Self.limit(rows, columns))
+  ///   - multiplied: columns that each rectangle is multiplied by; infinite: so often that the making does not count.
+  init(
+    tolerance: Double, largestEntry: Double = .infinity, rows: Int, columns: Int, multiplied: Double = .infinity
+  ) {
+    (self.tolerance, self.largestEntry, self.multiplied) = (tolerance, largestEntry, multiplied)
+    probes = Matrix(uninitialisedRows: columns, columns: Self.limit(rows, columns, multiplied: multiplied))
     let random = RandomStream(seed: 0, layer: 0, purpose: .tileProbes)
     for j in 0..<columns {
       for first in stride(from: 0, to: probes.columns, by: 32) {
@@ -101,18 +109,23 @@ struct Sketching<T: Real>: Sendable {
     }
   }
 
-  static func bytes(rows: Int, columns: Int) -> Int { columns * limit(rows, columns) * MemoryLayout<T>.stride }
+  static func bytes(rows: Int, columns: Int, multiplied: Double) -> Int {
+    columns * limit(rows, columns, multiplied: multiplied) * MemoryLayout<T>.stride
+  }
 
-  /// The highest rank at which factors cost at most half of the rectangle.
-  private static func limit(_ rows: Int, _ columns: Int) -> Int {
-    rows * columns / (2 * max(1, rows + columns)) / LowRankApproximation<T>.batch * LowRankApproximation<T>.batch
+  /// The highest rank at which factors take at most half of the rectangle's memory, and no more operations than it, their making counted.
+  static func limit(_ rows: Int, _ columns: Int, multiplied: Double) -> Int {
+    guard rows > 0 && columns > 0 else { return 0 }
+    let even = 1 / (1 / Double(rows) + 1 / Double(columns) + making / multiplied)
+    let rank = min(rows * columns / (2 * (rows + columns)), Int(even))
+    return rank / LowRankApproximation<T>.batch * LowRankApproximation<T>.batch
   }
 
   /// *Local.* Factors of a rectangle, in place of which is left what they lose; nil: they do not pay.
   func factors(of rectangle: MatrixView<T>) -> LowRankApproximation<T>? {
     LowRankApproximation(
       sketching: rectangle, tolerance: tolerance, largestEntry: largestEntry,
-      limit: Self.limit(rectangle.rows, rectangle.columns), probes: probes.view)
+      limit: Self.limit(rectangle.rows, rectangle.columns, multiplied: multiplied), probes: probes.view)
   }
 
   /// Whether it is worth trying: between two centres, large enough, and without pairs of equal rows, whose entries stand out.

@@ -135,6 +135,6 @@ public enum CollapsePage {
       showsMarkers: false)
     let missing =
       details.within.isEmpty ? " S_W is left out: the rows are wider than \(CollapseDetails.widest)." : ""
-    return Page.figure(chart, caption: "S_B has at most K − 1 eigenvalues that are not 0.\(missing)")
+    return Page.pair([Page.figure(chart, caption: "S_B has at most K − 1 eigenvalues that are not 0.\(missing)")])
   }
 }

@@ -71,11 +71,19 @@ public struct NetworkComparison {
 
   /// What was found, in a sentence or two.
   public var finding: String {
-    let all = Statistics(networks.flatMap(\.rootCorrelations))
+    let correlations = networks.flatMap(\.rootCorrelations)
+    let undefined = correlations.count { !$0.isFinite }
+    let all = Statistics(correlations)
     let share = Statistics(networks.map(\.rightShare))
+    let several = RunRecord.count(networks.count, "network")
     var text =
-      "WᵀW correlates with the root of the AGOP by \(all.text { Figure.fixed($0, digits: 2) }) over "
-      + "\(RunRecord.count(networks.count, "network")) and their layers."
+      all.count > 0
+      ? "WᵀW correlates with the root of the AGOP by \(all.text { Figure.fixed($0, digits: 2) }) over \(several) and their layers"
+      : "The correlation of WᵀW with the root of the AGOP is undefined in all layers of \(several)"
+    if undefined > 0, all.count > 0 {
+      text += " (of \(correlations.count) correlations \(undefined) \(undefined == 1 ? "is" : "are") undefined)"
+    }
+    text += "."
     if share.count > 0 {
       text +=
         " Of the fall of log NC1 over a network's layers \(share.text { Figure.percent($0) }) is due to the right singular structure S Vᵀ."
@@ -86,7 +94,8 @@ public struct NetworkComparison {
         + "\(Figure.fixed(rank, digits: 2)): where the ansatz holds better the classes are "
         + (abs(rank) < 0.3 ? "neither more nor less collapsed." : rank < 0 ? "more collapsed." : "less collapsed.")
     }
-    if scales.count > 1, let best = scales.max(by: { $0.root.mean < $1.root.mean }) {
+    let known = scales.filter { $0.root.count > 0 }
+    if scales.count > 1, let best = known.max(by: { $0.root.mean < $1.root.mean }) {
       text += " The correlation is largest at the initial scale \(Figure.tick(best.scale))."
     }
     return text
@@ -196,7 +205,7 @@ public struct NetworkComparison {
       summary: "A point a layer and run.", yName: "NC1", y: .logarithmic(points.map(\.nc1)),
       xName: "correlation of WᵀW with the root of the AGOP", x: .linear(points.map(\.root)), lines: lines)
     chart.connects = false
-    return Page.figure(chart, caption: "Every layer and run a point.")
+    return Page.pair([Page.figure(chart, caption: "Every layer and run a point.")])
   }
 
   private var scale: Markup {
@@ -216,7 +225,7 @@ public struct NetworkComparison {
       yName: "correlation", y: .linear(byRun.map(\.y)), xName: "initial scale",
       x: .logarithmic(scales.map(\.scale)), lines: [Line(name: "a layer of a run", slot: 0, points: byRun)])
     chart.connects = false
-    return Page.figure(chart, caption: "Every layer and run a point.")
+    return Page.pair([Page.figure(chart, caption: "Every layer and run a point.")])
   }
 
   private var numbers: Markup {

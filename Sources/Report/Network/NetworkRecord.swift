@@ -18,7 +18,7 @@ public struct NetworkRecord: Sendable {
   /// which both are then. Empty where the files hold none.
   public var pictures: [GramRecord] = []
 
-  init(name: String, configuration: NetworkConfiguration, epochs: [EpochMetrics], notes: [String] = []) {
+  package init(name: String, configuration: NetworkConfiguration, epochs: [EpochMetrics], notes: [String] = []) {
     (self.name, self.configuration, self.epochs, self.notes) = (name, configuration, epochs, notes)
   }
 

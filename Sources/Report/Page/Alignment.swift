@@ -14,17 +14,21 @@ extension SingleRun {
   /// was noted.
   var alignment: [Page.Section] {
     guard run.layers.contains(where: { $0.metrics.kernelAlignment.isFinite }) else { return [] }
-    let chart = Page.figure(
-      Charts.chart(
-        "alignment-chart", "Alignment of the kernel with the targets", of: run, [("alignment", .kernelAlignment)]),
-      caption:
-        "1: K is Y Yᵀ, both centred (Cortes, Mohri, Rostamizadeh 2012). A kernel that learns comes nearer to its targets."
-    )
-    guard run.options.bandwidth == nil else { return [Page.Section(id: "alignment", title: "Kernel", body: chart)] }
-    let chosen = Page.figure(
-      Charts.chart("bandwidth-chart", "Bandwidth", of: run, [("bandwidth", .bandwidth)]),
-      caption: "The median distance between rows of the layer.")
-    return [Page.Section(id: "alignment", title: "Kernel", body: Page.pair([chart, chosen]))]
+    var figures = [
+      Page.figure(
+        Charts.chart(
+          "alignment-chart", "Alignment of the kernel with the targets", of: run, [("alignment", .kernelAlignment)]),
+        caption:
+          "1: K is Y Yᵀ, both centred (Cortes, Mohri, Rostamizadeh 2012). A kernel that learns comes nearer to its targets."
+      )
+    ]
+    if run.options.bandwidth == nil {
+      figures.append(
+        Page.figure(
+          Charts.chart("bandwidth-chart", "Bandwidth", of: run, [("bandwidth", .bandwidth)]),
+          caption: "The median distance between rows of the layer."))
+    }
+    return [Page.Section(id: "alignment", title: "Kernel", body: Page.pair(figures))]
   }
 }
 

@@ -59,7 +59,8 @@ public enum Page {
       <footer>
       <p>Written by deeprfm \(version). The method: D. Beaglehole, P. Súkeník, M. Mondelli, M. Belkin, <cite>Average gradient \
       outer product as a mechanism for deep neural collapse</cite>, <a href="https://arxiv.org/abs/2402.13728">arXiv \
-      2402.13728</a>. NC1 is tr(S<sub>W</sub>) / tr(S<sub>B</sub>), the scatter inside the classes over that between them; NC2 \
+      2402.13728</a>. NC1 is tr(S<sub>W</sub>) / (K tr(S<sub>B</sub>)), the scatter of a sample inside its class over that of the K class \
+      means, as in the paper's code; NC2 \
       the mean squared difference of the class means' cosines from a simplex's. Both are 0 in full collapse.</p>
       </footer>
       </body>

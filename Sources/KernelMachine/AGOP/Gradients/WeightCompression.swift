@@ -15,18 +15,20 @@ final class WeightCompression<T: Real>: @unchecked Sendable {
   /// Own rows of a rectangle, of so many in the largest shard: the rank grows more slowly than the sides, but workers want several.
   static func ownRows(shard: Int) -> Int { min(2048, shard) }
 
-  init(tolerance: Double, ownRows: Int, runRows: Int, workers: Int) {
-    sketching = Sketching(tolerance: tolerance, rows: ownRows, columns: runRows)
+  /// - Parameter multiplied: columns that the weights are multiplied by, d K.
+  init(tolerance: Double, ownRows: Int, runRows: Int, multiplied: Int, workers: Int) {
+    sketching = Sketching(
+      tolerance: tolerance, rows: ownRows, columns: runRows, multiplied: Double(multiplied))
     remainders = (0..<workers).map { _ in Matrix(uninitialisedRows: ownRows, columns: runRows) }
     products = (0..<workers).map { _ in Workspace() }
   }
 
   /// Bytes of it and of a chunk's factors: at most half of the weights, R twice as it is put beside the others.
   static func bytes(rows: Int, _ sizes: AGOPCost) -> Int {
-    guard sizes.compresses else { return 0 }
-    let (run, own) = (sizes.longestRun, ownRows(shard: sizes.rows))
+    let (run, own, multiplied) = (sizes.longestRun, ownRows(shard: sizes.rows), Double(sizes.width * sizes.outputs))
+    guard sizes.compresses && Sketching<T>.limit(own, run, multiplied: multiplied) > 0 else { return 0 }
     let elements = sizes.threads * own * run + rows * run
-    return elements * MemoryLayout<T>.stride + Sketching<T>.bytes(rows: own, columns: run)
+    return elements * MemoryLayout<T>.stride + Sketching<T>.bytes(rows: own, columns: run, multiplied: multiplied)
   }
 
   var saved: [SavedTensor] { [SavedTensor("compression", log.values)] }

@@ -1,0 +1,62 @@
+import Foundation
+import Network
+import Report
+import Runtime
+import Testing
+
+@Suite struct NetworkComparisonTests {
+  /// A run of layers with these correlations; NC1 of the input is 1, and falls by 10 a layer, of it by `right` through S V^T.
+  private func run(
+    _ name: String, scale: Double = 1, seed: UInt64 = 0, roots: [Double], right: Double = 0.5
+  ) -> NetworkRecord {
+    var options = NetworkOptions()
+    (options.depth, options.initScale, options.seed) = (roots.count, scale, seed)
+    var epoch = EpochMetrics()
+    epoch.layers = roots.enumerated().map { index, root in
+      var layer = NetworkLayerMetrics()
+      layer.layer = index + 1
+      layer.nfa = (agop: root, root: root)
+      layer.nc1.input = pow(10, -Double(index))
+      layer.nc1.right = layer.nc1.input * pow(10, -right)
+      layer.nc1.output = layer.nc1.input / 10
+      return layer
+    }
+    let configuration = NetworkConfiguration(
+      options: options, ranks: 1, threads: 1, hosts: ["one"], blasKernels: "Haswell", startedAt: "2026-01-31T23:59:59Z")
+    return NetworkRecord(name: name, configuration: configuration, epochs: [epoch])
+  }
+
+  @Test func findingIsOfTheCorrelationsThatAre() {
+    let all = NetworkComparison([run("a", roots: [0.2, 0.4]), run("b", seed: 1, roots: [0.4, 0.6])]).finding
+    #expect(all.contains("root of the AGOP by 0.40 ± 0.16 over 2 networks and their layers. Of the fall"))
+    #expect(all.contains("layers 50.00\u{202F}% ± 0 is due"))
+    let some = NetworkComparison([run("a", roots: [0.2, .nan]), run("b", seed: 1, roots: [0.4, 0.6])]).finding
+    #expect(some.contains("by 0.40 ± 0.20 over 2 networks and their layers (of 4 correlations 1 is undefined)."))
+    let none = NetworkComparison([run("a", roots: [.nan, .nan])]).finding
+    #expect(none.contains("is undefined in all layers of 1 network"))
+  }
+
+  @Test func correlationAgainstCollapse() {
+    // Deeper layers are more collapsed here; the correlation rises, or falls, with them.
+    let roots = [0.1, 0.2, 0.3, 0.4]
+    let rising = NetworkComparison([run("a", roots: roots), run("b", seed: 1, roots: roots)])
+    #expect(rising.finding.contains("rank correlation -1.00: where the ansatz holds better"))
+    #expect(rising.finding.contains("the classes are more collapsed."))
+    let falling = NetworkComparison([run("a", roots: roots.reversed()), run("b", seed: 1, roots: roots.reversed())])
+    #expect(falling.finding.contains("rank correlation 1.00: where the ansatz holds better"))
+    #expect(falling.finding.contains("the classes are less collapsed."))
+    #expect(!NetworkComparison([run("a", roots: roots)]).finding.contains("rank correlation"))
+  }
+
+  @Test func scaleOfTheLargestCorrelation() throws {
+    let runs = [
+      run("a", scale: 0.1, roots: [.nan, .nan]), run("b", scale: 0.5, roots: [0.8, 0.9]),
+      run("c", scale: 2, roots: [0.3, 0.2]),
+    ]
+    let comparison = NetworkComparison(runs)
+    #expect(comparison.finding.hasSuffix("The correlation is largest at the initial scale 0.5."))
+    let page = Parsed(comparison.html)
+    #expect(page.table("network-table").map { $0[0] } == ["init scale 0.1", "init scale 0.5", "init scale 2"])
+    #expect(page.table("network-table").map { $0[5] } == ["–", "0.850 ± 0.071", "0.250 ± 0.071"])
+  }
+}
