@@ -15,7 +15,8 @@ import Testing
     let sizes = (0..<10).map { label in labels.count { $0 == Label(label) } }
     #expect(sizes == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
     let rows = try allRows(data.train)
-    #expect(rows.reduce(0) { $0 + $1.reduce(0, +) } == 561_718)
+    let sum: Double = rows.joined().reduce(0, +)
+    #expect(sum == 561_718)
     #expect(rows[0][..<8] == [0, 0, 5, 13, 9, 1, 0, 0])
   }
 

@@ -63,7 +63,9 @@ func deflated(_ bytes: [UInt8], windowBits: Int32) -> [UInt8] {
 
 func gzip(_ bytes: [UInt8]) -> [UInt8] { deflated(bytes, windowBits: 31) }
 
-func bigEndian32(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(value >> (24 - 8 * $0) & 0xff) } }
+func bigEndian32(_ value: Int) -> [UInt8] {
+  (0..<4).map { (place: Int) -> UInt8 in UInt8(truncatingIfNeeded: value >> (24 - 8 * place)) }
+}
 func littleEndian32(_ value: Int) -> [UInt8] { bigEndian32(value).reversed() }
 
 /// Bytes of numbers as they are in memory, or swapped.

@@ -95,7 +95,9 @@ import Testing
   /// Several pieces of a column, and several blocks of rows.
   @Test func largeFortran() throws {
     let (count, width) = (40_000, 600)
-    let data = (0..<width).flatMap { column in (0..<count).map { UInt8(($0 * 3 + column) & 0xff) } }
+    let data = (0..<width).flatMap { (column: Int) -> [UInt8] in
+      (0..<count).map { UInt8(truncatingIfNeeded: $0 * 3 + column) }
+    }
     let folder = try TemporaryFolder()
     let reader = try NPYSamples.unlabelled(
       folder.write("x.npy", npy("|u1", "(\(count), \(width))", data, fortran: true)))

@@ -17,7 +17,7 @@ import Testing
   {
     let folder = try TemporaryFolder()
     for (prefix, count) in [("train", 7), ("t10k", 4)] {
-      let pixels = (0..<count * 6).map { UInt8(($0 * 37 + 250) & 0xff) }
+      let pixels = (0..<count * 6).map { UInt8(truncatingIfNeeded: $0 * 37 + 250) }
       try folder.write("\(prefix)-images-idx3-ubyte\(ending)", pack(idx([count, 3, 2], pixels)))
       try folder.write(
         "\(prefix)-labels-idx1-ubyte\(ending)", pack(idx([count], (0..<count).map { UInt8($0) })))

@@ -73,7 +73,8 @@ struct FuzzMutator {
     Int(truncatingIfNeeded: random.next() % UInt64(max(1, bound)))
   }
 
-  private static let oddBytes: [UInt8] = [0, 1, 0x7f, 0x80, 0xff] + Array("\n\r\t \"\\{}[](),:;#.-+eE09'".utf8)
+  private static let oddBytes: [UInt8] =
+    [0, 1, 0x7f, 0x80, 0xff] as [UInt8] + Array<UInt8>("\n\r\t \"\\{}[](),:;#.-+eE09'".utf8)
   private static let oddLengths = [
     0, 1, 16, 255, 1 << 15, 1 << 16, 1 << 20, 1 << 24, 1 << 28, 1 << 31, 1 << 32, 1 << 40, 1 << 60, 1 << 62, .max - 1,
     .min + 1, -1,

@@ -43,7 +43,8 @@ import Testing
     let values = matrix([[1, 7, 1e9 + 1], [2, 7, 1e9 + 3], [6, 7, 1e9 + 5]])
     let scale = try ValueScale(of: values, place: "y")
     #expect(scale.mean == [3, 7, 1e9 + 3])
-    #expect(relativeError(scale.scale, [(7.0).squareRoot(), 0, 2]) < 1e-15)
+    let wanted: [Double] = [Double(7).squareRoot(), 0, 2]
+    #expect(relativeError(scale.scale, wanted) < 1e-15)
     let y = scale.standardised(values)
     #expect((0..<3).allSatisfy { y[$0, 1] == 0 } && y[2, 2] == 1)
     #expect(relativeError(scale.inOwnUnits(y).values, values.values) < 1e-15)

@@ -49,7 +49,10 @@ import Testing
   /// 24 rows of 5, three classes in turn; all values are float16's and bfloat16's.
   private static let values: [Float] = {
     var random = SplitMix(state: 7)
-    return (0..<120).map { place in Float(Int(random.next() % 17) - 8) / 8 + Float((place / 5 % 3) * (place % 5 + 1)) }
+    return (0..<120).map { (place: Int) -> Float in
+      let (label, column) = (place / 5 % 3, place % 5)
+      return Float(Int(random.next() % 17) - 8) / 8 + Float(label * (column + 1))
+    }
   }()
   private static let labels = (0..<24).map { $0 % 3 * 4 - 4 }
 

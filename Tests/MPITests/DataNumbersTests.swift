@@ -10,7 +10,10 @@ import Testing
   private static let count = 60
 
   /// Small whole numbers over 8, so that sums with 1e9 and products with powers of two are exact.
-  private func plain(_ i: Int, _ k: Int) -> Double { Double((i * (7 + 4 * k) + k) % 31) / 8 }
+  private func plain(_ i: Int, _ k: Int) -> Double {
+    let eighths: Int = (i * (7 + 4 * k) + k) % 31
+    return Double(eighths) / 8
+  }
 
   private func samples(_ change: (_ value: Double, _ feature: Int) -> Double = { value, _ in value }) -> MadeSamples {
     let rows = (0..<Self.count).map { i in (0..<3).map { change(plain(i, $0), $0) } }

@@ -42,8 +42,9 @@ import Testing
     let sizes = rows.compactMap(\.size)
     let mean = sizes.reduce(0, +) / Double(sizes.count)
     let order = colours.sorted()
-    return rows.flatMap { row in
-      [row.size ?? mean] + order.map { $0 == row.colour ? 1 : 0 } + [Double(row.count)]
+    return rows.flatMap { (row: Row) -> [Double] in
+      let entries: [Double] = order.map { $0 == row.colour ? 1 : 0 }
+      return [row.size ?? mean] + entries + [Double(row.count)]
     }
   }
 

@@ -33,7 +33,10 @@ import Testing
     let (x, d) = (problem.x, problem.x.columns)
     // Not symmetric: a random projection is not either.
     let r = Matrix<Double>(rows: d, columns: d)
-    for i in 0..<d { for j in 0..<d { r[i, j] = i == j ? 1 : 0.3 * Double((3 * i + 7 * j) % 5 - 2) } }
+    r.fill { (i: Int, j: Int) -> Double in
+      let step: Int = (3 * i + 7 * j) % 5 - 2
+      return i == j ? 1 : 0.3 * Double(step)
+    }
     let pictures = try GramPictures(
       problem.rows, projection: r.converted(to: T.self))
     let positions = PictureSample(problem.layout).positions

@@ -56,7 +56,10 @@ import Testing
   /// Numbers whose sum depends on the order of adding: the order must not change, nor differ between ranks.
   @Test func sameBitsAgainAndEverywhere() throws {
     let world = try TestWorld.all
-    let values = (0..<5000).map { Float(1 / (1 + Double(($0 &* 7919 &+ world.rank &* 104_729) % 10_007))) }
+    let values = (0..<5000).map { (place: Int) -> Float in
+      let step: Int = (place * 7919 + world.rank * 104_729) % 10_007
+      return Float(1 / (1 + Double(step)))
+    }
     var first = values
     try world.sum(&first)
     for _ in 0..<5 {

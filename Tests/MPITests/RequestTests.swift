@@ -85,7 +85,8 @@ import Testing
         try group.waitAll()
       }
     }
-    #expect(arrived == (0..<world.size).flatMap { peer in (0..<20).map { 100 * peer + $0 } })
+    let expected: [Int] = (0..<world.size).flatMap { (peer: Int) -> [Int] in (0..<20).map { 100 * peer + $0 } }
+    #expect(arrived == expected)
   }
 
   @Test func blockingSendAndReceive() throws {

@@ -136,7 +136,8 @@ import Testing
     var outputs = [[Double]](repeating: [], count: 60)
     try file.readRows(Array(0..<60)) { outputs[$0] = Array($1) }
     let lines = try String(contentsOfFile: folder.path + "/labels.txt", encoding: .utf8).split(separator: "\n")
-    #expect(lines.map(String.init) == outputs.map { row in "\(row.firstIndex(of: row.max() ?? .nan) ?? -1)" })
+    let largest = outputs.map { (row: [Double]) -> Int in row.firstIndex(of: row.max() ?? .nan) ?? -1 }
+    #expect(lines.map(String.init) == largest.map { "\($0)" })
     let known = try Digits().labels(first: Self.samples + 60).suffix(60)
     let right = zip(lines, known).count { $0 == $1.name }
     #expect(Double(right) / 60 == metrics.accuracy.test)

@@ -69,16 +69,19 @@ public struct TuneLine: Sendable, Equatable {
     figure("accuracy", "validation") ?? figure("rmse", "validation").map { -$0 } ?? -.infinity
   }
 
+  private var squaredError: Double { figure("meanSquaredError", "validation") ?? .infinity }
+
   /// Whether it is these options', at this depth.
   func isOf(_ options: TrainOptions, layers: Int) -> Bool {
     key == TuneLine(options, layers: layers, nil, seconds: 0).key
   }
 
-  /// Best first; of equal ones the less deep, then the one that came first.
+  /// Best first; of equal ones the less deep, then the one with the smaller squared error, which tells apart what takes as many samples for
+  /// the right class, then the one that came first.
   public static func ranked(_ lines: [TuneLine]) -> [TuneLine] {
     lines.enumerated().sorted {
       let (a, b) = ($0.element, $1.element)
-      return (-a.score, a.layers, $0.offset) < (-b.score, b.layers, $1.offset)
+      return (-a.score, a.layers, a.squaredError, $0.offset) < (-b.score, b.layers, b.squaredError, $1.offset)
     }.map(\.element)
   }
 
