@@ -93,8 +93,11 @@ submit() { slurm sbatch --parsable --output="$work/job-%A_%a" "$@"; } # OPTION..
 job=(--nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --time=10)
 ended() { [[ $(state "$1") =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|PREEMPTED)$ ]]; } # JOB
 again() { slurm scontrol show job "$1" | grep 'Restarts=[1-9]' >/dev/null; } # JOB
-# A job that is queued again waits two minutes, until its old credentials are no longer good: not here.
-hurry() { # JOB: refused where it has begun already
+# A job that is queued again waits two minutes, until its old credentials are no longer good. Here only until their last second is over: what
+# begins within it is refused by slurmd, and a failed job.
+hurry() { # JOB
+  [ "$(state "$1")" = PENDING ] || return 0
+  sleep 2
   slurm scontrol update JobId="$1" StartTime=now 2>/dev/null
 }
 ended_in_the_end() { hurry "$1"; ended "$1"; } # JOB
