@@ -28,7 +28,7 @@ def arrays(folder, target, samples):
     columns = [[], []]
     for name in train:
         for part, frame in zip(columns, (train, test)):
-            if train[name].dtype == object:
+            if not pd.api.types.is_numeric_dtype(train[name]):
                 part += [(frame[name] == value).to_numpy(float) for value in sorted(train[name].unique())]
             else:
                 part.append(frame[name].to_numpy(float))
