@@ -10,14 +10,15 @@ import Synchronization
 private let offersCore = Atomic(false)
 
 extension Communicator {
-  /// *Collective.* Decides, in this world, how its ranks wait.
+  /// *Collective.* Decides, in this world, how its ranks wait: all in the same way, for a collective call that waits does not match one that
+  /// was started.
   ///
   /// The corresponding C functions are `MPI_Comm_split_type` and `sysconf`.
   func decideHowToWait() throws {
     guard !MPILibrary.isOpenMPI else { return }
     let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     let hasMoreRanks = try splitByNode().size > cores
-    offersCore.store(hasMoreRanks, ordering: .relaxed)
+    offersCore.store(try maximum(hasMoreRanks ? 1 : 0) > 0, ordering: .relaxed)
   }
 }
 
