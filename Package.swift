@@ -1,15 +1,18 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-let settings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+// A backtrace needs lines; more of debug information is a tenth of a release build's time.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6), .unsafeFlags(["-gline-tables-only"], .when(configuration: .release)),
+]
 
 // Below KernelMachine release builds inline across targets: a small public generic is ~15 times slower without it. From there on it would make
 // every importer compile the same code again; what has loops of its own is marked @specialized (SE-0460).
 let inlining: [SwiftSetting] =
   settings + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
 
-// The large test targets are not optimised, which would take three minutes more: what they call is, and what loops over millions of numbers
-// stands in TestSupport.
+// Tests are not optimised, which would make a build minutes longer: what they call is, and what loops over millions of numbers stands in
+// TestSupport.
 let plain: [SwiftSetting] = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
 
 // The MPI to build with, by the name that pkg-config has for it: DEEPRFM_MPI=mpich, say.
@@ -79,22 +82,22 @@ let package = Package(
     // What tests of several targets share.
     .target(
       name: "TestSupport", dependencies: ["LinearAlgebra"], path: "Tests/TestSupport", swiftSettings: settings),
-    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: settings),
-    .testTarget(name: "FilesTests", dependencies: ["TestSupport", "Files"], swiftSettings: settings),
+    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"], swiftSettings: plain),
+    .testTarget(name: "FilesTests", dependencies: ["TestSupport", "Files"], swiftSettings: plain),
     .testTarget(
-      name: "RuntimeTests", dependencies: ["TestSupport", "Runtime", "LinearAlgebra"], swiftSettings: settings),
+      name: "RuntimeTests", dependencies: ["TestSupport", "Runtime", "LinearAlgebra"], swiftSettings: plain),
     .testTarget(
-      name: "MeasuresTests", dependencies: ["Measures", "Runtime", "LinearAlgebra"], swiftSettings: settings),
+      name: "MeasuresTests", dependencies: ["Measures", "Runtime", "LinearAlgebra"], swiftSettings: plain),
     .testTarget(
       name: "NetworkTests",
       dependencies: ["TestSupport", "Network", "Measures", "Datasets", "Runtime", "Files", "MPI", "LinearAlgebra"],
-      swiftSettings: settings),
+      swiftSettings: plain),
     .testTarget(
       name: "InstrumentsTests",
       dependencies: [
         "Instruments", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "LinearAlgebra",
       ],
-      swiftSettings: settings),
+      swiftSettings: plain),
     .testTarget(
       name: "DeepRFMTests",
       dependencies: [
@@ -105,7 +108,7 @@ let package = Package(
       swiftSettings: plain),
     .testTarget(
       name: "ReportTests", dependencies: ["Report", "DeepRFM", "Network", "KernelMachine", "Runtime", "Files"],
-      swiftSettings: settings),
+      swiftSettings: plain),
     .testTarget(
       name: "MPITests",
       dependencies: [

@@ -17,6 +17,7 @@ public final class Network<T: NetworkReal> {
   /// *Local.* The weights are the caller's to fill.
   public init(_ builder: NetworkBuilder<T>, _ context: Context) {
     precondition(!builder.isPlan)
+    precondition(builder.threads == context.pool.count, "workspaces for \(builder.threads) threads")
     builder.scratchMemory?.make()
     layers = builder.layers
     ranges = builder.ranges

@@ -67,7 +67,7 @@ import Testing
   func agree(place: Int) throws {
     let golden = Self.cases[place]
     let world = try TestWorld.all
-    let context = Context(world: world, host: Host(threads: 2))
+    let context = Context(world: world, host: Host(threads: TestWorld.threads(of: world)))
     let data = Data(golden)
     let map = LinearMap(
       weights: data.weights, bias: data.bias, activation: golden.activation.flatMap { ActivationKind(rawValue: $0) })

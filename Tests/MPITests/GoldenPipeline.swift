@@ -26,7 +26,7 @@ struct GoldenPipeline<T: Real> {
   /// *Collective.* Sorts, cuts and standardises.
   init(_ golden: Golden.Tiny, world: Communicator) throws {
     self.golden = golden
-    context = Context(world: world, host: Host(threads: 2))
+    context = Context(world: world, host: Host(threads: TestWorld.threads(of: world)))
     let labels = golden.input.trainY
     order = labels.indices.sorted { (labels[$0], $0) < (labels[$1], $1) }
     let counts = (0..<golden.options.classes).map { c in labels.count { $0 == c } }

@@ -14,13 +14,13 @@ struct Problem<T: Real> {
 
   /// *Collective.* - Parameter x: all samples, sorted by class.
   init(
-    _ x: Matrix<Double>, classCounts: [Int], world: Communicator, tileRows: Int = 4, threads: Int = 2,
+    _ x: Matrix<Double>, classCounts: [Int], world: Communicator, tileRows: Int = 4, threads: Int? = nil,
     copies: [Int32] = []
   ) throws {
     self.x = x
     layout = Layout(classCounts: classCounts, ranks: world.size, tileRows: tileRows, copies: copies)
     precondition(layout.sampleCount == x.rows)
-    context = Context(world: world, host: Host(threads: threads))
+    context = Context(world: world, host: Host(threads: threads ?? TestWorld.threads(of: world)))
     let shard = layout.shard(of: world.rank)
     let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
     for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }
@@ -32,7 +32,7 @@ struct Problem<T: Real> {
   init(deviations: Matrix<Double>, centres: Matrix<Double>, layout: Layout, world: Communicator) throws {
     x = deviations
     self.layout = layout
-    context = Context(world: world, host: Host(threads: 2))
+    context = Context(world: world, host: Host(threads: TestWorld.threads(of: world)))
     let shard = layout.shard(of: world.rank)
     let own = Matrix<T>(uninitialisedRows: shard.count, columns: x.columns)
     for i in 0..<own.rows { for k in 0..<own.columns { own[i, k] = T(x[shard.lowerBound + i, k]) } }

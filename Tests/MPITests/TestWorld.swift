@@ -17,6 +17,9 @@ enum TestWorld {
     get throws { try started.get() }
   }
 
+  /// Of a rank, in most tests: two where they do not hinder each other, on several ranks of a small machine.
+  static func threads(of world: Communicator) -> Int { world.size > 2 ? 1 : 2 }
+
   /// The same ranks, but MPI counts at most `countLimit` elements a call: the path of large counts, taken early.
   static func counting(atMost countLimit: Int) throws -> Communicator {
     var world = try all
