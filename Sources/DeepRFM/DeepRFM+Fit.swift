@@ -60,10 +60,13 @@ extension Training {
     return fit
   }
 
-  /// *Collective.* K.
-  func makeKernelMatrix(_ layer: Layer<T>, _ samples: Samples<T>) throws -> KernelOperator<T> {
+  /// *Collective.* K. - Parameter least: the smallest ridge that it is solved with, where there are several.
+  func makeKernelMatrix(
+    _ layer: Layer<T>, _ samples: Samples<T>, least: Double? = nil
+  ) throws -> KernelOperator<T> {
     let matrix = try phase(layer.number, .kernel) {
-      try kernelMatrix(kernel(layer.bandwidth), samples, layer.plan, stop: layer.safe?.stop, progress: $0)
+      try kernelMatrix(
+        kernel(layer.bandwidth), samples, layer.plan, least: least, stop: layer.safe?.stop, progress: $0)
     }
     // Tiles and preconditioner are recomputed faster than they would be read.
     try layer.safe?.stopHere()
@@ -101,13 +104,15 @@ extension Training {
   }
 
   private func kernelMatrix(
-    _ kernel: Kernel, _ samples: Samples<T>, _ plan: MemoryPlan, stop: StopSwitch? = nil, progress: (Double) -> Void
+    _ kernel: Kernel, _ samples: Samples<T>, _ plan: MemoryPlan, least: Double? = nil, stop: StopSwitch? = nil,
+    progress: (Double) -> Void
   ) throws -> KernelOperator<T> {
     let weight = classWeights(samples.layout)?.max() ?? 1
-    let compression =
-      plan.solvesDirectly ? nil : options.tileCompression(samples: samples.layout.sampleCount, weight: weight)
+    let compression = options.tileCompression(samples: samples.layout.sampleCount, weight: weight, least: least)
     return try KernelOperator(
-      kernel, samples.rows, tileBudget: plan.tileBudget, compression: compression, stop: stop, progress: progress)
+      kernel, samples.rows,
+      tileBudget: plan.tileBudget, compression: plan.solvesDirectly ? nil : compression,
+      stop: stop, progress: progress)
   }
 
   /// Y: +1 at a row's own class, -1 elsewhere; or standardised values. (own rows x outputs)

@@ -69,6 +69,7 @@ extension Training {
       scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
       remoteElements: remoteElements)
     load.compresses = options.chosenTileTolerance > 0
+    load.segmentRows = layout.largestSegment
     return load
   }
 }
@@ -84,9 +85,10 @@ extension TrainOptions {
   public var chosenTileTolerance: Double { tileTolerance ?? 3e-4 }
 
   /// When tiles become thin factors; nil: never. - Parameter weight: the largest of the ridge system's W.
-  func tileCompression(samples: Int, weight: Double) -> TileCompression? {
+  /// - Parameter least: the smallest ridge that K is solved with, where there are several.
+  func tileCompression(samples: Int, weight: Double, least: Double? = nil) -> TileCompression? {
     guard chosenTileTolerance > 0 else { return nil }
-    return TileCompression(tolerance: chosenTileTolerance, ridge: ridge / max(1, weight), samples: samples)
+    return TileCompression(tolerance: chosenTileTolerance, ridge: (least ?? ridge) / max(1, weight), samples: samples)
   }
 
   /// Width of the next layer's rows.
@@ -95,7 +97,9 @@ extension TrainOptions {
   /// Whether K is to be factored whole, memory allowing.
   public func solvesDirectly(samples: Int, width: Int, outputs: Int, layer: Int, ranks: Int) -> Bool {
     guard solver == .auto else { return solver == .cholesky }
-    guard ranks == 1 else { return false }
+    // Cholesky finds a K that is positive semidefinite to rounding, N^2 ulps of entries up to 1, not definite.
+    let rounding = 4 * Double(samples) * Double(samples) * Double.ulpOfOne
+    guard ranks == 1, ridge > rounding else { return false }
     let rank = wantedRank(samples: samples, width: width, outputs: outputs, layer: layer)
     return RidgeSolver.isCheaperDirectly(samples: samples, width: width, outputs: outputs, rank: rank)
   }

@@ -76,11 +76,12 @@ start "$work/whole" 2
 ended
 if [ "$status" = 0 ]; then ok "undisturbed"; else bad "undisturbed" "$(tail -n 1 "$work/whole.out")"; fi
 
-# --- a rank that is stopped, one that is not rank 0 and rank 0 itself ---
-for which in 0 1; do
-  dir=$work/stopped-$which
+# --- a rank that is stopped, one that is not rank 0 and rank 0 itself; of several ranks that see it one speaks ---
+for case in '0 2' '1 2' '0 4'; do
+  read -r which ranks <<<"$case"
+  dir=$work/stopped-$which-$ranks
   export DEEPRFM_PATIENCE=3
-  start "$dir" 2 --layers 100000
+  start "$dir" "$ranks" --layers 100000
   wait_for_state "$dir"
   sleep 2.5 # the ranks have made acquaintance
   for process in $(ranks_of "$job"); do
@@ -88,7 +89,7 @@ for which in 0 1; do
   done
   ended
   unset DEEPRFM_PATIENCE
-  said "rank $which stopped by SIGSTOP" 1 "rank $which" "$dir"
+  said "rank $which of $ranks stopped by SIGSTOP" 1 "rank $which" "$dir"
 done
 
 # --- a rank that is killed, from launch/run ---

@@ -26,14 +26,14 @@ import Testing
     (width.tilePair, width.predictorPair, width.pivotPair) = (1, 1, 1)
     (width.gradientPair, width.gramPair, width.gramProduct) = (1, 1, 1)
     (width.normalisedRow, width.regroupedRow, width.mappedRow, width.mapping) = (1, 1, 1, 1)
-    for layer in run.layers { rates.widths[layer.load.width] = width }
+    for layer in run.layers { rates.widths[layer.widthToProbe] = width }
     return rates
   }
 
   /// Every rate, whatever its name.
   private func all(_ rates: MachineRates) -> [Double] {
     let own = Mirror(reflecting: rates).children.compactMap { $0.value as? Double }
-    return rates.widths.keys.sorted().reduce(into: own) { all, width in
+    return rates.widths.keys.sorted { "\($0)" < "\($1)" }.reduce(into: own) { all, width in
       all += Mirror(reflecting: rates.widths[width] ?? WidthRates()).children.compactMap { $0.value as? Double }
     }
   }
@@ -147,6 +147,26 @@ import Testing
 
   // MARK: Seconds
 
+  /// Layers of one width go to the AGOP by different routes: each way is measured, and counted.
+  @Test func eachRouteHasItsRates() throws {
+    let run = try run("--dataset mnist --samples 4000 --features cosine --layers 3")
+    #expect(run.layers.map { $0.load.width } == [784, 784, 784])
+    #expect(run.widths.map(\.route) == [.gram, .class])
+    let seconds = run.seconds(unitRates(run), fast)
+    #expect(seconds[1][.agop] > 4000 * 4000 && seconds[1][.agop] == seconds[2][.agop])
+  }
+
+  /// A thousand classes of four rows: no segment is as high as a tile.
+  @Test func manySmallClasses() throws {
+    let shape = ProblemShape(samples: 4000, testSamples: 0, width: 512, outputs: 1000)
+    let run = RunPlan(
+      try options("--layers 2").train, shape, ranks: 1, nodes: 1, threads: 2, budget: 4 << 30, program: 40 << 20)
+    #expect(run.fits)
+    // Of a tile's rows, 512, the gradients alone would take 5 GB.
+    let gradients = run.layers[1].plan.items.first { $0.name == "gradients" }
+    #expect((gradients?.bytes ?? .max) < 2 << 30)
+  }
+
   @Test func workIsShared() throws {
     let line = "--dataset cifar10 --samples 16000 --layers 3"
     let (one, two) = (try run(line), try run(line, ranks: 2))
@@ -235,6 +255,9 @@ import Testing
     #expect(zip(points, points.dropFirst()).allSatisfy { $0.efficiency > $1.efficiency })
     let limit = try #require(model.limit(points))
     #expect([.root, .preconditioner, .features].contains(limit.phase) && limit.ranks > 2)
+    // The root stays what it is while all else shrinks.
+    let large = try #require(model.ranksOfLargeRoot(points))
+    #expect(large > 2 && points.allSatisfy { ($0.seconds[.root] > $0.seconds.total / 2) == ($0.ranks >= large) })
     // A slow network is what stops it where there is one.
     var slow = Network()
     (slow.latency, slow.bandwidth) = (5e-3, 1e7)

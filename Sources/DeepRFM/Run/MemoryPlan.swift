@@ -18,6 +18,8 @@ public struct Workload: Sendable, Equatable {
   /// Bytes of an element.
   public var scalarBytes: Int
   public var tileRows: Int
+  /// Of the largest segment; nil: as high as a tile.
+  public var segmentRows: Int?
   /// Elements of the rank's tiles, and of those of its rows that other ranks hold.
   public var tileElements, remoteElements: Int
   /// Whether K is held whole in double precision, for the dense solver.
@@ -210,10 +212,10 @@ public struct MemoryPlan: Sendable, Equatable {
     let cost = AGOPCost(
       samples: load.samples, rows: load.rows, width: load.width, outputs: load.outputs,
       centres: load.centres, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
-      scalarBytes: load.scalarBytes, memoryBytes: gramBytes, compresses: load.compresses)
+      segmentRows: load.segmentRows, scalarBytes: load.scalarBytes, memoryBytes: gramBytes, compresses: load.compresses)
     route = cost.route(wanted)
     let (fixed, row) = (cost.gradientBytes(of: route, chunkRows: 0), cost.chunkRowBytes(of: route))
-    chunkBytes = min(Self.largestChunk, max(row * min(load.rows, load.tileRows), min(spare - fixed, row * load.rows)))
+    chunkBytes = min(Self.largestChunk, max(row * cost.segmentRows, min(spare - fixed, row * load.rows)))
     let chunkRows = min(load.rows, cost.chunkRows(of: route, within: chunkBytes))
     return route == .gram ? cost.gramBytes : cost.gradientBytes(of: route, chunkRows: chunkRows)
   }

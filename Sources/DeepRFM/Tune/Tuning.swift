@@ -245,7 +245,8 @@ extension Tuning {
     _ links: [Link], _ layer: Layer<T>, _ samples: Samples<T>, _ kept: inout KernelOperator<T>?
   ) throws -> [(link: Link, fit: Fit, metrics: LayerMetrics)] {
     let (began, before) = (monotonicSeconds(), links.reduce(0) { $0 + $1.seconds })
-    let k = try links[0].training.makeKernelMatrix(layer, samples)
+    let least = links.map { $0.training.options.ridge }.min()
+    let k = try links[0].training.makeKernelMatrix(layer, samples, least: least)
     var solved: [(link: Link, fit: Fit)] = []
     for link in links {
       let fit = try link.timing { try attempt(link) { try link.training.solve(layer, samples, k) } }

@@ -2,6 +2,7 @@ import DeepRFM
 import Glibc
 import KernelMachine
 import Runtime
+import Solve
 
 /// A layer as the model sees it: sizes, the choices that train would make, and the machine's shape.
 public struct LayerWork: Sendable, Equatable {
@@ -27,7 +28,8 @@ public struct LayerWork: Sendable, Equatable {
     (self.testSamples, self.takesRoot, self.takesTiles) = (testSamples, takesRoot, takesTiles)
   }
 
-  var widthToProbe: WidthToProbe {
+  /// What its rates depend on.
+  public var widthToProbe: WidthToProbe {
     WidthToProbe(input: load.width, output: load.outputWidth, route: plan.route, takesTiles: takesTiles)
   }
 
@@ -39,6 +41,8 @@ public struct LayerWork: Sendable, Equatable {
   private var k: Double { Double(load.outputs) }
   private var p: Double { Double(load.ranks) }
   private var s: Double { Double(load.scalarBytes) }
+  /// Outputs that are solved at a time.
+  private var group: Double { Double(ColumnGroups.largest(of: load.outputs)) }
   private var rank: Double { Double(plan.preconditionerRank) }
   private var its: Double { Double(iterations) }
 
@@ -65,7 +69,7 @@ public struct LayerWork: Sendable, Equatable {
     AGOPCost(
       samples: load.samples, rows: load.rows, width: load.width, outputs: load.outputs,
       centres: load.centres, ranks: load.ranks, threads: load.threads, tileRows: load.tileRows,
-      scalarBytes: load.scalarBytes, memoryBytes: plan.gramBytes)
+      segmentRows: load.segmentRows, scalarBytes: load.scalarBytes, memoryBytes: plan.gramBytes)
   }
 
   private var remoteShare: Double { Double(plan.remoteBytes) / max(1, Double(load.remoteElements) * s) }
@@ -78,7 +82,7 @@ public struct LayerWork: Sendable, Equatable {
     count[.kernel] = n * n * d
     count[.preconditioner] = 2 * n * rank * d + 4 * n * rank * rank + p * Self.eigenOperations(rank)
     let direct = n * n * n / 3 + 2 * n * n * k
-    count[.solve] = load.isDense ? direct : its * (2 * n * n * k + 4 * n * rank * k + 2 * its * n * k * k)
+    count[.solve] = load.isDense ? direct : its * (2 * n * n * k + 4 * n * rank * k + 2 * its * n * k * group)
     count[.agop] = cost.operations(of: plan.route)
     count[.root] = takesRoot ? Self.eigenOperations(d) + d * d * d : 0
     count[.features] = 2 * (n + Double(testSamples)) * d * (projectsOnly ? d : d + w)
@@ -94,7 +98,7 @@ public struct LayerWork: Sendable, Equatable {
 
   /// The slowest rank's seconds by phase; what is not hidden behind work is `communication`.
   public func seconds(_ rates: MachineRates, _ network: Network) -> LayerMetrics.Seconds {
-    let width = rates.widths[load.width] ?? WidthRates()
+    let width = rates.rates(of: widthToProbe)
     var time = LayerMetrics.Seconds()
     time[.kernel] = pairs * width.tilePair
     time[.preconditioner] =
@@ -119,7 +123,8 @@ public struct LayerWork: Sendable, Equatable {
     // Half of all iterations' directions and images have to be read.
     let history = min(its / 2, Double(plan.historyLimit))
     let vectors = (20 + 2 * history) * 8 * r * k * rates.vectorByte
-    let step = pairs * rates.tileElement + again + 2 * r * rank * rates.factorElement + vectors
+    let groups = Double(ColumnGroups.of(load.outputs).count)
+    let step = pairs * rates.tileElement + groups * again + 2 * r * rank * rates.factorElement + vectors
     return its * step + Self.exactProducts * exact
   }
 

@@ -28,10 +28,18 @@ public struct MachineRates: Rates, Sendable, Equatable {
   public var factorElement = 0.0
   /// A byte of the solver's vectors.
   public var vectorByte = 0.0
-  /// Of layers of a given input width.
-  public var widths: [Int: WidthRates] = [:]
+  /// Of layers of a given input width and route.
+  public var widths: [WidthToProbe: WidthRates] = [:]
 
   public init() {}
+
+  /// Of this kind of layer, or where none like it was measured, of the one most like it.
+  func rates(of kind: WidthToProbe) -> WidthRates {
+    func like(_ isLike: (WidthToProbe) -> Bool) -> WidthRates? {
+      widths.first { $0.key.input == kind.input && isLike($0.key) }?.value
+    }
+    return widths[kind] ?? like { $0.route == kind.route } ?? like { _ in true } ?? WidthRates()
+  }
 
   /// Seconds of the eigenvectors of a symmetric matrix.
   func eigen(order: Double) -> Double {
@@ -48,7 +56,7 @@ public struct MachineRates: Rates, Sendable, Equatable {
   public init(medianOf measured: [MachineRates]) {
     self = measured[0]
     takeMedians(of: measured)
-    for input in widths.keys { widths[input]?.takeMedians(of: measured.compactMap { $0.widths[input] }) }
+    for width in widths.keys { widths[width]?.takeMedians(of: measured.compactMap { $0.widths[width] }) }
   }
 }
 

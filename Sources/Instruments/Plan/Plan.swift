@@ -41,37 +41,48 @@ private struct Planner<T: Real & TensorElement> {
     return try plan()
   }
 
-  /// *Local, one rank.* Extends what a run's last layer took to more ranks.
+  /// *Local, one rank.* Extends what a run's last layer took to more ranks, and what its first took, where that is another.
   private func scale(_ kind: ScalingKind, from run: RunFolder) throws -> ExitStatus {
     let configuration = try run.readConfiguration()
-    guard let measured = try run.readMetrics().last else { throw InputError("\(run.metrics) has no whole layer") }
+    let all = try run.readMetrics()
+    guard let last = all.last else { throw InputError("\(run.metrics) has no whole layer") }
+    let measured = all.count > 1 ? [last, all[0]] : [last]
     let (ranks, threads) = (configuration.ranks, configuration.threads)
     let perNode = options.ranksPerNode ?? max(1, host.boundCores.count / threads)
-    let base = RunPlan(
-      configuration.options, try ProblemShape(of: configuration.options, opensFiles: false), ranks: ranks,
-      nodes: (ranks + perNode - 1) / perNode,
-      threads: threads, budget: configuration.options.memory ?? .max / 2, program: 0,
-      iterations: measured.solver.iterations)
-    guard measured.layer <= base.layers.count else {
+    let shape = try ProblemShape(of: configuration.options, opensFiles: false)
+    let bases = measured.map {
+      RunPlan(
+        configuration.options, shape, ranks: ranks, nodes: (ranks + perNode - 1) / perNode,
+        threads: threads, budget: configuration.options.memory ?? .max / 2, program: 0,
+        iterations: $0.solver.iterations)
+    }
+    let base = bases[0]
+    guard last.layer <= base.layers.count else {
       throw InputError("\(run.metrics) has more layers than its options")
     }
     func rates(_ beside: Int) throws -> MachineRates {
       let probe = try RateProbe<T>(
         configuration.options, base.shape, host: host, world: world, threads: threads, standsFor: beside)
-      let work = base.layers[measured.layer - 1]
+      let widths = measured.map { base.layers[$0.layer - 1].widthToProbe }
       return try probe.rates(
-        [work.widthToProbe], tileBytes: base.nodeTileBytes * beside / perNode)
+        widths.count == 2 && widths[0] == widths[1] ? [widths[0]] : widths,
+        tileBytes: base.nodeTileBytes * beside / perNode)
     }
     // Both in turn, so that a change of the machine's mood meets them both.
     let rounds = try (0..<5).map { _ in
       let alone = try rates(min(ranks, perNode))
       return (alone: alone, full: perNode > ranks ? try rates(perNode) : alone)
     }
-    let model = ScalingModel(
-      kind, base: base, layer: measured.layer, measured: measured, ranksPerNode: perNode,
-      alone: MachineRates(medianOf: rounds.map(\.alone)), full: MachineRates(medianOf: rounds.map(\.full)),
-      network: try network())
-    let report = ScalingReport(model: model, points: model.points(upTo: max(ranks, options.ranks ?? 1024)))
+    let (alone, full) = (MachineRates(medianOf: rounds.map(\.alone)), MachineRates(medianOf: rounds.map(\.full)))
+    let network = try network()
+    let models = zip(measured, bases).map { measured, base in
+      let model = ScalingModel(
+        kind, base: base, layer: measured.layer, measured: measured, ranksPerNode: perNode, alone: alone, full: full,
+        network: network)
+      return (model: model, points: model.points(upTo: max(ranks, options.ranks ?? 1024)))
+    }
+    let report = ScalingReport(
+      model: models[0].model, points: models[0].points, first: models.count > 1 ? models[1] : nil)
     standardOutput(options.json ? report.json.line + "\n" : report.text)
     return .done
   }

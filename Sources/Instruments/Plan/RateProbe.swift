@@ -8,9 +8,9 @@ import Runtime
 import Solve
 
 /// A layer's widths and the AGOP's way there.
-struct WidthToProbe: Equatable {
-  let input, output: Int
-  let route: AGOPRoute
+public struct WidthToProbe: Hashable, Sendable {
+  public let input, output: Int
+  public let route: AGOPRoute
   /// Its weights come from the kernel's tiles.
   let takesTiles: Bool
 }
@@ -58,7 +58,7 @@ final class RateProbe<T: Real & TensorElement> {
     rates.largeEigen = try eigen(order: 640)
     try addVectors(&rates)
     try addTiles(&rates, bytes: tileBytes)
-    for width in widths { rates.widths[width.input] = try rate(width, rates) }
+    for width in widths { rates.widths[width] = try rate(width, rates) }
     return rates
   }
 
@@ -78,12 +78,12 @@ final class RateProbe<T: Real & TensorElement> {
     return taken * share / (2 * Double(n * n * n))
   }
 
-  /// Seconds of dsyevd for each n^3. One rank of a node takes it, with its own threads.
+  /// Seconds of dsyevd for each n^3. One rank of a node takes it, with the threads of all while they wait.
   private func eigen(order n: Int) throws -> Double {
     let half: Matrix<Double> = noise(n, n)
     let matrix = Matrix<Double>(rows: n, columns: n)
     addGram(of: half.view, beta: 0, intoLower: matrix.view)
-    BLAS.setThreads(ThreadPool.lapackThreads(order: n, of: min(threads, pool.count)))
+    BLAS.setThreads(ThreadPool.lapackThreads(order: n, of: pool.count))
     defer { BLAS.setThreads(1) }
     return try seconds { _ = try SymmetricEigen(of: matrix) } / Double(n * n * n)
   }
@@ -91,8 +91,10 @@ final class RateProbe<T: Real & TensorElement> {
   private func addVectors(_ rates: inout MachineRates) throws {
     let rows = max(256, min(8192, shape.samples))
     let columns = ColumnBlock(pool: pool)
-    let x = Matrix<Double>(rows: rows, columns: shape.outputs)
-    let many = [Matrix<Double>(rows: rows, columns: 8 * shape.outputs).view]
+    // As many as the solver takes at a time.
+    let group = ColumnGroups.largest(of: shape.outputs)
+    let x = Matrix<Double>(rows: rows, columns: group)
+    let many = [Matrix<Double>(rows: rows, columns: 8 * group).view]
     let taken = try seconds {
       let parts = columns.products(many, x)
       columns.combine(many, parts, alpha: -1, beta: 1, into: x.view)
@@ -102,12 +104,12 @@ final class RateProbe<T: Real & TensorElement> {
     let factor = TallFactor<T>(rows: rows, columns: rank, pool: pool)
     let zeros = Matrix<Double>(rows: rows, columns: rank)
     factor.set(0..<rows, zeros.view)
-    let inner = Matrix<Double>(rows: rank, columns: shape.outputs)
+    let inner = Matrix<Double>(rows: rank, columns: group)
     let both = try seconds {
       factor.multiplyTransposed(x, into: inner.view)
       factor.addProduct(inner.view, to: x)
     }
-    rates.factorElement = both * share / Double(2 * rows * rank)
+    rates.factorElement = both * share / Double(2 * rows * rank) * Double(shape.outputs) / Double(group)
   }
 
   /// Products with K: a matrix as large as the run's, or where that may not stay in a cache beside the rest, larger than any.
@@ -121,26 +123,33 @@ final class RateProbe<T: Real & TensorElement> {
     let y = Matrix<Double>(rows: x.rows, columns: x.columns)
     let n = Double(samples)
     let pairs = n * (n + min(n, Double(problem.layout.tileRows))) / 2
-    rates.tileElement = try seconds { try matrix.apply(x, into: y, in: T.self) } * share / pairs
-    rates.exactTileElement = try seconds { try matrix.apply(x, into: y, in: Double.self) } * share / pairs
+    rates.tileElement = try seconds { try matrix.apply(x, into: y, in: T.self) } * share / pairs * outputRatio
+    rates.exactTileElement =
+      try seconds { try matrix.apply(x, into: y, in: Double.self) } * share / pairs * outputRatio
   }
 
   private func problem(samples: Int, width: Int) throws -> BenchProblem<T> {
     var bench = BenchOptions(.kernel)
     bench.samples = samples
     bench.dimension = width
-    bench.classes = min(shape.outputs, samples)
+    bench.classes = min(Self.outputs(shape.outputs), samples)
     bench.kernel = options.kernel
     bench.bandwidth = options.bandwidth ?? bench.bandwidth
     bench.precision = options.precision
     return try BenchProblem<T>(bench, context)
   }
 
+  /// Outputs of a probe's problem: of many, as many as have the products' full speed.
+  private static func outputs(_ outputs: Int) -> Int { min(outputs, 64) }
+
+  /// What is done once for each output takes so many times what the probe took.
+  private var outputRatio: Double { Double(shape.outputs) / Double(Self.outputs(shape.outputs)) }
+
   // MARK: At a width
 
   /// Rows of the probe: enough for the products' full speed, few enough for a part of a second.
   private func rows(at width: Int) -> Int {
-    let pairs = 2.5e10 / Double(width + 1000)
+    let pairs = 2.5e10 / Double(width + 1000) / max(1, Double(Self.outputs(shape.outputs)) / 10)
     return max(min(shape.samples, 64), min(shape.samples, 3200, Int(pairs.squareRoot())))
   }
 
@@ -188,7 +197,7 @@ final class RateProbe<T: Real & TensorElement> {
     let taken = try seconds { _ = try computation.compute(a, by: route) } * share
     let square = n * d * d * rates.product
     switch route {
-    case .auto, .class: width.gradientPair = max(0, taken - k * square) / (n * n)
+    case .auto, .class: width.gradientPair = max(0, taken - k * square) / (n * n) * outputRatio
     case .sketch: width.gradientPair = max(0, taken - 2 * square) / (n * n)
     case .gram:
       let panel = wanted.takesTiles ? 0 : n * n / 2 * width.tilePair

@@ -38,6 +38,7 @@ public struct RunPlan: Sendable, Equatable {
       load.choosesBandwidth = options.bandwidth == nil
       load.isWeighted = options.classWeights == .balanced
       load.compresses = options.chosenTileTolerance > 0
+      load.segmentRows = min(512, load.rows, (shape.samples + shape.centres - 1) / max(1, shape.centres))
       let rank = options.wantedRank(samples: shape.samples, width: width, outputs: shape.outputs, layer: layer)
       func plan(_ load: Workload) -> MemoryPlan {
         MemoryPlan(
@@ -113,9 +114,9 @@ public struct RunPlan: Sendable, Equatable {
   }
 
   /// Different widths with what their layers do, in order.
-  var widths: [WidthToProbe] {
+  public var widths: [WidthToProbe] {
     layers.map(\.widthToProbe).reduce(into: []) { seen, next in
-      if !seen.contains(where: { $0.input == next.input }) { seen.append(next) }
+      if !seen.contains(next) { seen.append(next) }
     }
   }
 

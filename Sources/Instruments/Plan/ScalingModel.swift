@@ -82,6 +82,12 @@ public struct ScalingModel {
     return nil
   }
 
+  /// The fewest ranks of these on which the AGOP's root, which one node takes, is more than half of the layer: there one over all nodes
+  /// would pay; nil: none.
+  public func ranksOfLargeRoot(_ points: [Point]) -> Int? {
+    points.first { $0.seconds[.root] > $0.seconds.total / 2 }?.ranks
+  }
+
   private func nodes(_ ranks: Int) -> Int { (ranks + ranksPerNode - 1) / ranksPerNode }
 
   private func samples(_ ranks: Int) -> Int {

@@ -5,6 +5,8 @@ import Runtime
 struct ScalingReport {
   let model: ScalingModel
   let points: [ScalingModel.Point]
+  /// The first layer's, whose rows are the data's: as wide as they are; nil: the model is of that layer.
+  var first: (model: ScalingModel, points: [ScalingModel.Point])?
 
   private static let columns =
     ["ranks", "nodes", "samples"] + Phase.ofLayer.map(\.name) + ["total", "efficiency"]
@@ -22,23 +24,37 @@ struct ScalingReport {
     ]
   }
 
-  private var limit: String {
+  private static func limit(_ model: ScalingModel, _ points: [ScalingModel.Point]) -> String {
+    let root =
+      model.ranksOfLargeRoot(points).map {
+        "; from \($0) ranks on the root, which one node takes, is over half of the layer: one over all nodes would pay"
+      } ?? ""
     guard let limit = model.limit(points) else {
-      return "no phase stops scaling up to \(points.last?.ranks ?? 0) ranks"
+      return "layer \(model.layer): no phase stops scaling up to \(points.last?.ranks ?? 0) ranks\(root)"
     }
-    return "the first phase to stop scaling is \(limit.phase), at \(limit.ranks) ranks"
+    return "layer \(model.layer): the first phase to stop scaling is \(limit.phase), at \(limit.ranks) ranks\(root)"
   }
 
   var json: JSON {
-    .object([
-      JSON.Member("scaling", .string(model.kind.rawValue)),
-      JSON.Member("calibratedOnRanks", JSON(model.base.ranks)),
-      JSON.Member("threads", JSON(model.base.threads)),
+    .object(
+      [
+        JSON.Member("scaling", .string(model.kind.rawValue)),
+        JSON.Member("calibratedOnRanks", JSON(model.base.ranks)),
+        JSON.Member("threads", JSON(model.base.threads)),
+      ] + members(model, points) + [
+        JSON.Member("firstLayer", first.map { .object(members($0.model, $0.points)) } ?? .null),
+        JSON.Member("assumptions", .array(assumptions.map(JSON.string))),
+      ])
+  }
+
+  private func members(_ model: ScalingModel, _ points: [ScalingModel.Point]) -> [JSON.Member] {
+    [
+      JSON.Member("layer", JSON(model.layer)),
       JSON.Member("points", .array(points.map(point))),
       JSON.Member("firstToStop", model.limit(points).map { .string("\($0.phase)") } ?? .null),
       JSON.Member("stopsAtRanks", model.limit(points).map { JSON($0.ranks) } ?? .null),
-      JSON.Member("assumptions", .array(assumptions.map(JSON.string))),
-    ])
+      JSON.Member("largeRootAtRanks", model.ranksOfLargeRoot(points).map { JSON($0) } ?? .null),
+    ]
   }
 
   private func point(_ point: ScalingModel.Point) -> JSON {
@@ -51,14 +67,21 @@ struct ScalingReport {
     ])
   }
 
-  /// A header, a line a number of ranks, then sentences.
+  /// A header, a line a number of ranks, then sentences; the first layer's after the other's.
   var text: String {
+    var lines = Self.table(points) + ["", Self.limit(model, points)]
+    if let first {
+      lines += [Self.limit(first.model, first.points), "", "layer 1"] + Self.table(first.points) + [""]
+    }
+    return (lines + assumptions.map { "  assumed: \($0)" }).joined(separator: "\n") + "\n"
+  }
+
+  private static func table(_ points: [ScalingModel.Point]) -> [String] {
     let rows = points.map { point in
       ["\(point.ranks)", "\(point.nodes)", "\(point.samples)"]
         + point.seconds.values.map { Format.fixed($0, digits: 4) } + [Format.fixed(point.efficiency, digits: 3)]
     }
-    let lines = ([Self.columns] + rows).map { cells in cells.map { Self.right($0, 15) }.joined() }
-    return (lines + ["", limit] + assumptions.map { "  assumed: \($0)" }).joined(separator: "\n") + "\n"
+    return ([columns] + rows).map { cells in cells.map { right($0, 15) }.joined() }
   }
 
   private static func right(_ text: String, _ width: Int) -> String {

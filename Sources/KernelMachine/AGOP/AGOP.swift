@@ -61,7 +61,8 @@ public struct AGOP<T: Real>: RowsWork {
     AGOPCost(
       samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputs: outputs,
       centres: rows.centres.rows, ranks: layout.ranks, threads: try world.maximum(pool.count),
-      tileRows: layout.tileRows, runRows: runRows, scalarBytes: MemoryLayout<T>.stride,
+      tileRows: layout.tileRows, segmentRows: layout.largestSegment, runRows: runRows,
+      scalarBytes: MemoryLayout<T>.stride,
       memoryBytes: try world.minimum(memory.gram), compresses: tileTolerance > 0)
   }
 

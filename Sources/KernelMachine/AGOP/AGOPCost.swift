@@ -17,6 +17,8 @@ public struct AGOPCost: Sendable, Equatable {
   /// Of the rank that has most.
   var threads: Int
   var tileRows: Int
+  /// Of the largest segment.
+  var segmentRows: Int
   /// Rows that are multiplied at a time.
   var runRows: Int
   /// Bytes of an element, 4 or 8.
@@ -28,11 +30,12 @@ public struct AGOPCost: Sendable, Equatable {
 
   public init(
     samples: Int, rows: Int, width: Int, outputs: Int, centres: Int, ranks: Int, threads: Int, tileRows: Int = 512,
-    runRows: Int = AGOPCost.runRows, scalarBytes: Int, memoryBytes: Int,
+    segmentRows: Int? = nil, runRows: Int = AGOPCost.runRows, scalarBytes: Int, memoryBytes: Int,
     compresses: Bool = false
   ) {
     (self.samples, self.rows, self.width, self.outputs, self.centres) = (samples, rows, width, outputs, centres)
     (self.ranks, self.threads, self.tileRows, self.runRows) = (ranks, threads, tileRows, runRows)
+    self.segmentRows = segmentRows ?? min(tileRows, rows)
     (self.scalarBytes, self.memoryBytes, self.compresses) = (scalarBytes, memoryBytes, compresses)
   }
 
@@ -109,7 +112,7 @@ public struct AGOPCost: Sendable, Equatable {
 
   /// Rows of a chunk by `class` or `sketch` for which so many bytes are enough: a segment's at the least.
   public func chunkRows(of route: AGOPRoute, within bytes: Int) -> Int {
-    max(tileRows, bytes / max(1, chunkRowBytes(of: route)))
+    max(segmentRows, bytes / max(1, chunkRowBytes(of: route)))
   }
 
   /// Bytes for chunks of so many rows, with one panel in memory or two.

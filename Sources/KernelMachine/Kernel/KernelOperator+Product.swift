@@ -36,15 +36,7 @@ extension KernelOperator {
 
   /// *Collective.* y_i = sum over classes b of c_ab (1^T v_b), a the class of row i.
   private func applyConstants(_ v: Matrix<Double>, into y: Matrix<Double>) throws {
-    let sums = try rows.sumByCentre(v)
-    let classes = sums.rows
-    let products = Matrix<Double>(rows: classes, columns: v.columns)
-    for a in 0..<classes {
-      for b in 0..<classes {
-        let c = builder.constant(a, b)
-        for k in 0..<v.columns { products[a, k] += c * sums[b, k] }
-      }
-    }
+    let products = builder.constants(times: try rows.sumByCentre(v), pool)
     let segments = rows.segments
     pool.forEach(0..<segments.count) { index, _ in
       for i in segments[index].rows { _ = y.row(i).update(fromContentsOf: products.row(segments[index].centre)) }

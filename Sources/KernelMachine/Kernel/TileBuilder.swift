@@ -95,6 +95,26 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   /// The kernel at the distance of two centres: the constant that belongs to a tile of deviations.
   public func constant(_ a: Int, _ b: Int) -> Double { forms[a * centres.rows + b].constant }
 
+  /// *Local.* For each centre a the sum over centres b of c_ab S_b; (centres x columns), of sums S of the same shape.
+  func constants(times sums: Matrix<Double>, _ pool: ThreadPool) -> Matrix<Double> {
+    let count = sums.rows
+    let products = Matrix<Double>(uninitialisedRows: count, columns: sums.columns)
+    let fill: @Sendable (Range<Int>) -> Void = { range in
+      for piece in range.pieces(ofAtMost: 64) {
+        let c = Matrix<Double>(uninitialisedRows: piece.count, columns: count)
+        c.fill { self.constant(piece.lowerBound + $0, $1) }
+        multiply(c.view, sums.view, into: products.rows(piece))
+      }
+    }
+    // To wake the workers takes longer than ten classes do.
+    if count * count * sums.columns < 1 << 16 {
+      fill(0..<count)
+    } else {
+      pool.forEachPart(of: count) { range, _ in fill(range) }
+    }
+    return products
+  }
+
   /// *Local.* Writes the tile of `rowSegment` x `columnSegment` to `out`.
   @specialized(where T == Float)
   @specialized(where T == Double)

@@ -63,12 +63,10 @@ public struct Predictor<T: Real>: RowsWork {
   private func addConstants(
     _ a: Matrix<Double>, _ points: Rows<T>, _ builder: TileBuilder<T>, to sums: Matrix<Double>
   ) throws {
-    let classSums = try rows.sumByCentre(a)
+    let products = builder.constants(times: try rows.sumByCentre(a), pool)
     for segment in points.segments {
-      for b in 0..<classSums.rows {
-        let c = builder.constant(segment.centre, b)
-        for i in segment.rows { for k in 0..<a.columns { sums[i, k] += c * classSums[b, k] } }
-      }
+      let own = products.row(segment.centre)
+      for i in segment.rows { for k in 0..<a.columns { sums[i, k] += own[k] } }
     }
   }
 }

@@ -44,6 +44,9 @@ public struct Layout: Sendable, Equatable {
   /// The largest shard's rows.
   public var largestShard: Int { (0..<ranks).map { shard(of: $0).count }.max() ?? 0 }
 
+  /// No segment has more rows.
+  public var largestSegment: Int { min(tileRows, largestShard, classCounts.max() ?? 0) }
+
   /// A shard cut where the class changes, and each class's part into equal pieces of at most `tileRows`. If the ranks' number is even
   /// the shard is also cut in the middle: a pair of ranks shares work by halves (see `PairSchedule`).
   public func segments(of rank: Int) -> [Segment] {

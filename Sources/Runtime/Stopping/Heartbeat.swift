@@ -154,8 +154,8 @@ final class Heartbeat: @unchecked Sendable {
       hear(&peers[index])
       peers[index].silent += 1
     }
-    // The others wait for rank 0's judgement first.
-    let limit = rank == 0 ? patience : patience + 5
+    // Each waits for the judgement of those before it, so that one speaks: the first's ends the others.
+    let limit = patience + 5 * min(rank, 12)
     guard let silent = peers.first(where: { !$0.hasLeft && $0.silent > limit }) else { return nil }
     return "rank \(silent.rank) on \(hosts[silent.rank]) has not answered for \(limit) s: the last checkpoint stands"
   }

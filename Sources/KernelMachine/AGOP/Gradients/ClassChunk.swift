@@ -28,17 +28,19 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
     weights = Matrix(uninitialisedRows: stack.height, columns: source.longestRun)
     scaled = Matrix(uninitialisedRows: source.longestRun, columns: width * (groups.map(\.count).max() ?? 0))
     products = (0..<source.pool.count).map { _ in
-      Matrix(uninitialisedRows: source.layout.tileRows, columns: outputs)
+      Matrix(uninitialisedRows: source.layout.largestSegment, columns: outputs)
     }
   }
 
   static func bytes(rows: Int, _ sizes: AGOPCost) -> Int {
     let (run, outputs, width) = (sizes.longestRun, sizes.outputs, sizes.width)
     let group = AGOPCost.groups(outputs: outputs, width: width).map(\.count).max() ?? 0
-    let elements = rows * run + run * width * group + sizes.threads * sizes.tileRows * outputs
+    let elements = rows * run + run * width * group + sizes.threads * sizes.segmentRows * outputs
     return GradientStack<T>.bytes(rows: rows, outputs: outputs, width: width, centres: sizes.centres)
       + elements * MemoryLayout<T>.stride + WeightCompression<T>.bytes(rows: rows, sizes)
   }
+
+  static func outputs(_ sizes: AGOPCost) -> Int { sizes.outputs }
 
   /// Every gradient a row: their Gram matrix is the AGOP.
   var gradients: [MatrixView<T>] {

@@ -25,6 +25,9 @@ protocol GradientChunk<T> {
   /// Bytes of a chunk of so many rows.
   static func bytes(rows: Int, _ sizes: AGOPCost) -> Int
 
+  /// Outputs of the stack.
+  static func outputs(_ sizes: AGOPCost) -> Int
+
   var stack: GradientStack<T> { get }
 
   /// *Local.* Adds the terms of a run of a block's segments. - Parameter a: the block's coefficients.
@@ -117,7 +120,8 @@ struct GradientPass<Route: GradientRoute>: RowsWork {
     let square = sizes.width * sizes.width
     let all = TileBuilder<T>.bytes(sizes) + CoefficientBlocks<T>.bytes(sizes) + Route.sums.count * square * 8
     let inTurn = max(
-      Rows<T>.travellingBytes(sizes), GradientStack<T>.finishBytes(sizes), square * MemoryLayout<T>.stride)
+      Rows<T>.travellingBytes(sizes), GradientStack<T>.finishBytes(outputs: Route.Chunk.outputs(sizes), sizes),
+      square * MemoryLayout<T>.stride)
     return all + Route.Chunk.bytes(rows: chunkRows, sizes) + inTurn
   }
 

@@ -50,31 +50,39 @@ final class GradientStack<T: Real>: @unchecked Sendable {
   /// After all terms: with m the class means and a the row's class, G_c += sum over b of S_bc (m_b - m_a) - (sum over b of
   /// S_bc) (x_i - m_a). *Local.*
   func finish(_ rows: Rows<T>, _ pool: ThreadPool) {
-    pool.forEach(0..<(segments.count * outputs)) { task, _ in
-      let (index, c) = (task / self.outputs, task % self.outputs)
-      self.finish(rows, index, c)
+    let pieces = segments.indices.flatMap { index in
+      segments[index].rows.pieces(ofAtMost: Self.finishedRows(outputs: outputs)).map { (index, $0) }
     }
+    pool.forEach(0..<pieces.count) { task, _ in self.finish(rows, pieces[task].0, pieces[task].1) }
   }
 
-  /// Bytes that `finish` takes meanwhile: each worker the sums of a segment by centre, and its offsets.
-  static func finishBytes(_ sizes: AGOPCost) -> Int {
-    sizes.threads * sizes.centres * (min(sizes.tileRows, sizes.rows) + sizes.width) * MemoryLayout<T>.stride
+  /// Rows that are finished at a time, of all outputs: so many gradients that their product is a large one.
+  private static func finishedRows(outputs: Int) -> Int { max(1, 2048 / max(1, outputs)) }
+
+  /// Bytes that `finish` takes meanwhile: each worker the sums of some rows by centre, and the centres' offsets.
+  static func finishBytes(outputs: Int, _ sizes: AGOPCost) -> Int {
+    let rows = min(sizes.segmentRows, finishedRows(outputs: outputs))
+    return sizes.threads * sizes.centres * (rows * outputs + sizes.width) * MemoryLayout<T>.stride
   }
 
-  private func finish(_ rows: Rows<T>, _ index: Int, _ c: Int) {
+  /// - Parameter piece: rows of a segment.
+  private func finish(_ rows: Rows<T>, _ index: Int, _ piece: Range<Int>) {
     let (segment, centres) = (segments[index], rows.centres)
-    let sums = Matrix<T>(uninitialisedRows: segment.rows.count, columns: centres.rows)
-    let g = gradients(c, self.rows(of: index))
-    for i in 0..<segment.rows.count {
-      let all = weightSums.row(starts[index] + i)
-      var total = 0.0
-      for b in 0..<centres.rows {
-        total += all[b * outputs + c]
-        sums[i, b] = T(all[b * outputs + c])
+    let first = outputs * (starts[index] + piece.lowerBound - segment.rows.lowerBound)
+    let g = gradients.reshaped(rows: height * outputs, columns: width).rows(first..<(first + outputs * piece.count))
+    let sums = Matrix<T>(uninitialisedRows: g.rows, columns: centres.rows)
+    for (k, i) in piece.enumerated() {
+      let (all, deviation) = (weightSums.row(first / outputs + k), rows.deviations.row(i))
+      for c in 0..<outputs {
+        let (own, target) = (sums.row(k * outputs + c), g.row(k * outputs + c))
+        var total = 0.0
+        for b in own.indices {
+          total += all[b * outputs + c]
+          own[b] = T(all[b * outputs + c])
+        }
+        let weight = T(total)
+        for j in target.indices { target[j] -= weight * deviation[j] }
       }
-      let (deviation, weight) = (rows.deviations.row(segment.rows.lowerBound + i), T(total))
-      let target = g.row(i)
-      for k in target.indices { target[k] -= weight * deviation[k] }
     }
     let offsets = Matrix<T>(uninitialisedRows: centres.rows, columns: centres.columns)
     for b in 0..<centres.rows {

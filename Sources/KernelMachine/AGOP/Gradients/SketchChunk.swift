@@ -36,6 +36,8 @@ final class SketchChunk<T: Real>: GradientChunk, @unchecked Sendable {
       + elements * MemoryLayout<T>.stride + sizes.threads * 2 * tileRows * 8
   }
 
+  static func outputs(_ sizes: AGOPCost) -> Int { GradientSketch<T>.probes }
+
   var gradients: [MatrixView<T>] { signs.indices.map { stack.gradients($0, 0..<stack.height) } }
 
   /// G += (H o (Sigma A^T)) X

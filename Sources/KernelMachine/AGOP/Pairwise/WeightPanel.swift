@@ -140,7 +140,7 @@ final class WeightPanel<T: Real>: @unchecked Sendable {
   /// Bytes that `products` and `SampleTerms.learn` take one after the other.
   static func productBytes(rows: Int, _ sizes: AGOPCost) -> Int {
     let (wide, centres) = (sizes.outputs + 1, sizes.centres)
-    let segment = min(sizes.tileRows, rows) * wide * (centres * 8 + MemoryLayout<T>.stride)
+    let segment = min(sizes.segmentRows, rows) * wide * (centres * 8 + MemoryLayout<T>.stride)
     return rows * wide * 8 + max(sizes.threads * (centres * centres * 8 + segment), SampleTerms<T>.learnBytes(sizes))
   }
 
