@@ -18,7 +18,7 @@ public struct AGOPCost: Sendable, Equatable {
   var threads: Int
   var tileRows: Int
   /// Of the largest segment.
-  var segmentRows: Int
+  public var segmentRows: Int
   /// Rows that are multiplied at a time.
   var runRows: Int
   /// Bytes of an element, 4 or 8.
