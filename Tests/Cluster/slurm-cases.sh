@@ -15,7 +15,7 @@ for each in 1 "$cores"; do
   bound "srun, $each cores a rank" "node1:$each:$each node2:$each:$each" "${alloc[@]}" \
     srun --mpi=pmix --cpus-per-task="$each" --cpu-bind=cores "$program" doctor --json
   bound "mpirun, $each cores a rank" "node1:$each:$each node2:$each:$each" "${alloc[@]}" \
-    mpirun --quiet --map-by "slot:PE=$each" --bind-to core "$program" doctor --json
+    "${quietly[@]}" mpirun --map-by "slot:PE=$each" --bind-to core "$program" doctor --json
   bound "launch/run in an allocation, $each cores a rank" "node1:$each:$each node2:$each:$each" "${alloc[@]}" \
     "$run" -n 2 doctor --json
 done
