@@ -123,6 +123,25 @@ if wait_for 60 lines "$work/limit" $((before + 2)); then ok "and goes on from la
 slurm scancel "$id"
 wait_for 30 ended "$id"
 
+# --- another command that goes on: a network, longer than anybody waits, told by hand ---
+id=$(submit "${job[@]}" "$batch" network "${small[@]}" --epochs 100000 --output "$work/network")
+wait_for 60 lines "$work/network" 2
+slurm scancel --batch --signal=USR1 "$id"
+before=''
+gone_on() { # in line again, and an epoch further
+  again "$id" || return
+  before=${before:-$(wc -l <"$work/network/metrics.jsonl")}
+  hurry "$id"
+  lines "$work/network" $((before + 1))
+}
+if wait_for 90 gone_on && cat "$work"/job-"$id"_* | grep 'stopped with a checkpoint; the job goes on later' >/dev/null; then
+  ok "a network: a checkpoint, queued again, goes on from epoch $before"
+else
+  bad "a network" "$(state "$id"): $(output "$id")"
+fi
+slurm scancel "$id"
+wait_for 30 ended "$id"
+
 # --- scancel: gone at once, and what is there can go on ---
 id=$(submit "${job[@]}" "$batch" "${long[@]}" --output "$work/cancelled")
 wait_for 40 lines "$work/cancelled" 2
