@@ -3,7 +3,19 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../EndToEnd/common.sh"
 
 prefix=$work/first/prefix
-if ! "$root/launch/install" "$prefix" >"$work/out" 2>&1 </dev/null; then
+# A toolchain without its license text: told before anything is built or written.
+mkdir "$work/proxy" "$work/odd"
+printf '#!/bin/sh\necho '\''    "runtimeResourcePath": "/nowhere/usr/lib/swift"'\''\n' >"$work/odd/swift"
+printf '#!/bin/sh\nexec "%s" "$@"\n' "$(command -v swift)" >"$work/proxy/swift" # as swiftly's
+chmod +x "$work/odd/swift" "$work/proxy/swift"
+PATH=$work/odd:$PATH "$root/launch/install" "$prefix" >"$work/out" 2>&1 </dev/null
+status=$?
+if [ "$status" = 2 ] && [ "$(wc -l <"$work/out")" = 1 ] && grep -q '/nowhere/usr/share/swift/LICENSE.txt' "$work/out" && [ ! -e "$work/first" ]; then
+  ok "a toolchain without its license text"
+else
+  bad "a toolchain without its license text" "exit $status: $(cat "$work/out")"
+fi
+if ! (umask 077 && "$root/launch/install" "$prefix") >"$work/out" 2>&1 </dev/null; then
   bad "launch/install" "$(cat "$work/out")"
   finish
 fi
@@ -15,10 +27,18 @@ else
   bad "libraries" "$(cat "$work/out"; ldd "$prefix/bin/deeprfm")"
 fi
 if grep -rqF -e "$prefix" -e "$root" "$prefix/bin/deeprfm-run" "$prefix/share"; then bad "relocatable" "$(grep -rlF -e "$prefix" -e "$root" "$prefix")"; else ok "no file names where it is"; fi
-"$root/launch/install" "$prefix" >"$work/out" 2>&1 </dev/null && ok "installed over itself" || bad "installed over itself" "$(cat "$work/out")"
+closed=$(find "$prefix" ! -type l ! -perm -o=r -o -type d ! -perm -o=x)
+if [ -z "$closed" ]; then ok "installed with umask 077, for all to read"; else bad "for all to read" "$closed"; fi
+if PATH=$work/proxy:$PATH "$root/launch/install" "$prefix" >"$work/out" 2>&1 </dev/null; then ok "installed over itself, by a toolchain's proxy"; else
+  bad "installed over itself, by a toolchain's proxy" "$(cat "$work/out")"
+fi
 
 # --- elsewhere: no toolchain, no clone, no environment ---
-toolchain=$(dirname "$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")")
+toolchain=$(swift -print-target-info | sed -n 's|.*"runtimeResourcePath" *: *"\(.*\)/lib/swift".*|\1|p') # behind swiftly's proxy, too
+if [ ! -d "$toolchain" ]; then
+  bad "the toolchain" "does not say where it is"
+  finish
+fi
 elsewhere() { # COMMAND...
   if ! unshare --mount true 2>/dev/null; then "$@"; return; fi
   unshare --mount bash -c '
@@ -52,6 +72,14 @@ else
   runs "moved, read-only" "$prefix" "${bare[@]}"
 fi
 if find "$prefix" -newer "$work/place" -type f | grep . >/dev/null; then bad "the tree" "was written to"; else ok "nothing was written to the tree"; fi
+
+# --- what else is in bin ---
+rm -rf "$work/place"
+mkdir -m 777 "$work/place"
+if (cd "$work/place" && elsewhere "${bare[@]}" "$prefix/bin/deeprfm-experiment" ablation --dataset digits --samples 200 --layers 1 >"$work/out" 2>&1 </dev/null) &&
+  [ -s "$work/place/runs/ablation-digits-200-1/report.html" ]; then ok "deeprfm-experiment: three runs, one report"; else bad "deeprfm-experiment" "$(tail -n 4 "$work/out")"; fi
+elsewhere "${bare[@]}" "$prefix/bin/deeprfm-experiment" --help >"$work/out" 2>&1
+if grep -q '^deeprfm-experiment NAME' "$work/out" && ! grep -q 'launch/' "$work/out"; then ok "and it knows its own name"; else bad "its name" "$(cat "$work/out")"; fi
 
 # --- manual page ---
 page=$prefix/share/man/man1/deeprfm.1
@@ -132,7 +160,8 @@ proc module-whatis args {}; proc prepend-path {name value} { puts "\$name=\$valu
 set ModulesCurrentModulefile {$file}
 source {$file}
 TEXT
-  if grep -qxF "PATH=$prefix/bin" "$work/out"; then ok "the module file finds the tree"; else bad "the module file" "$(cat "$work/out")"; fi
+  # zsh exports no FPATH: a module that sets it sets it to one folder alone.
+  if grep -qxF "PATH=$prefix/bin" "$work/out" && ! grep -q FPATH "$work/out"; then ok "the module file finds the tree"; else bad "the module file" "$(cat "$work/out")"; fi
 fi
 if [ -s "$prefix/share/doc/deeprfm/LICENSE.swift" ] && grep -q 'CC BY' "$prefix/share/doc/deeprfm/NOTICE"; then ok "license texts"; else bad "license texts" "$(ls "$prefix/share/doc/deeprfm")"; fi
 chmod -R u+w "$work/second"

@@ -5,6 +5,13 @@ hydra=$(command -v mpirun.mpich || command -v mpiexec.hydra)
 
 have_mpich() { [ -n "$hydra" ] && pkg-config --exists mpich; }
 
+# As launch/slurm.sbatch tells: Debian's MPICH is libmpich.so, others' libmpi.so.12; Open MPI's is libmpi.so.40.
+with_mpich() { # PROGRAM: linked with MPICH alone
+  local libraries
+  libraries=$(ldd "$1")
+  grep -q libmpi <<<"$libraries" && ! grep -qE 'libmpi\.so\.([4-9][0-9]|[1-9][0-9]{2})|libopen-(rte|pal)' <<<"$libraries"
+}
+
 # Two that do so at a time wait for each other.
 build_with_mpich() { # OPTION OF swift build...
   mkdir -p "$scratch"

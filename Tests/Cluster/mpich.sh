@@ -11,7 +11,7 @@ open=$(command -v mpirun.openmpi || command -v mpirun) ours=$root/.build/release
 export OPENBLAS_NUM_THREADS=1
 if [ "${1-}" = --tests ]; then build_with_mpich --build-tests; else build_with_mpich --product deeprfm; fi || finish
 "$root/launch/run" doctor >"$work/out" 2>&1 </dev/null # builds
-if ldd "$theirs" | grep libmpich >/dev/null && ! ldd "$theirs" | grep 'libmpi\.so' >/dev/null; then ok "linked with MPICH alone"; else bad "libraries" "$(ldd "$theirs")"; fi
+if with_mpich "$theirs" && ! with_mpich "$ours"; then ok "linked with MPICH alone"; else bad "libraries" "$(ldd "$theirs")"; fi
 
 # --- the MPI tests: all passed on every rank ---
 tests() { # RANKS
@@ -30,7 +30,7 @@ if [ "${1-}" = --tests ]; then for ranks in 1 2 4; do tests "$ranks"; done; fi
 
 # --- the same run ---
 options=(train --samples 500 --test-samples 300 --layers 4 --width 128 --precision float64 --quiet --threads 1)
-timeout 600 "$open" --quiet --bind-to none -n 2 "$ours" "${options[@]}" --output "$work/open" >"$work/out" 2>&1 </dev/null || bad "Open MPI" "$(cat "$work/out")"
+timeout 600 "${quietly[@]}" "$open" --bind-to none -n 2 "$ours" "${options[@]}" --output "$work/open" >"$work/out" 2>&1 </dev/null || bad "Open MPI" "$(cat "$work/out")"
 timeout 600 "$hydra" -bind-to none -n 2 "$theirs" "${options[@]}" --output "$work/mpich" >"$work/out" 2>&1 </dev/null || bad "MPICH" "$(cat "$work/out")"
 figures "$work/open" >"$work/open.figures"
 figures "$work/mpich" >"$work/mpich.figures"
@@ -58,7 +58,7 @@ ln -s "$theirs" "$work/with/bin/deeprfm"
 run=$work/with/bin/deeprfm-run
 refused "Hydra's mpirun, Open MPI's program" "Hydra's mpirun, and Open MPI v[0-9.]+ does not know them .* use the mpirun of Open MPI$" "$hydra" -n 2 "$ours"
 refused "Open MPI's mpirun, MPICH's program" "Open MPI's mpirun, and MPICH [0-9.]+ does not know them .* use the mpirun of this MPI$" \
-  "$open" --quiet -n 2 "$theirs"
+  "${quietly[@]}" "$open" -n 2 "$theirs"
 DEEPRFM_MPIRUN=$hydra refused "launch/run with Hydra's" "Hydra's mpirun, and Open MPI" "$root/launch/run" -n 2
 DEEPRFM_MPIRUN=$open refused "deeprfm-run with Open MPI's" "Open MPI's mpirun, and MPICH" "$run" -n 2
 

@@ -15,7 +15,7 @@ for each in 1 "$cores"; do
   bound "srun, $each cores a rank" "node1:$each:$each node2:$each:$each" "${alloc[@]}" \
     srun --mpi=pmix --cpus-per-task="$each" --cpu-bind=cores "$program" doctor --json
   bound "mpirun, $each cores a rank" "node1:$each:$each node2:$each:$each" "${alloc[@]}" \
-    mpirun --quiet --map-by "slot:PE=$each" --bind-to core "$program" doctor --json
+    "${quietly[@]}" mpirun --map-by "slot:PE=$each" --bind-to core "$program" doctor --json
   bound "launch/run in an allocation, $each cores a rank" "node1:$each:$each node2:$each:$each" "${alloc[@]}" \
     "$run" -n 2 doctor --json
 done
@@ -120,6 +120,25 @@ fi
 before=$(wc -l <"$work/limit/metrics.jsonl")
 id=$(submit "${job[@]}" "$batch" "${small[@]}" --layers 4000 --output "$work/limit")
 if wait_for 60 lines "$work/limit" $((before + 2)); then ok "and goes on from layer $before"; else bad "going on after the limit" "$(output "$id")"; fi
+slurm scancel "$id"
+wait_for 30 ended "$id"
+
+# --- another command that goes on: a network, longer than anybody waits, told by hand ---
+id=$(submit "${job[@]}" "$batch" network "${small[@]}" --epochs 100000 --output "$work/network")
+wait_for 60 lines "$work/network" 2
+slurm scancel --batch --signal=USR1 "$id"
+before=''
+gone_on() { # in line again, and an epoch further
+  again "$id" || return
+  before=${before:-$(wc -l <"$work/network/metrics.jsonl")}
+  hurry "$id"
+  lines "$work/network" $((before + 1))
+}
+if wait_for 90 gone_on && cat "$work"/job-"$id"_* | grep 'stopped with a checkpoint; the job goes on later' >/dev/null; then
+  ok "a network: a checkpoint, queued again, goes on from epoch $before"
+else
+  bad "a network" "$(state "$id"): $(output "$id")"
+fi
 slurm scancel "$id"
 wait_for 30 ended "$id"
 

@@ -6,6 +6,8 @@ trap 'rm -rf "$work"' EXIT
 if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 # Ranks that wait give way: there may be more of them than cores, or other work beside them.
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 NO_COLOR=1
+# What --quiet is to Open MPI 4, and unknown to 5, before a mpirun.
+quietly=(env OMPI_MCA_orte_execute_quiet=1)
 
 passed=0 failed=0
 

@@ -29,13 +29,13 @@ look() {
   fi
 }
 
-ranks=(mpirun --quiet --bind-to none -n)
+ranks=("${quietly[@]}" mpirun --bind-to none -n)
 
 look "one rank" 0 '^ok +program' '' "$program" doctor --dataset digits
 look "forced kernels" 0 '^warn +kernels .*Prescott.*OPENBLAS_CORETYPE' 'unset OPENBLAS_CORETYPE' \
   env OPENBLAS_CORETYPE=Prescott "$program" doctor
 look "bound to one core" 0 '^warn +threads .*2 threads on 1 core' '--bind-to none, or --map-by slot:PE=2' \
-  mpirun --quiet --bind-to core -n 1 "$program" doctor --threads 2
+  "${quietly[@]}" mpirun --bind-to core -n 1 "$program" doctor --threads 2
 look "data everywhere" 0 '^ok +data +libsvm: 2 training' '' "$program" doctor --dataset libsvm --data data
 look "no data" 1 '^fail +data .*nowhere' 'fetch-data' "$program" doctor --dataset libsvm --data nowhere
 look "output in use" 1 '^fail +output .*holds other files' '--output' "$program" doctor --output data

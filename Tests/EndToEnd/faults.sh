@@ -11,7 +11,7 @@ options=(--dataset digits --samples 900 --layers 2 --width 512 --preconditioner 
 start() { # DIR RANKS OPTION...
   local dir=$1 ranks=$2
   shift 2
-  mpirun --quiet --bind-to none -n "$ranks" "$program" train --output "$dir" "${options[@]}" "$@" >"$dir.out" 2>&1 </dev/null &
+  "${quietly[@]}" mpirun --bind-to none -n "$ranks" "$program" train --output "$dir" "${options[@]}" "$@" >"$dir.out" 2>&1 </dev/null &
   job=$!
 }
 
@@ -139,7 +139,7 @@ dir=$work/read-only
 mkdir "$dir"
 if [ "$(id -u)" = 0 ]; then
   if mount -t tmpfs -o ro none "$dir" 2>/dev/null; then
-    mpirun --quiet --bind-to none -n 2 "$program" train --output "$dir/run" "${options[@]}" >"$dir.out" 2>&1 </dev/null &
+    "${quietly[@]}" mpirun --bind-to none -n 2 "$program" train --output "$dir/run" "${options[@]}" >"$dir.out" 2>&1 </dev/null &
     job=$!
     ended
     umount "$dir"
@@ -149,7 +149,7 @@ if [ "$(id -u)" = 0 ]; then
   fi
 else
   chmod a-w "$dir"
-  mpirun --quiet --bind-to none -n 2 "$program" train --output "$dir/run" "${options[@]}" >"$dir.out" 2>&1 </dev/null &
+  "${quietly[@]}" mpirun --bind-to none -n 2 "$program" train --output "$dir/run" "${options[@]}" >"$dir.out" 2>&1 </dev/null &
   job=$!
   ended
   said "a folder that cannot be written" 2 "ermission denied" "$dir"
@@ -159,12 +159,12 @@ fi
 cp "$program" "$work/deeprfm"
 echo >>"$work/deeprfm" # runs, but is not the same program
 dir=$work/mixed
-mpirun --quiet --bind-to none -n 1 "$program" train --output "$dir" "${options[@]}" \
+"${quietly[@]}" mpirun --bind-to none -n 1 "$program" train --output "$dir" "${options[@]}" \
   : -n 1 "$work/deeprfm" train --output "$dir" "${options[@]}" >"$dir.out" 2>&1 </dev/null &
 job=$!
 ended
 said "another build on a rank" 2 "rank 1" "$dir"
-mpirun --quiet --bind-to none -n 1 "$program" train --output "$dir" "${options[@]}" \
+"${quietly[@]}" mpirun --bind-to none -n 1 "$program" train --output "$dir" "${options[@]}" \
   : -n 1 "$program" train --output "$dir" "${options[@]}" --ridge 0.5 >"$dir.out" 2>&1 </dev/null &
 job=$!
 ended
@@ -174,21 +174,21 @@ mkdir "$work/one" "$work/two"
 for ((i = 0; i < 60; i++)); do echo "$((i % 3)) 1:0.$((i * 7 % 10)) 2:0.$((i * 3 % 10)) 3:$((i % 3))"; done >"$work/one/train"
 sed '40s/1:0\.[0-9]/1:0.55/' "$work/one/train" >"$work/two/train"
 small=(train --dataset libsvm --data "$work/one" --output "$work/data" --layers 1 --width 8 --threads 1)
-mpirun --quiet --bind-to none -n 1 "$program" "${small[@]}" : -n 1 "$program" "${small[@]}" --data "$work/two" \
+"${quietly[@]}" mpirun --bind-to none -n 1 "$program" "${small[@]}" : -n 1 "$program" "${small[@]}" --data "$work/two" \
   >"$work/data.out" 2>&1 </dev/null &
 job=$!
 ended
 said "other data on a rank" 2 "other data" "$work/data"
-mpirun --quiet --bind-to none -n 1 "$program" "${small[@]}" : -n 1 "$program" "${small[@]}" --data "$work/nowhere" \
+"${quietly[@]}" mpirun --bind-to none -n 1 "$program" "${small[@]}" : -n 1 "$program" "${small[@]}" --data "$work/nowhere" \
   >"$work/data.out" 2>&1 </dev/null &
 job=$!
 ended
 said "no data on a rank" 2 "nowhere" "$work/data"
-mpirun --quiet --bind-to none -n 2 "$program" "${small[@]}" --output "$work/later" --layers 1 >"$work/later.out" 2>&1 </dev/null &
+"${quietly[@]}" mpirun --bind-to none -n 2 "$program" "${small[@]}" --output "$work/later" --layers 1 >"$work/later.out" 2>&1 </dev/null &
 job=$!
 ended
 rm "$work/later/model.safetensors" # so that there is something to go on with
-mpirun --quiet --bind-to none -n 2 "$program" "${small[@]}" --output "$work/later" --data "$work/two" --resume \
+"${quietly[@]}" mpirun --bind-to none -n 2 "$program" "${small[@]}" --output "$work/later" --data "$work/two" --resume \
   >"$work/later.out" 2>&1 </dev/null &
 job=$!
 ended

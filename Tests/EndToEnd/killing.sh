@@ -9,7 +9,7 @@ launch() { # OUTPUT RANKS COMMAND OPTION...
   local said=$1 ranks=$2
   shift 2
   set -m
-  timeout -k 5 600 mpirun --quiet --bind-to none -n "$ranks" "$program" "$@" >"$said" 2>&1 </dev/null &
+  timeout -k 5 600 "${quietly[@]}" mpirun --bind-to none -n "$ranks" "$program" "$@" >"$said" 2>&1 </dev/null &
   job=$!
   set +m
 }

@@ -172,6 +172,118 @@ TEXT
 chmod +x fake/mpirun
 DEEPRFM_MPIRUN=$PWD/fake/mpirun "$run" -n 2 doctor >out 2>err </dev/null
 if [ "$(wc -l <err)" = 1 ] && grep -q 'OMPI_MCA_btl_vader_single_copy_mechanism=none' err; then ok "cross-memory attach is told once, with the mend"; else bad "CMA" "$(cat err)"; fi
+
+# --- what launch/run tells mpirun: one that only writes down what it is given, and ends ---
+cat >fake/writes <<'TEXT'
+#!/bin/bash
+[ "$1" = --version ] && echo "$FLAVOUR" && exit
+echo "$* connect=${OMPI_MCA_plm_rsh_args:+bounded}" >given
+exit "${ENDS:-0}"
+TEXT
+chmod +x fake/writes
+export DEEPRFM_MPIRUN=$PWD/fake/writes
+open='mpirun (Open MPI) 4.1.4' hydra='HYDRA build details:'
+for form in "--host a,b" "-H a,b" "-host a,b" "--host=a,b" "--machinefile hosts" "-machinefile hosts" "--machinefile=hosts" "--default-hostfile hosts" \
+  "--hostfile hosts"; do
+  read -ra words <<<"$form"
+  FLAVOUR=$open "$run" -n 2 "${words[@]}" doctor >out 2>&1 </dev/null
+  if grep -q -e "-x PATH .* doctor connect=bounded" given && [ ! -s out ]; then ok "launch/run $form: other hosts"; else bad "launch/run $form" "$(cat given out)"; fi
+done
+printf '\r\n # none\r\n\r\n' >no-hosts
+for flavour in "$open" "$hydra"; do
+  for file in no-hosts /dev/null; do
+    rm -f given
+    FLAVOUR=$flavour "$run" --hostfile $file doctor >out 2>&1 </dev/null
+    status=$?
+    if [ "$status" = 2 ] && [ "$(cat out)" = "launch/run: --hostfile: '$file' names no host" ] && [ ! -e given ]; then ok "${flavour%% *}, hosts of $file: exit 2"; else
+      bad "hosts of $file" "exit $status: $(cat out)"
+    fi
+  done
+done
+FLAVOUR=$hydra "$run" -n 2 --hostfile <(echo 'a slots=2') doctor >out 2>&1 </dev/null
+if grep -q -e '^-n 2 -f ' given && [ ! -s out ]; then ok "a hostfile through a pipe"; else bad "a pipe" "$(cat given out)"; fi
+# Two hardware threads a core, as Slurm tells of them.
+mkdir -p slurm
+cat >slurm/scontrol <<'TEXT'
+#!/bin/bash
+[ "$1 $2" = "show node" ] && printf 'NodeName=a CoresPerSocket=8\n   CPUAlloc=0 CPUTot=%s CPULoad=0.1\n   Sockets=2 Boards=1\n' "${CPUS:-32}"
+[ "$1" = requeue ] && echo "$*" >>requeued
+exit 0
+TEXT
+chmod +x slurm/scontrol
+allocation=(env "PATH=$PWD/slurm:$PATH" SLURM_JOB_ID=1 SLURM_JOB_NUM_NODES=2 SLURM_JOB_NODELIST='a[1-2]' SLURM_CPUS_PER_TASK=16)
+cores() { # NAME CORES COMMAND...
+  local name=$1 wanted=$2
+  shift 2
+  "$@" >out 2>&1 </dev/null
+  if grep -q -e "--map-by slot:PE=$wanted --bind-to core" given; then ok "$name: $wanted cores a rank"; else bad "$name" "$(cat given out)"; fi
+}
+export FLAVOUR=$open
+cores "16 processors, two a core" 8 "${allocation[@]}" "$run" -n 2 doctor
+cores "16 processors, one a core" 16 "${allocation[@]}" CPUS=16 "$run" -n 2 doctor
+cores "16 processors, --threads-per-core=1" 16 "${allocation[@]}" SLURM_THREADS_PER_CORE=1 "$run" -n 2 doctor
+# However soon it ends.
+told=0
+for ((try = 0; try < 10; try++)); do
+  ENDS=75 "$run" doctor >out 2>&1 </dev/null
+  if [ $? = 75 ]; then told=$((told + 1)); fi
+done
+if [ "$told" = 10 ]; then ok "the status of an mpirun that ends at once"; else bad "an mpirun that ends at once" "75 in $told of 10"; fi
+
+# --- the batch script with the same mpirun, and what it says to Slurm ---
+batch=(env "PATH=$PWD/slurm:$PATH" DEEPRFM_ROOT="$root" SLURM_JOB_ID=1 SLURM_CPUS_PER_TASK=16)
+gives() { # NAME WANTED COMMAND...: WANTED is a pattern of what the launcher is given
+  local name=$1 wanted=$2 status
+  shift 2
+  rm -f given
+  "$@" >out 2>&1 </dev/null
+  status=$?
+  if [ "$status" = 0 ] && grep -qE -e "^$wanted connect=$" given && [ ! -s out ]; then ok "slurm.sbatch, $name"; else bad "slurm.sbatch, $name" "exit $status: $(cat given out)"; fi
+}
+start='--map-by slot:PE=8 --bind-to core -x OPENBLAS_NUM_THREADS [^ ]*/deeprfm'
+sbatch=$root/launch/slurm.sbatch
+gives "train" "$start train --layers 3 --threads 8 --resume --output there" "${batch[@]}" "$sbatch" --layers 3 --output there
+mkdir there # an array's report
+for command in train network tune; do
+  gives "$command" "$start $command --epochs 3 --seed 4 --threads 8 --resume --output there/seed-4" "${batch[@]}" SLURM_ARRAY_TASK_ID=4 \
+    "$sbatch" $command --epochs 3 --output=there
+done
+gives "predict" "$start predict --model there --output p.npy" "${batch[@]}" "$sbatch" predict --model there --output p.npy
+gives "doctor" "$start doctor --json --threads 8" "${batch[@]}" "$sbatch" doctor --json
+gives "one thread a core" "--map-by slot:PE=16 .* --threads 16 .*" "${batch[@]}" CPUS=16 "$sbatch" --output there
+FLAVOUR=$hydra gives "Hydra's mpirun" "--bind-to core:8 [^ ]*/deeprfm train .*" "${batch[@]}" "$sbatch" --output there
+ln -s ../fake/writes slurm/srun
+cat >slurm/ldd <<'TEXT'
+#!/bin/bash
+printf '\t%s => /lib/%s (0x00007f)\n' $LIBRARIES
+TEXT
+chmod +x slurm/ldd
+for libraries in "libmpi.so.40" "libmpi.so.20 libmpi.so.20 libopen-rte.so.20" "libmpi.so.12" "libmpich.so.12" "libmpi_cray.so.12" "libmpicxx.so.12 libmpi.so.12"; do
+  type=pmi2
+  case $libraries in libmpi.so.[24]0*) type=pmix ;; esac
+  LAUNCH=srun LIBRARIES=$libraries gives "srun, $libraries" "--mpi=$type --cpus-per-task=16 .* --threads 8 .*" "${batch[@]}" "$sbatch" --output there
+done
+refuses() { # SENTENCE COMMAND...
+  local wanted=$1 status
+  shift
+  rm -f given
+  "$@" >out 2>&1 </dev/null
+  status=$?
+  if [ "$status" = 2 ] && [ "$(wc -l <out)" = 1 ] && grep -q "^slurm.sbatch: $wanted" out && [ ! -e given ]; then ok "slurm.sbatch: $wanted"; else
+    bad "slurm.sbatch: $wanted" "exit $status: $(cat out)"
+  fi
+}
+refuses "nowhere is not in PATH" "${batch[@]}" DEEPRFM_MPIRUN=nowhere "$sbatch" --output there
+refuses "nowhere is not in PATH" "${batch[@]}" LAUNCH=nowhere "$sbatch" --output there
+refuses "no such command" "${batch[@]}" "$sbatch" tarin --output there
+refuses "--output DIR is needed" "${batch[@]}" "$sbatch" network
+told=0
+for ((try = 0; try < 10; try++)); do
+  ENDS=75 "${batch[@]}" "$sbatch" --output there >out 2>&1 </dev/null
+  if [ $? = 75 ] && grep -q 'stopped with a checkpoint' out; then told=$((told + 1)); fi
+done
+if [ "$told" = 10 ] && [ "$(wc -l <requeued)" = 10 ]; then ok "slurm.sbatch, a launcher that ends at once: queued again"; else bad "slurm.sbatch" "75 in $told of 10"; fi
+unset DEEPRFM_MPIRUN FLAVOUR
 if command -v taskset >/dev/null; then
   taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" "$program" train --dataset digits --samples 200 --layers 1 --width 32 --threads 2 \
     --output bound >out 2>err </dev/null

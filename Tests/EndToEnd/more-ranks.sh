@@ -5,7 +5,7 @@ export OPENBLAS_NUM_THREADS=1
 tests=$root/.build/release/DeepRFMPackageTests.xctest
 
 golden() { # RANKS FILTER
-  if timeout -k 5 600 mpirun --quiet --bind-to none -n "$1" "$tests" --testing-library swift-testing --no-parallel \
+  if timeout -k 5 600 "${quietly[@]}" mpirun --bind-to none -n "$1" "$tests" --testing-library swift-testing --no-parallel \
     --filter "$2" >"$work/out" 2>&1 </dev/null && grep -q 'Test run with [1-9]' "$work/out"; then
     ok "$2 on $1 ranks"
   else

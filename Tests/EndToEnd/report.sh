@@ -81,11 +81,38 @@ wait "$pid"
 status=$?
 if [ "$status" = 75 ] && [ ! -f exp/report.html ]; then ok "an experiment is stopped"; else bad "stopping" "exit $status: $(cat out)"; fi
 if experiment "${small[@]}"; then
-  has "and goes on" out 'agop-seed0: finished before' 'report: exp/report.html'
+  has "and goes on" out 'the run in exp/agop-seed0 is finished' 'report: exp/report.html'
   has "to its comparison" exp/report.html '3 settings compared' 'projection random'
 else
   bad "going on" "$(cat out)"
 fi
+experiment "${small[@]}" --layers 2
+status=$?
+if [ "$status" = 2 ] && grep -q '^deeprfm: .* --layers 3 .* --layers 2' out && [ -s exp/agop-seed0/model.safetensors ]; then
+  ok "runs of other options are kept"
+else
+  bad "runs of other options" "exit $status: $(cat out)"
+fi
+# A launcher that ends at once; installed it is beside the script.
+mkdir -p installed/bin
+cp "$root/launch/experiment" installed/bin/deeprfm-experiment
+cat >installed/bin/deeprfm-run <<'TEXT'
+#!/bin/bash
+while [ "$1" != --output ]; do shift; done
+echo "$2" >>started
+exit 75
+TEXT
+chmod +x installed/bin/deeprfm-run
+told=0
+for settings in "init-scale" "init-scale --layers 2" "init-scale --epochs 7" "ridge" "ridge --layers 2" "ridge --full"; do
+  read -ra words <<<"$settings"
+  for ((try = 0; try < 20; try++)); do
+    installed/bin/deeprfm-experiment "${words[@]}" --data . >out 2>&1 </dev/null
+    if [ $? = 75 ]; then told=$((told + 1)); fi
+  done
+done
+if [ "$told" = 120 ]; then ok "the status of a run that ends at once"; else bad "a run that ends at once" "75 in $told of 120: $(cat out)"; fi
+if [ "$(sort -u started | wc -l)" = 6 ]; then ok "other settings, another folder"; else bad "other settings" "$(sort started | uniq -c)"; fi
 for arguments in "nonsense" "ablation" "ablation --data" "ablation --dataset digits --layers x" "nc-mnist --dataset svhn --data ." \
   "ablation --dataset digits -- --width 8"; do
   read -ra words <<<"$arguments"

@@ -49,7 +49,7 @@ build() { swift build "$@" >"$log/build" 2>&1 </dev/null; }
 
 # Which check or test failed; nothing if all passed. A build that fails is no mutation: the script ends.
 debug() {
-  timeout -k 10 300 mpirun --quiet --bind-to none -n 1 .build/debug/deeprfm debug --samples 60 >"$log/debug" 2>&1 </dev/null
+  OMPI_MCA_orte_execute_quiet=1 timeout -k 10 300 mpirun --bind-to none -n 1 .build/debug/deeprfm debug --samples 60 >"$log/debug" 2>&1 </dev/null
   local status=$?
   [ "$status" = 0 ] && return
   grep -aoE '^.* FAIL' "$log/debug" | head -n 1 | sed -E 's/  +.*//; s/^/debug: /' | grep . ||
@@ -59,7 +59,7 @@ debug() {
 suite() { # SUITE:RANKS
   local name=${1%:*} ranks=${1##*:}
   rm -rf "$log/ranks"
-  timeout -k 10 600 mpirun --quiet --bind-to none -n "$ranks" --output-filename "$log/ranks:nojobid,nocopy" --merge-stderr-to-stdout \
+  OMPI_MCA_orte_execute_quiet=1 timeout -k 10 600 mpirun --bind-to none -n "$ranks" --output-filename "$log/ranks:nojobid,nocopy" --merge-stderr-to-stdout \
     .build/debug/DeepRFMPackageTests.xctest --testing-library swift-testing --no-parallel --filter "$name" >"$log/mpirun" 2>&1 </dev/null
   local status=$? output
   output=$(find "$log/ranks" -name stdout -exec cat {} + 2>/dev/null | sed $'s/\e\\[[0-9;]*m//g')
