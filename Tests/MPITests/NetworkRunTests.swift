@@ -98,7 +98,7 @@ import Testing
 
   // MARK: - Stops
 
-  /// Stopped after a few looks each time, in training, between epochs and in measuring: the files are those of an undisturbed run.
+  /// Stopped after a few looks each time, in training, evaluating and measuring, and between epochs: the files are those of an undisturbed run.
   @Test(arguments: [OptimizerKind.sgd, .adam]) func stoppedAndGoneOnWith(optimizer: OptimizerKind) throws {
     try withFolder { folder, world in
       let change: (inout NetworkOptions) -> Void = {
@@ -115,7 +115,7 @@ import Testing
           change(&$0)
           $0.resume = true
         }
-        if try train(next, world, stop: StopSwitch(afterPolls: 5 + stops % 4)) == .done { break }
+        if try train(next, world, stop: StopSwitch(afterPolls: 7 + stops % 4)) == .done { break }
         stops += 1
         try #require(stops < 200)
       }

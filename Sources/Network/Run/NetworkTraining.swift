@@ -104,7 +104,7 @@ final class NetworkTraining<T: NetworkReal> {
     metrics.ranks = world.size
     metrics.loss.train = try total(place.score).meanLoss
     guard try isFinite(metrics.loss.train, work) else { throw try diverged(place.epoch, work, run) }
-    try timer.measure(.evaluate) { try evaluate(work, &metrics) }
+    try timer.measure(.evaluate) { try evaluate(place, work, run, &metrics) }
     if options.measures(after: place.epoch) {
       let result = try timer.measure(.measure) { try measure(place, work, run) }
       (metrics.layers, metrics.convolutions) = (result.layers, result.convolutions)
