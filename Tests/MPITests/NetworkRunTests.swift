@@ -169,6 +169,56 @@ import Testing
     }
   }
 
+  /// Stopped inside the very epoch that then diverges: what is kept are the weights of the epoch before, not the checkpoint's.
+  @Test func divergenceAfterAStop() throws {
+    try withFolder { folder, world in
+      // Decay makes the weights -2 times as large in each step, of which an epoch has ten; gradients tell from about the twentieth on.
+      let wild: (inout NetworkOptions) -> Void = {
+        ($0.learningRate, $0.weightDecay) = (1e-24, 3e24)
+        ($0.batch, $0.epochs, $0.measureEvery, $0.resume) = (6, 50, 1000, true)
+      }
+      let epoch = try divergingEpoch(options(folder, "whole", wild), world)
+      try #require(epoch > 1)
+      // Looks: ten steps, two in evaluation, one between epochs; two more where the first is measured. The monitor looks too.
+      let looks = 15 + 13 * (epoch - 1)
+      var stopped: String?
+      for more in -2..<10 {
+        let name = "stopped\(more)"
+        let status = try? train(options(folder, name, wild), world, stop: StopSwitch(afterPolls: looks + more))
+        if status == .stoppedEarly, try isInside(epoch, folder + "/" + name, world) {
+          stopped = name
+          break
+        }
+      }
+      let name = try #require(stopped)
+      #expect(try divergingEpoch(options(folder, name, wild), world) == epoch)
+      let kept = RunFolder.weightsName(epoch - 1)
+      let whole = try Data(contentsOf: URL(filePath: "\(folder)/whole/\(kept)"))
+      #expect(try Data(contentsOf: URL(filePath: "\(folder)/\(name)/\(kept)")) == whole)
+    }
+  }
+
+  /// *Collective.* Trains until the loss is no longer finite; the epoch in which that is.
+  private func divergingEpoch(_ options: NetworkOptions, _ world: Communicator) throws -> Int {
+    do {
+      try train(options, world)
+    } catch let error as any RankError {
+      try world.barrier()
+      let words = error.sentence.split { $0 == " " || $0 == ":" }
+      return try #require(words.count > 1 && words[0] == "epoch" ? Int(words[1]) : nil, "\(error.sentence)")
+    }
+    Issue.record("it did not diverge")
+    return 0
+  }
+
+  /// *Collective.* Whether the newest checkpoint is inside this epoch, after some of its steps but not all.
+  private func isInside(_ epoch: Int, _ path: String, _ world: Communicator) throws -> Bool {
+    let file = try SafetensorsFile(CheckpointFolder(RunFolder(path)).latest)
+    let facts = try JSON(parsing: (file.metadata["checkpoint"] ?? "").utf8)
+    let isInside = facts["epoch"] == JSON(epoch) && (1...9).contains { facts["step"] == JSON($0) }
+    return try world.broadcast(isInside ? 1 : 0, from: 0) == 1
+  }
+
   @Test func refusedBeforeAnythingIsWritten() throws {
     try withFolder { folder, world in
       try train(

@@ -151,4 +151,7 @@ struct EpochPlace {
   var seconds: [Double] = []
 
   init(epoch: Int = 0) { self.epoch = epoch }
+
+  /// Whether the weights are no longer those that an epoch ended with: these are needed if this epoch does not end well.
+  var hasEarlierWeights: Bool { epoch > 0 && step > 0 }
 }
