@@ -51,7 +51,7 @@ struct TrainedNetwork {
   var trained: Dataset.Trained {
     Dataset.Trained(
       featureCount: data.standardisation.mean.count, trainSamples: data.order.count, variant: options.datasetVariant,
-      firstIndex: data.firstIndex, coding: coding)
+      firstIndex: data.firstIndex, coding: coding, testSamples: options.testSamples)
   }
 
   /// *Collective.* Of this rank's rows the outputs, (rows x classes), and, where wanted, the layer's input, (rows x its width).
