@@ -82,6 +82,32 @@ import Testing
     }
   }
 
+  /// A trained network's workspaces are for as many rows as fit: half of them, and half again, until not even one does.
+  @Test func rowsOfPredictionFit() throws {
+    let world = try TestWorld.all
+    let context = Context(world: world, host: Host(threads: 1))
+    var form = NetworkForm(.mlp, input: FeatureShape(4), classes: 10)
+    (form.depth, form.width) = (3, 64)
+    func rows(_ budget: Int, most: Int = 1000) throws -> Int {
+      // The last rank has half of the others' memory.
+      let own = world.size > 1 && world.rank == world.size - 1 ? budget / 2 : budget
+      return try NetworkMemory.rowsOfPrediction(form, most: most, held: 8000, budget: own, context)
+    }
+    #expect(try rows(1 << 30) == 256)
+    #expect(try rows(1 << 30, most: 7) == 7)
+    #expect(try rows(1 << 30, most: 0) == 1)
+    let least = world.size > 1 ? 2 : 1
+    var (budget, found) = (1 << 23, [Int]())
+    while let next = try? rows(budget) {
+      found.append(next)
+      let made = try MatrixWatch.counting { try form.network(rows: next, context, of: Double.self) }
+      #expect(made.bytes <= budget / least)
+      budget = budget / 20 * 19
+    }
+    #expect(found.first == 256 && found == found.sorted(by: >) && Set(found).count > 3)
+    expectRefusal("for one row") { _ = try rows(budget) }
+  }
+
   /// An epoch more, evaluation and all, makes no matrix more; both runs are measured twice. Without vgg11, whose AGOPs fill the disk: its
   /// layers are resnet18's, whose files take their time, so that two ranks are enough.
   @Test(arguments: [0, 1, 3]) func epochsAllocateNothing(number: Int) throws {

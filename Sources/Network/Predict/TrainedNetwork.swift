@@ -54,11 +54,15 @@ struct TrainedNetwork {
       firstIndex: data.firstIndex, coding: coding, testSamples: options.testSamples)
   }
 
-  /// *Collective.* Of this rank's rows the outputs, (rows x classes), and, where wanted, the layer's input, (rows x its width).
+  /// *Collective.* Of this rank's rows the outputs, (rows x classes), and, where wanted, the layer's input, (rows x its width). Throws
+  /// `InputError` where a rank has not the memory.
   func evaluate(
     _ rows: Matrix<Double>, wantsFeatures: Bool, _ context: Context
   ) throws -> (outputs: Matrix<Double>, features: Matrix<Double>?) {
-    let blockRows = max(1, min(NetworkMemory.evaluationRows, rows.rows))
+    let width = form.classes + (wantsFeatures ? featureWidth : 0)
+    let blockRows = try NetworkMemory.rowsOfPrediction(
+      form, most: context.world.maximum(rows.rows), held: rows.rows * width * MemoryLayout<Double>.stride,
+      budget: Memory.available / 10 * 9 / context.host.ranksOnNode, context)
     let network = try form.network(rows: blockRows, context, of: Double.self)
     try context.world.together { try network.weights.read(file) }
     let outputs = Matrix<Double>(uninitialisedRows: rows.rows, columns: form.classes)

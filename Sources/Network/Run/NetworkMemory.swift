@@ -83,6 +83,35 @@ package struct NetworkMemory: Sendable {
     }
   }
 
+  /// *Collective.* Rows that go through a trained network at once, in double: as many as fit, the same on all ranks. Throws `InputError` if
+  /// on some rank not even one fits.
+  /// - Parameters:
+  ///   - most: rows of the rank that has the most.
+  ///   - held: bytes of what is made beside the network.
+  ///   - budget: bytes that this rank may still take.
+  package static func rowsOfPrediction(
+    _ form: NetworkForm, most: Int, held: Int, budget: Int, _ context: Context
+  ) throws -> Int {
+    let own = try context.world.together { () throws -> Int in
+      var rows = max(1, min(evaluationRows, most))
+      while true {
+        let builder: NetworkBuilder<Double> = try form.build(rows: rows, threads: context.host.threads, isPlan: true)
+        // Values, and gradients, which are there although nobody asks for them.
+        let parameters = 2 * (builder.parameters.last?.range.upperBound ?? 0)
+        let numbers = parameters + (builder.statistics.last?.range.upperBound ?? 0)
+        let needed = held + builder.bytes + numbers * MemoryLayout<Double>.stride
+        if needed <= budget { return rows }
+        guard rows > 1 else {
+          throw InputError(
+            "the network needs \(Format.bytes(needed)) a rank for one row at a time and its outputs, and \(Format.bytes(budget)) are there: more hosts, or fewer ranks on each, help"
+          )
+        }
+        rows /= 2
+      }
+    }
+    return try context.world.minimum(own)
+  }
+
   private var items: [(name: String, bytes: Int)] {
     [
       ("samples", samples), ("batches on their way", batches), ("weights and gradients", weights),
