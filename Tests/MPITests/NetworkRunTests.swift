@@ -96,9 +96,54 @@ import Testing
     try writer.finish()
   }
 
+  /// Images that are not square, in the files' dimensions, which predict finds again; channels behind are refused before anything is
+  /// written. Two ranks are enough for files of this size.
+  @Test func imagesOfTheirFilesShape() throws {
+    try withFolder { folder, world in
+      if world.size > 2 { return }
+      for (name, shape) in [("first", [1, 9, 12]), ("last", [6, 6, 3])] {
+        try writeImages(shape, to: "\(folder)/\(name)", world)
+      }
+      func images(_ name: String) -> NetworkOptions {
+        options(folder, name + "-run") {
+          ($0.dataset, $0.data, $0.samples, $0.testSamples) = (.npy, "\(folder)/\(name)", nil, nil)
+          ($0.architecture, $0.depth, $0.epochs, $0.precision) = (.resnet18, 1, 1, .float32)
+        }
+      }
+      try train(images("first"), world)
+      #expect(try RunFolder(folder + "/first-run").readData().sampleShape == [1, 9, 12])
+      let request = NetworkPredictionRequest(
+        model: folder + "/first-run",
+        rows: RowsToPredict(dataset: .npy, data: folder + "/first", split: .train, input: nil),
+        paths: PredictionFiles.Paths(outputs: folder + "/p.npy", labels: nil, features: nil))
+      #expect(try predictNetwork(request, world: world) == .done)
+      #expect(try NPYArray(folder + "/p.npy").rows == 12)
+      expectRefusal("channels come first") { try train(images("last"), world) }
+      #expect(!FileManager.default.fileExists(atPath: folder + "/last-run"))
+    }
+  }
+
+  /// *Collective.* Twelve samples of two classes as train_x.npy and train_y.npy.
+  private func writeImages(_ shape: [Int], to folder: String, _ world: Communicator) throws {
+    try world.together {
+      guard world.rank == 0 else { return }
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let random = RandomStream(seed: 4, layer: 0, purpose: .probe)
+      let x = try NPYWriter<Double>(folder + "/train_x.npy", shape: [12] + shape)
+      let count = shape.reduce(1, *)
+      for row in 0..<12 {
+        try (0..<count).map { random.normal(row: row, column: $0) }.withUnsafeBufferPointer { try x.append($0) }
+      }
+      try x.finish()
+      let y = try NPYWriter<Double>(folder + "/train_y.npy", shape: [12])
+      try (0..<12).map { Double($0 % 2) }.withUnsafeBufferPointer { try y.append($0) }
+      try y.finish()
+    }
+  }
+
   // MARK: - Stops
 
-  /// Stopped after a few looks each time, in training, evaluating and measuring, and between epochs: the files are those of an undisturbed run.
+  /// Stopped after a few looks each time, in training, evaluating and measuring, and between epochs: the files are an undisturbed run's.
   @Test(arguments: [OptimizerKind.sgd, .adam]) func stoppedAndGoneOnWith(optimizer: OptimizerKind) throws {
     try withFolder { folder, world in
       let change: (inout NetworkOptions) -> Void = {

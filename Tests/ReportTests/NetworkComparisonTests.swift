@@ -53,7 +53,7 @@ import Testing
     let network = run("a", roots: [0.2, 0.4])
     let seeds = [Made.run("m", layers: 3), Made.run("n", layers: 3, seed: 1)]
     let one = NetworkComparison([network], beside: seeds).html
-    #expect(one.contains("Deep RFM, layer 3: ") && !one.contains("ridge"))
+    #expect(one.contains("Deep RFM, layer 3: ") && !one.contains("Deep RFM, ridge"))
     let two = NetworkComparison([network], beside: seeds + [Made.run("o", layers: 3) { $0.ridge = 0.1 }]).html
     #expect(two.contains("Deep RFM, ridge 0.001, layer 3: ") && two.contains("Deep RFM, ridge 0.1, layer 3: "))
     #expect(!two.contains("Deep RFM, layer 3: "))

@@ -28,7 +28,8 @@ struct TrainedNetwork {
       throw InputError("\(folder.data): \"labels\" are no classes")
     }
     classes = try data.classes(count: last + 1, options.dataset)
-    form = try options.form(features: data.standardisation.mean.count, classes: last + 1)
+    form = try options.form(
+      features: data.standardisation.mean.count, shape: data.sampleShape, classes: last + 1)
     coding = options.dataset == .csv ? try folder.readFacts()?.coding : nil
     self.layer = layer ?? form.depth + 1
     guard 1...(form.depth + 1) ~= self.layer else {
@@ -103,7 +104,10 @@ struct NetworkRows {
     let (world, host) = (context.world, context.host)
     let copies = try SampleCopies(of: rows.input ?? rows.data, hostName: host.name, world: world)
     let reader = try world.together {
-      try copies.reading { try rows.open(for: trained.trained, seed: trained.options.seed) }
+      let reader = try copies.reading { try rows.open(for: trained.trained, seed: trained.options.seed) }
+      try trained.options.checkSameImages(
+        reader.sampleShape, as: trained.data.sampleShape, features: reader.featureCount)
+      return reader
     }
     try copies.checkSame([reader], labelled: reader.hasLabels)
     let count = samples ?? reader.sampleCount

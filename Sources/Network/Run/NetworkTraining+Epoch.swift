@@ -7,7 +7,8 @@ extension NetworkTraining {
   /// *Collective.* The network with its first weights, and all that an epoch needs. Throws `InputError`.
   func makeWork(_ samples: NetworkSamples<T>) throws -> NetworkWork<T> {
     let layout = samples.layout
-    let form = try options.form(features: samples.features, classes: layout.classCount)
+    let form = try options.form(
+      features: samples.features, shape: samples.sampleShape, classes: layout.classCount)
     let (budget, resident) = (
       try world.minimum(NetworkMemory.budget(options, host)), try world.maximum(Memory.used)
     )

@@ -67,7 +67,8 @@ extension NetworkTraining {
     let data = try folder.readData()
     let shard = samples.shard
     guard data.order == shard.order, data.labels == shard.labels,
-      data.standardisation.agrees(with: shard.standardisation)
+      data.standardisation.agrees(with: shard.standardisation),
+      !options.architecture.takesImages || data.sampleShape == nil || data.sampleShape == samples.sampleShape
     else {
       throw InputError(
         "--resume: the data are not those that the run in \(folder.path) was begun with"
