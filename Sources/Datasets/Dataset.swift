@@ -169,12 +169,15 @@ extension Dataset {
     let firstIndex: Int
     /// csv.
     let coding: TableCoding?
+    /// Synthetic: how many the run asked for; nil: as many as there are unasked.
+    let testSamples: Int?
 
     public init(
       featureCount: Int, trainSamples: Int, variant: DatasetVariant = DatasetVariant(), firstIndex: Int = 1,
-      coding: TableCoding? = nil
+      coding: TableCoding? = nil, testSamples: Int? = nil
     ) {
       self.coding = coding
+      self.testSamples = testSamples
       self.featureCount = featureCount
       self.trainSamples = trainSamples
       self.variant = variant
@@ -190,7 +193,8 @@ extension Dataset {
   }
 
   /// *Local.* Opens one split alone, for `predict`: the other's files need not be there. All its samples, except
-  /// that the training part of digits and synthetic ends where training ended.
+  /// that the training part of digits and synthetic ends where training ended; synthetic test samples are no fewer
+  /// than the run had.
   ///
   /// Throws `InputError`, also where the samples do not fit the model's features.
   public static func openSplit(
@@ -217,6 +221,8 @@ extension Dataset {
     case .digits, .synthetic:
       // A model of another data set may have been trained on more samples than there are digits.
       let end = name == .digits ? min(model.trainSamples, Digits().sampleCount) : model.trainSamples
+      var shape = shape
+      shape.test = max(shape.test, model.testSamples ?? 0)
       let whole = try open(
         name, directory: nil, seed: seed, trainSamples: end, synthetic: shape)
       return split == .train ? whole.train : whole.test

@@ -17,6 +17,8 @@ public struct RunData {
   public let standardisation: Standardisation
   /// LIBSVM: the file's least index, 0 or 1.
   public let firstIndex: Int
+  /// A sample's dimensions, where the training file told them.
+  public let sampleShape: [Int]?
   private let metadata: [String: String]
   private let path: String
   private let file: SafetensorsFile
@@ -38,6 +40,7 @@ public struct RunData {
     metadata = file.metadata
     self.file = file
     firstIndex = metadata[RunFolder.firstIndexKey] == "0" ? 0 : 1
+    sampleShape = metadata[RunFolder.sampleShapeKey].map { $0.split(separator: ",").map { Int($0) ?? 0 } }
     try checkOrder()
   }
 
@@ -125,10 +128,17 @@ extension RunFolder {
   public static let validationOrderName = "validationOrder"
 
   /// In the metadata of data.safetensors, JSON arrays: the classes' names in their order; the labels that the files have for them,
-  /// where these are others; and a number, the index of the files' first feature, where it is not 1.
+  /// where these are others; a number, the index of the files' first feature, where it is not 1; and a sample's dimensions, with commas
+  /// between them, where they are known.
   static let classNamesKey = "classNames"
   static let classLabelsKey = "classLabels"
   static let firstIndexKey = "firstIndex"
+  static let sampleShapeKey = "sampleShape"
+
+  /// Metadata that tell a sample's dimensions; empty: they are not known.
+  public static func metadata(sampleShape: [Int]?) -> [String: String] {
+    sampleShape.map { [sampleShapeKey: $0.map(String.init).joined(separator: ",")] } ?? [:]
+  }
 
   /// Of data.safetensors.
   public static func metadata(_ targets: Targets, firstIndex: Int) -> [String: String] {

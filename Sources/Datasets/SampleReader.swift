@@ -33,6 +33,9 @@ public protocol SampleReader: Sendable {
   /// A feature's name, or its number from 0 on, for messages: "column 3".
   func featureName(_ feature: Int) -> String
 
+  /// A sample's dimensions, where the file tells more of them than how many features there are: [28, 28], [3, 32, 32].
+  var sampleShape: [Int]? { get }
+
   /// Calls `body` once for every requested row, with its position in `indices` and its `featureCount` values,
   /// which are valid only during the call. Positions come in any order; an index may occur twice.
   /// Seeks where the format allows it, else goes through the file once.
@@ -52,6 +55,7 @@ extension SampleReader {
   public func className(of label: Label) -> String? { nil }
   public func place(ofSample sample: Int) -> Int { sample }
   public func featureName(_ feature: Int) -> String { "column \(feature)" }
+  public var sampleShape: [Int]? { nil }
 
   /// Throws unless the first `count` samples exist.
   func checkAsked(_ count: Int, of path: String) throws {
@@ -95,6 +99,7 @@ extension SamplePart {
   public var mostNumberedClasses: Int { whole.mostNumberedClasses }
   public func className(of label: Label) -> String? { whole.className(of: label) }
   public func featureName(_ feature: Int) -> String { whole.featureName(feature) }
+  public var sampleShape: [Int]? { whole.sampleShape }
 }
 
 /// A range of another reader's samples, as `--samples` cuts it.
@@ -158,6 +163,7 @@ struct SampleSequence: SampleReader {
   var mostNumberedClasses: Int { parts[0].mostNumberedClasses }
   func className(of label: Label) -> String? { parts[0].className(of: label) }
   func featureName(_ feature: Int) -> String { parts[0].featureName(feature) }
+  var sampleShape: [Int]? { parts[0].sampleShape }
 
   func labels(first count: Int) throws -> [Label] {
     try checkAsked(count, of: place)

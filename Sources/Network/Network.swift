@@ -13,6 +13,8 @@ public final class Network<T: NetworkReal> {
   let rows: Int
   /// The places of the fully-connected layers among the layers; the last is the output.
   let linears: [Int]
+  /// Multiplications of a row's forward pass.
+  let rowWork: Int
 
   /// *Local.* The weights are the caller's to fill.
   public init(_ builder: NetworkBuilder<T>, _ context: Context) {
@@ -25,6 +27,9 @@ public final class Network<T: NetworkReal> {
     weights = NetworkWeights(builder.parameters, builder.statistics)
     pass = Pass(weights, context)
     linears = layers.indices.filter { builder.layers[$0] is Linear<T> }
+    rowWork = Network<T>.stages(in: builder.layers).reduce(0) { sum, stage in
+      sum + stage.layer.weight.range.count * (stage.layer.output.count / max(1, stage.layer.units))
+    }
   }
 
   /// Elements of an output row.
@@ -63,6 +68,31 @@ public final class Network<T: NetworkReal> {
     }
   }
 
+  /// Rows of a block that is to take no more than this many multiplications forward; at least one.
+  func blockRows(ofWork work: Int) -> Int { min(rows, max(1, work / max(1, rowWork))) }
+
+  /// *Collective.* Rows through the network in evaluating mode, block after block, with safe points on the way.
+  /// - Parameters:
+  ///   - x: this rank's rows, (own rows x features); may have none.
+  ///   - most: rows of the rank that has the most.
+  ///   - work: multiplications from one safe point to the next, by rows, so that all ranks come to it together.
+  ///   - between: called at each safe point, of which the last is the end, as often on every rank; may throw.
+  ///   - body: called with a block of this rank's rows and its outputs.
+  package func evaluate(
+    _ x: Matrix<T>, most: Int, workBetween work: Int = SafePointDistance.multiplications,
+    between: () throws -> Void, _ body: (_ block: Range<Int>, _ outputs: MatrixView<T>) -> Void
+  ) throws {
+    var passed = 0
+    for block in (0..<most).pieces(ofAtMost: blockRows(ofWork: work)) {
+      let own = block.clamped(to: 0..<x.rows)
+      if !own.isEmpty { body(own, try forward(x.rows(own), .evaluate, batchRows: own.count)) }
+      passed += block.count
+      guard passed * rowWork >= work || block.upperBound == most else { continue }
+      passed = 0
+      try between()
+    }
+  }
+
   /// *Local.* Back from a gradient in the outputs of the last `forward`, which is used up, to the layer at this place: each layer's gram,
   /// if it has one, takes the gradient in its output. The parameters' gradients are left alone.
   func sweep(_ gradient: MatrixView<T>, downTo lowest: Int) throws {
@@ -73,6 +103,12 @@ public final class Network<T: NetworkReal> {
       gradient = before
     }
   }
+}
+
+/// How far apart safe points are where nothing is trained.
+package enum SafePointDistance {
+  /// Of a rank: a few seconds of a slow core, and still far more work than it is for the ranks to agree.
+  package static let multiplications = 1 << 33
 }
 
 extension Phase {

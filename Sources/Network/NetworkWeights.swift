@@ -34,6 +34,8 @@ public struct Statistic: Sendable, Equatable {
   let initial: Double
   /// A number of batches: an integer of no dimension in the files, as PyTorch has it.
   let isCount: Bool
+  /// Never below 0.
+  var isVariance: Bool { name.hasSuffix(".running_var") }
 }
 
 /// All numbers of a network that training changes, the same on all ranks: its parameters one behind the other, their gradients, and the

@@ -24,11 +24,11 @@ struct Predict: Subcommand {
     return try predictNetwork(request(), world: world)
   }
 
-  /// What a network can be asked. Throws `InputError`.
+  /// What a network can be asked: the outputs are its own, whatever layer the features are of. Throws `InputError`.
   private func request() throws(InputError) -> NetworkPredictionRequest {
-    if options.layer != nil, options.output != nil || options.labels != nil {
+    if options.layer != nil, options.features == nil {
       throw InputError(
-        "--layer: \(options.model) is a network, which has one predictor; of --write-features alone it says a layer")
+        "--layer: \(options.model) is a network, which has one predictor; --layer is that of --write-features")
     }
     var request = NetworkPredictionRequest(model: options.model, rows: options.rows, paths: options.paths)
     (request.layer, request.samples, request.strict) = (options.layer, options.samples, options.strict)

@@ -59,6 +59,12 @@ import Testing
     let labels = try train.labels(first: 2000)
     for label in 0..<4 { #expect(labels.count { $0 == Label(label) } > 200) }
     #expect(try allRows(train) != allRows(test))
+    // What a run asked for is there for predict, which takes all that there are.
+    for (asked, count) in [(nil, 500), (100, 500), (700, 700)] as [(Int?, Int)] {
+      let model = Dataset.Trained(featureCount: 32, trainSamples: 2000, testSamples: asked)
+      let split = try Dataset.openSplit(.test, of: .synthetic, directory: nil, seed: 3, model: model)
+      #expect(split.sampleCount == count)
+    }
   }
 
   /// The class must not change along any direction orthogonal to the informative ones.

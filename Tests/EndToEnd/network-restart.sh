@@ -128,4 +128,21 @@ ended
 if [ "$status" = 2 ] && grep -q -e '--learning-rate' "$work/mlp.out"; then ok "another learning rate is refused"; else
   bad "another learning rate is refused" "exit status $status: $(tail -n 1 "$work/mlp.out")"
 fi
+
+# --- predict: the outputs are the network's own, --layer is the features' ---
+predict() { # OPTION...
+  timeout -k 5 300 "$root/launch/run" -n 2 --threads 1 predict --model "$work/mlp" --dataset digits "$@" >"$work/out" 2>&1 </dev/null
+}
+if predict --output "$work/own.npy" &&
+  predict --layer 2 --output "$work/beside.npy" --labels "$work/names" --write-features "$work/features.npy" &&
+  cmp "$work/own.npy" "$work/beside.npy" && grep -q 'x 128), layer 2' "$work/out" && [ -s "$work/features.npy" ]; then
+  ok "predict --layer with --output and --write-features"
+else
+  bad "predict --layer with --output and --write-features" "$(tail -n 1 "$work/out")"
+fi
+predict --layer 2 --output "$work/other.npy"
+status=$?
+if [ "$status" = 2 ] && [ ! -e "$work/other.npy" ] && grep -q -e '--write-features' "$work/out"; then ok "predict --layer without features is refused"; else
+  bad "predict --layer without features is refused" "exit status $status: $(tail -n 1 "$work/out")"
+fi
 finish

@@ -34,12 +34,15 @@ import Testing
       }
     }
 
-    func measure() throws -> NetworkMeasurement<Double>.Result {
+    func measure(
+      workBetween work: Int = SafePointDistance.multiplications, between: (Double) throws -> Void = { _ in }
+    ) throws -> NetworkMeasurement<Double>.Result {
       let own = shard
       let mine = Matrix<Double>(rows: own.count, columns: 6, Array(rows[own].joined()))
       let labels = Array(labels[own]) + [0]
       return try labels.withUnsafeBufferPointer {
-        try NetworkMeasurement(network, layout, context).measure(mine, $0.baseAddress!) { _ in }
+        try NetworkMeasurement(network, layout, context).measure(
+          mine, $0.baseAddress!, workBetween: work, between: between)
       }
     }
   }
@@ -91,6 +94,38 @@ import Testing
     let expected = collapse(right, made)
     expectClose(found.layers[0].nc1.right, expected.nc1)
     expectClose(found.layers[0].nc2.right, expected.nc2)
+  }
+
+  /// Between two outputs too, and a rank without rows as often as the others; what is measured stays.
+  @Test(arguments: [[5, 9, 4], [1, 1, 1]]) func asksBetweenOutputs(counts: [Int]) throws {
+    let made = try Case(counts, blockRows: 64)
+    let whole = try made.measure()
+    var shares: [Double] = []
+    let found = try made.measure(workBetween: 1) { shares.append($0) }
+    #expect(shares.count == made.layout.largestShard * (1 + counts.count))
+    #expect(shares == shares.sorted() && (shares.last ?? 1) < 1)
+    for (a, b) in zip(whole.gradients, found.gradients) {
+      let scale = a.sum.values.map { abs($0) }.max() ?? 0
+      #expect(zip(a.sum.values, b.sum.values).allSatisfy { abs($0 - $1) <= 1e-12 * scale })
+    }
+  }
+
+  /// Ranks of different numbers of rows, one of them without any, come to the same safe points.
+  @Test(arguments: [true, false]) func evaluatesInStep(asksEachRow: Bool) throws {
+    let work = asksEachRow ? 1 : SafePointDistance.multiplications
+    let made = try Case([5, 9, 4], blockRows: 16)
+    let (world, network) = (made.context.world, made.network)
+    let own = world.size > 1 && world.rank == 0 ? 0 : 5 + 2 * world.rank
+    let most = try world.maximum(own)
+    let x = Matrix<Double>(rows: own, columns: 6, Array(made.rows.prefix(own).joined()))
+    let expected = own > 0 ? Array(try network.forward(x.view, .evaluate, batchRows: own).elements) : []
+    var (asked, found) = (0, [Double]())
+    try network.evaluate(x, most: most, workBetween: work, between: { asked += 1 }) { block, outputs in
+      #expect(block.lowerBound == found.count / 3)
+      found += Array(outputs.elements)
+    }
+    #expect(asked == (asksEachRow ? most : 1))
+    #expect(found.count == expected.count && zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-12 * (1 + abs($1)) })
   }
 
   private func collapse(_ rows: [[Double]], _ made: Case) -> (nc1: Double, nc2: Double) {

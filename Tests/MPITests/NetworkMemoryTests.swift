@@ -52,6 +52,62 @@ import Testing
     #expect(abs(Double(planned - made.bytes)) <= 0.02 * Double(made.bytes), "\(planned) planned, \(made.bytes) made")
   }
 
+  /// Ranks of more threads have larger workspaces: all take as few rows as the one with the least room, or refuse together.
+  @Test func rowsAreTheSameOnAllRanks() throws {
+    let world = try TestWorld.all
+    let context = Context(world: world, host: Host(threads: world.rank == 0 ? 1 : 6))
+    let options = options(Self.cases[3])
+    let layout = Layout(classCounts: [Int](repeating: 9, count: 10), ranks: world.size)
+    let form = NetworkForm(.resnet18, input: FeatureShape(channels: 1, height: 8, width: 8), classes: 10)
+    let (least, most) = ((32 + world.size - 1) / world.size, layout.largestShard)
+    func total(_ rows: Int, threads: Int) throws -> Int {
+      try NetworkMemory(options, form, layout, testRows: 0, rows: rows, threads: threads, of: Float.self).total
+    }
+    func rows(budget: Int) throws -> Int {
+      try NetworkMemory.rows(
+        options, form, layout, testRows: 0, budget: budget, resident: 0, context, of: Float.self
+      ).rows
+    }
+    // All fit on rank 0; on another not all, but the batch does.
+    let found = try rows(budget: max(total(most, threads: 1), total(least, threads: 6)))
+    let (fewest, all) = (try world.minimum(found), try world.maximum(found))
+    #expect(fewest == all)
+    #expect(world.size == 1 ? found == most : found < most)
+    // On rank 0 the batch fits, on the others it does not.
+    let tight = try total(least, threads: 1)
+    if world.size == 1 {
+      #expect(try rows(budget: tight) == least)
+    } else {
+      #expect { try rows(budget: tight) } throws: { ($0 as? any RankError)?.exitStatus == 2 }
+    }
+  }
+
+  /// A trained network's workspaces are for as many rows as fit: half of them, and half again, until not even one does.
+  @Test func rowsOfPredictionFit() throws {
+    let world = try TestWorld.all
+    let context = Context(world: world, host: Host(threads: 1))
+    var form = NetworkForm(.mlp, input: FeatureShape(4), classes: 10)
+    (form.depth, form.width) = (3, 64)
+    func rows(_ budget: Int, most: Int = 1000) throws -> Int {
+      // The last rank has half of the others' memory.
+      let own = world.size > 1 && world.rank == world.size - 1 ? budget / 2 : budget
+      return try NetworkMemory.rowsOfPrediction(form, most: most, held: 8000, budget: own, context)
+    }
+    #expect(try rows(1 << 30) == 256)
+    #expect(try rows(1 << 30, most: 7) == 7)
+    #expect(try rows(1 << 30, most: 0) == 1)
+    let least = world.size > 1 ? 2 : 1
+    var (budget, found) = (1 << 23, [Int]())
+    while let next = try? rows(budget) {
+      found.append(next)
+      let made = try MatrixWatch.counting { try form.network(rows: next, context, of: Double.self) }
+      #expect(made.bytes <= budget / least)
+      budget = budget / 20 * 19
+    }
+    #expect(found.first == 256 && found == found.sorted(by: >) && Set(found).count > 3)
+    expectRefusal("for one row") { _ = try rows(budget) }
+  }
+
   /// An epoch more, evaluation and all, makes no matrix more; both runs are measured twice. Without vgg11, whose AGOPs fill the disk: its
   /// layers are resnet18's, whose files take their time, so that two ranks are enough.
   @Test(arguments: [0, 1, 3]) func epochsAllocateNothing(number: Int) throws {

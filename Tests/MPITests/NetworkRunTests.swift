@@ -96,9 +96,54 @@ import Testing
     try writer.finish()
   }
 
+  /// Images that are not square, in the files' dimensions, which predict finds again; channels behind are refused before anything is
+  /// written. Two ranks are enough for files of this size.
+  @Test func imagesOfTheirFilesShape() throws {
+    try withFolder { folder, world in
+      if world.size > 2 { return }
+      for (name, shape) in [("first", [1, 9, 12]), ("last", [6, 6, 3])] {
+        try writeImages(shape, to: "\(folder)/\(name)", world)
+      }
+      func images(_ name: String) -> NetworkOptions {
+        options(folder, name + "-run") {
+          ($0.dataset, $0.data, $0.samples, $0.testSamples) = (.npy, "\(folder)/\(name)", nil, nil)
+          ($0.architecture, $0.depth, $0.epochs, $0.precision) = (.resnet18, 1, 1, .float32)
+        }
+      }
+      try train(images("first"), world)
+      #expect(try RunFolder(folder + "/first-run").readData().sampleShape == [1, 9, 12])
+      let request = NetworkPredictionRequest(
+        model: folder + "/first-run",
+        rows: RowsToPredict(dataset: .npy, data: folder + "/first", split: .train, input: nil),
+        paths: PredictionFiles.Paths(outputs: folder + "/p.npy", labels: nil, features: nil))
+      #expect(try predictNetwork(request, world: world) == .done)
+      #expect(try NPYArray(folder + "/p.npy").rows == 12)
+      expectRefusal("channels come first") { try train(images("last"), world) }
+      #expect(!FileManager.default.fileExists(atPath: folder + "/last-run"))
+    }
+  }
+
+  /// *Collective.* Twelve samples of two classes as train_x.npy and train_y.npy.
+  private func writeImages(_ shape: [Int], to folder: String, _ world: Communicator) throws {
+    try world.together {
+      guard world.rank == 0 else { return }
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let random = RandomStream(seed: 4, layer: 0, purpose: .probe)
+      let x = try NPYWriter<Double>(folder + "/train_x.npy", shape: [12] + shape)
+      let count = shape.reduce(1, *)
+      for row in 0..<12 {
+        try (0..<count).map { random.normal(row: row, column: $0) }.withUnsafeBufferPointer { try x.append($0) }
+      }
+      try x.finish()
+      let y = try NPYWriter<Double>(folder + "/train_y.npy", shape: [12])
+      try (0..<12).map { Double($0 % 2) }.withUnsafeBufferPointer { try y.append($0) }
+      try y.finish()
+    }
+  }
+
   // MARK: - Stops
 
-  /// Stopped after a few looks each time, in training, between epochs and in measuring: the files are those of an undisturbed run.
+  /// Stopped after a few looks each time, in training, evaluating and measuring, and between epochs: the files are an undisturbed run's.
   @Test(arguments: [OptimizerKind.sgd, .adam]) func stoppedAndGoneOnWith(optimizer: OptimizerKind) throws {
     try withFolder { folder, world in
       let change: (inout NetworkOptions) -> Void = {
@@ -115,7 +160,7 @@ import Testing
           change(&$0)
           $0.resume = true
         }
-        if try train(next, world, stop: StopSwitch(afterPolls: 5 + stops % 4)) == .done { break }
+        if try train(next, world, stop: StopSwitch(afterPolls: 7 + stops % 4)) == .done { break }
         stops += 1
         try #require(stops < 200)
       }
@@ -167,6 +212,56 @@ import Testing
           && "\((error as? any RankError)?.sentence ?? "")".contains("not finite")
       }
     }
+  }
+
+  /// Stopped inside the very epoch that then diverges: what is kept are the weights of the epoch before, not the checkpoint's.
+  @Test func divergenceAfterAStop() throws {
+    try withFolder { folder, world in
+      // Decay makes the weights -2 times as large in each step, of which an epoch has ten; gradients tell from about the twentieth on.
+      let wild: (inout NetworkOptions) -> Void = {
+        ($0.learningRate, $0.weightDecay) = (1e-24, 3e24)
+        ($0.batch, $0.epochs, $0.measureEvery, $0.resume) = (6, 50, 1000, true)
+      }
+      let epoch = try divergingEpoch(options(folder, "whole", wild), world)
+      try #require(epoch > 1)
+      // Looks: ten steps, two in evaluation, one between epochs; two more where the first is measured. The monitor looks too.
+      let looks = 15 + 13 * (epoch - 1)
+      var stopped: String?
+      for more in -2..<10 {
+        let name = "stopped\(more)"
+        let status = try? train(options(folder, name, wild), world, stop: StopSwitch(afterPolls: looks + more))
+        if status == .stoppedEarly, try isInside(epoch, folder + "/" + name, world) {
+          stopped = name
+          break
+        }
+      }
+      let name = try #require(stopped)
+      #expect(try divergingEpoch(options(folder, name, wild), world) == epoch)
+      let kept = RunFolder.weightsName(epoch - 1)
+      let whole = try Data(contentsOf: URL(filePath: "\(folder)/whole/\(kept)"))
+      #expect(try Data(contentsOf: URL(filePath: "\(folder)/\(name)/\(kept)")) == whole)
+    }
+  }
+
+  /// *Collective.* Trains until the loss is no longer finite; the epoch in which that is.
+  private func divergingEpoch(_ options: NetworkOptions, _ world: Communicator) throws -> Int {
+    do {
+      try train(options, world)
+    } catch let error as any RankError {
+      try world.barrier()
+      let words = error.sentence.split { $0 == " " || $0 == ":" }
+      return try #require(words.count > 1 && words[0] == "epoch" ? Int(words[1]) : nil, "\(error.sentence)")
+    }
+    Issue.record("it did not diverge")
+    return 0
+  }
+
+  /// *Collective.* Whether the newest checkpoint is inside this epoch, after some of its steps but not all.
+  private func isInside(_ epoch: Int, _ path: String, _ world: Communicator) throws -> Bool {
+    let file = try SafetensorsFile(CheckpointFolder(RunFolder(path)).latest)
+    let facts = try JSON(parsing: (file.metadata["checkpoint"] ?? "").utf8)
+    let isInside = facts["epoch"] == JSON(epoch) && (1...9).contains { facts["step"] == JSON($0) }
+    return try world.broadcast(isInside ? 1 : 0, from: 0) == 1
   }
 
   @Test func refusedBeforeAnythingIsWritten() throws {

@@ -91,6 +91,19 @@ import Testing
     }
   }
 
+  /// Of more made-up test samples than there are unasked.
+  @Test func aNetworkOfMadeUpSamples() throws {
+    try withFolder { folder, world in
+      var options = NetworkOptions()
+      (options.dataset, options.samples, options.testSamples) = (.synthetic, 120, 520)
+      (options.depth, options.width, options.epochs, options.batch) = (1, 8, 1, 32)
+      (options.output, options.quiet) = (folder + "/run", true)
+      _ = try trainNetwork(options, host: Host(surveying: world, threads: 1), world: world)
+      let found = try collapse(CollapseOptions.parse(["--model", folder + "/run"]), world: world)
+      #expect(found.measures.samples == 120 && found.test?.samples == 520)
+    }
+  }
+
   /// A table's columns are found by their names, in whatever order a file has them.
   @Test func aNetworkOfATable() throws {
     try withFolder { folder, world in

@@ -48,6 +48,17 @@ import Testing
     #expect(!NetworkComparison([run("a", roots: roots)]).finding.contains("rank correlation"))
   }
 
+  /// Deep RFM runs that differ in the seed alone are one line, of other settings another.
+  @Test func deepRFMRunsByTheirSettings() {
+    let network = run("a", roots: [0.2, 0.4])
+    let seeds = [Made.run("m", layers: 3), Made.run("n", layers: 3, seed: 1)]
+    let one = NetworkComparison([network], beside: seeds).html
+    #expect(one.contains("Deep RFM, layer 3: ") && !one.contains("Deep RFM, ridge"))
+    let two = NetworkComparison([network], beside: seeds + [Made.run("o", layers: 3) { $0.ridge = 0.1 }]).html
+    #expect(two.contains("Deep RFM, ridge 0.001, layer 3: ") && two.contains("Deep RFM, ridge 0.1, layer 3: "))
+    #expect(!two.contains("Deep RFM, layer 3: "))
+  }
+
   @Test func scaleOfTheLargestCorrelation() throws {
     let runs = [
       run("a", scale: 0.1, roots: [.nan, .nan]), run("b", scale: 0.5, roots: [0.8, 0.9]),

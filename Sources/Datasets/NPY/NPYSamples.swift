@@ -12,6 +12,7 @@ public struct NPYSamples: SampleReader {
   public var featureCount: Int { x.columns }
   public var place: String { x.name }
   public var hasLabels: Bool { allLabels != nil }
+  public var sampleShape: [Int]? { x.shape.count > 2 ? Array(x.shape.dropFirst()) : nil }
 
   /// - Parameter mayBeEmpty: a test part of no samples is none.
   init(x source: NPYSource, y labels: NPYSource?, mayBeEmpty: Bool = false, notes: [String] = []) throws {

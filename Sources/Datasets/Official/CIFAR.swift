@@ -44,6 +44,7 @@ struct CIFAR: SampleReader {
 
   var sampleCount: Int { starts[batches.count] }
   var featureCount: Int { CIFAR.pixels }
+  var sampleShape: [Int]? { [3, 32, 32] }
   var place: String { batches[0].path }
 
   /// Opens one split; nil where the folder has none of its files.

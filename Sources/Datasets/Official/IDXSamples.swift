@@ -8,6 +8,7 @@ struct IDXSamples: SampleReader {
   let featureCount: Int
   var place: String { images.path }
   var labelPlace: String { labels.path }
+  var sampleShape: [Int]? { images.sizes.count > 2 ? Array(images.sizes.dropFirst()) : nil }
   let notes: [String]
 
   /// Numbers that QMNIST has for a sample: its class, and who wrote it.

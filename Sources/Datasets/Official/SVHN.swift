@@ -10,6 +10,7 @@ struct SVHN: SampleReader {
   let labelFormat: NumberFormat
   /// Place in the file's record of each value of a row.
   let order: [Int]
+  let sampleShape: [Int]?
 
   var sampleCount: Int { images.count }
   var featureCount: Int { order.count }
@@ -45,6 +46,7 @@ struct SVHN: SampleReader {
     imageFormat = x.format
     labelFormat = y.format
     order = SVHN.order(rows: image[0], columns: image[1], channels: image[2])
+    sampleShape = [image[2], image[0], image[1]]
   }
 
   /// File: row fastest, then column, then channel. Ours: column fastest, then row, then channel.

@@ -44,8 +44,8 @@ extension PredictOptions {
     [
       CommandOption("model", \.model, .path("DIR"), "the run directory to predict with"),
       CommandOption(
-        "layer", \.layer, .integer("L", in: 1...100_000), "whose predictor (default: the one that the run has selected)"
-      ),
+        "layer", \.layer, .integer("L", in: 1...100_000),
+        "whose predictor (default: the one that the run has selected); of a network: the layer of --write-features"),
       CommandOption("dataset", \.dataset, .choice, "what to predict; or give --input"),
       CommandOption(
         "data", \.data, .path("DIR"),

@@ -103,6 +103,6 @@ public struct TrainedRun {
   var trained: Dataset.Trained {
     Dataset.Trained(
       featureCount: featureCount, trainSamples: samplesOfFile, variant: options.datasetVariant, firstIndex: firstIndex,
-      coding: coding)
+      coding: coding, testSamples: options.testSamples)
   }
 }

@@ -77,25 +77,33 @@ package final class NetworkMeasurement<T: NetworkReal> {
   /// *Collective.* - Parameters:
   ///   - rows: this rank's shard, (own rows x features).
   ///   - labels: of the shard.
-  ///   - between: called between blocks, as often on every rank, with the share that is done; may throw.
+  ///   - work: multiplications of a rank from one call of `between` to the next, about.
+  ///   - between: called between blocks, and between outputs where a block takes long, as often on every rank, with the share that is
+  ///     done; may throw.
   package func measure(
-    _ rows: Matrix<T>, _ labels: UnsafePointer<Int32>, between: (Double) throws -> Void
+    _ rows: Matrix<T>, _ labels: UnsafePointer<Int32>, workBetween work: Int = SafePointDistance.multiplications,
+    between: (Double) throws -> Void
   ) throws -> Result {
     let all = hidden + convolutions
     for measured in all { measured.layer.gradientGram = measured.gram }
     defer { for measured in all { measured.layer.gradientGram = nil } }
-    let blocks = (0..<layout.largestShard).pieces(ofAtMost: network.rows)
+    let blocks = (0..<layout.largestShard).pieces(ofAtMost: network.blockRows(ofWork: work))
+    let allRows = Double(max(1, layout.largestShard))
     // A forward pass costs about a hundredth of what follows it.
     try forEachBlock(blocks, rows) { block, view in
       try forward(view, labels + block.lowerBound) { $0.add($1, $2) }
-      try between(0.1 * Double(block.upperBound) / Double(max(1, layout.largestShard)))
+      try between(0.1 * Double(block.upperBound) / allRows)
     }
     for measured in all { try measured.finishMeans() }
     try forEachBlock(blocks, rows) { block, view in
       let first = layout.shard(of: context.world.rank).lowerBound + block.lowerBound
       try forward(view, labels + block.lowerBound) { $0.addDeviations($1, $2, first: first) }
-      if view.rows > 0 { try addGradients(view.rows) }
-      try between(0.1 + 0.8 * Double(block.upperBound) / Double(max(1, layout.largestShard)))
+      // A sweep back, with its gram, is about two passes forward.
+      let sweeps = max(1, work / max(1, 2 * block.count * network.rowWork))
+      try addGradients(view.rows, sweeps: sweeps) { share in
+        try between(0.1 + 0.8 * (Double(block.lowerBound) + share * Double(block.count)) / allRows)
+      }
+      try between(0.1 + 0.8 * Double(block.upperBound) / allRows)
     }
     let gradients = try all.map { OutputGradients(weight: $0.layer.weight, sum: try $0.gram.finish()) }
     let metrics = try describe(all, gradients)
@@ -133,15 +141,24 @@ package final class NetworkMeasurement<T: NetworkReal> {
     }
   }
 
-  /// *Local.* Adds the gradients of the rows that went forward last: all layers from one backward sweep an output.
-  private func addGradients(_ rows: Int) throws {
+  /// *Collective.* Adds the gradients of the rows that went forward last: all layers from one backward sweep an output.
+  /// - Parameters:
+  ///   - rows: of this rank; may be none.
+  ///   - sweeps: outputs from one call of `between` to the next.
+  ///   - between: called with the share of the outputs that is done.
+  private func addGradients(_ rows: Int, sweeps: Int, between: (Double) throws -> Void) throws {
     let gradient = outputGradient.reshaped(rows: rows, columns: network.outputs)
     let lowest = convolutions.isEmpty ? network.linears[0] : 0
     for output in 0..<network.outputs {
-      gradient.fill(0)
-      for i in 0..<rows { gradient[i, output] = 1 }
-      try network.sweep(gradient, downTo: lowest)
+      if rows > 0 {
+        gradient.fill(0)
+        for i in 0..<rows { gradient[i, output] = 1 }
+        try network.sweep(gradient, downTo: lowest)
+      }
+      let done = output + 1
+      if done % sweeps == 0, done < network.outputs { try between(Double(done) / Double(network.outputs)) }
     }
+    if rows == 0 { return }
     for measured in hidden + convolutions { measured.gram.finishBlock() }
   }
 

@@ -28,7 +28,8 @@ struct TrainedNetwork {
       throw InputError("\(folder.data): \"labels\" are no classes")
     }
     classes = try data.classes(count: last + 1, options.dataset)
-    form = try options.form(features: data.standardisation.mean.count, classes: last + 1)
+    form = try options.form(
+      features: data.standardisation.mean.count, shape: data.sampleShape, classes: last + 1)
     coding = options.dataset == .csv ? try folder.readFacts()?.coding : nil
     self.layer = layer ?? form.depth + 1
     guard 1...(form.depth + 1) ~= self.layer else {
@@ -51,14 +52,18 @@ struct TrainedNetwork {
   var trained: Dataset.Trained {
     Dataset.Trained(
       featureCount: data.standardisation.mean.count, trainSamples: data.order.count, variant: options.datasetVariant,
-      firstIndex: data.firstIndex, coding: coding)
+      firstIndex: data.firstIndex, coding: coding, testSamples: options.testSamples)
   }
 
-  /// *Collective.* Of this rank's rows the outputs, (rows x classes), and, where wanted, the layer's input, (rows x its width).
+  /// *Collective.* Of this rank's rows the outputs, (rows x classes), and, where wanted, the layer's input, (rows x its width). Throws
+  /// `InputError` where a rank has not the memory.
   func evaluate(
     _ rows: Matrix<Double>, wantsFeatures: Bool, _ context: Context
   ) throws -> (outputs: Matrix<Double>, features: Matrix<Double>?) {
-    let blockRows = max(1, min(NetworkMemory.evaluationRows, rows.rows))
+    let width = form.classes + (wantsFeatures ? featureWidth : 0)
+    let blockRows = try NetworkMemory.rowsOfPrediction(
+      form, most: context.world.maximum(rows.rows), held: rows.rows * width * MemoryLayout<Double>.stride,
+      budget: Memory.available / 10 * 9 / context.host.ranksOnNode, context)
     let network = try form.network(rows: blockRows, context, of: Double.self)
     try context.world.together { try network.weights.read(file) }
     let outputs = Matrix<Double>(uninitialisedRows: rows.rows, columns: form.classes)
@@ -99,7 +104,10 @@ struct NetworkRows {
     let (world, host) = (context.world, context.host)
     let copies = try SampleCopies(of: rows.input ?? rows.data, hostName: host.name, world: world)
     let reader = try world.together {
-      try copies.reading { try rows.open(for: trained.trained, seed: trained.options.seed) }
+      let reader = try copies.reading { try rows.open(for: trained.trained, seed: trained.options.seed) }
+      try trained.options.checkSameImages(
+        reader.sampleShape, as: trained.data.sampleShape, features: reader.featureCount)
+      return reader
     }
     try copies.checkSame([reader], labelled: reader.hasLabels)
     let count = samples ?? reader.sampleCount

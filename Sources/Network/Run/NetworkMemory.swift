@@ -1,5 +1,6 @@
 import Files
 import LinearAlgebra
+import MPI
 import Runtime
 
 /// What a rank's part of a network's run takes, in bytes, by item: each is told by who allocates it.
@@ -44,18 +45,35 @@ package struct NetworkMemory: Sendable {
     (measurement, measurementWork) = (measuring.held + measuring.work, measuring.work)
   }
 
-  /// Rows of the network's workspaces: of a batch's share, and for evaluation more, as far as they fit. Throws `InputError` if not even the
-  /// batch does.
-  static func rows<T: NetworkReal>(
+  /// *Collective.* Rows of the network's workspaces, the same on all ranks: they go through their rows in the same blocks, and a rank with
+  /// more threads has larger workspaces. With them, what this rank takes. Throws `InputError` if on some rank not even the batch fits.
+  package static func rows<T: NetworkReal>(
+    _ options: NetworkOptions, _ form: NetworkForm, _ layout: Layout, testRows: Int, budget: Int, resident: Int,
+    _ context: Context, of type: T.Type
+  ) throws -> (rows: Int, memory: NetworkMemory) {
+    let world = context.world
+    let own = try world.together {
+      try ownRows(
+        options, form, layout, testRows: testRows, budget: budget, resident: resident,
+        threads: context.host.threads, of: type)
+    }
+    let rows = try world.minimum(own)
+    let memory = try NetworkMemory(
+      options, form, layout, testRows: testRows, rows: rows, threads: context.host.threads, of: type)
+    return (rows, memory)
+  }
+
+  /// *Local.* Of a batch's share, and for evaluation more, as far as they fit here.
+  private static func ownRows<T: NetworkReal>(
     _ options: NetworkOptions, _ form: NetworkForm, _ layout: Layout, testRows: Int, budget: Int, resident: Int,
     threads: Int, of type: T.Type
-  ) throws(InputError) -> (rows: Int, memory: NetworkMemory) {
+  ) throws(InputError) -> Int {
     let least = BatchPlan.largestShare(of: min(options.batch, layout.sampleCount), ranks: layout.ranks)
     var rows = max(least, min(evaluationRows, max(layout.largestShard, testRows)))
     while true {
       let memory = try NetworkMemory(
         options, form, layout, testRows: testRows, rows: rows, threads: threads, of: type)
-      if resident + memory.total <= budget { return (rows, memory) }
+      if resident + memory.total <= budget { return rows }
       guard rows > least else {
         throw InputError(
           "the network needs \(Format.bytes(resident + memory.total)) a rank, of which \(memory.largest), and \(Format.bytes(budget)) are there: a smaller --batch or --width, or more ranks, need less"
@@ -63,6 +81,35 @@ package struct NetworkMemory: Sendable {
       }
       rows = max(least, rows / 2)
     }
+  }
+
+  /// *Collective.* Rows that go through a trained network at once, in double: as many as fit, the same on all ranks. Throws `InputError` if
+  /// on some rank not even one fits.
+  /// - Parameters:
+  ///   - most: rows of the rank that has the most.
+  ///   - held: bytes of what is made beside the network.
+  ///   - budget: bytes that this rank may still take.
+  package static func rowsOfPrediction(
+    _ form: NetworkForm, most: Int, held: Int, budget: Int, _ context: Context
+  ) throws -> Int {
+    let own = try context.world.together { () throws -> Int in
+      var rows = max(1, min(evaluationRows, most))
+      while true {
+        let builder: NetworkBuilder<Double> = try form.build(rows: rows, threads: context.host.threads, isPlan: true)
+        // Values, and gradients, which are there although nobody asks for them.
+        let parameters = 2 * (builder.parameters.last?.range.upperBound ?? 0)
+        let numbers = parameters + (builder.statistics.last?.range.upperBound ?? 0)
+        let needed = held + builder.bytes + numbers * MemoryLayout<Double>.stride
+        if needed <= budget { return rows }
+        guard rows > 1 else {
+          throw InputError(
+            "the network needs \(Format.bytes(needed)) a rank for one row at a time and its outputs, and \(Format.bytes(budget)) are there: more hosts, or fewer ranks on each, help"
+          )
+        }
+        rows /= 2
+      }
+    }
+    return try context.world.minimum(own)
   }
 
   private var items: [(name: String, bytes: Int)] {

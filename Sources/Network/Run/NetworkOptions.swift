@@ -163,19 +163,47 @@ extension NetworkOptions {
   }
 
   /// The network that is trained. Throws `InputError` where the samples are no images and it wants some.
-  func form(features: Int, classes: Int) throws(InputError) -> NetworkForm {
+  /// - Parameter shape: a sample's dimensions, where its file tells them; nil: what is taken for an image is square.
+  package func form(features: Int, shape: [Int]?, classes: Int) throws(InputError) -> NetworkForm {
     var input = FeatureShape(features)
-    if architecture.takesImages {
-      guard let image = FeatureShape.image(features: features) else {
-        throw InputError(
-          "--architecture \(architecture.rawValue) takes square images of one channel or three, and \(dataset.rawValue) has \(features) features a sample"
-        )
-      }
-      input = image
-    }
+    if architecture.takesImages { input = try image(features, shape) }
     var form = NetworkForm(architecture, input: input, classes: classes)
     (form.depth, form.width, form.activation, form.scale) = (depth, width, activation, initScale)
     return form
+  }
+
+  /// What a sample is as an image: (channels x height x width), or of one channel (height x width), or with that channel last.
+  private func image(_ features: Int, _ shape: [Int]?) throws(InputError) -> FeatureShape {
+    let name = "--architecture \(architecture.rawValue)"
+    // One row of numbers, however its dimensions are written, is a plain vector.
+    guard let shape, shape.count(where: { $0 > 1 }) > 1 else {
+      guard let image = FeatureShape.image(features: features) else {
+        throw InputError(
+          "\(name) takes square images of one channel or three, and \(dataset.rawValue) has \(features) features a sample"
+        )
+      }
+      return image
+    }
+    let sizes = shape.count == 2 ? [1] + shape : shape
+    guard checkedProduct(sizes) == features, sizes.count == 3 else {
+      throw InputError("\(name) takes samples of channels x height x width, and these have the shape \(shape)")
+    }
+    if sizes[0] == 1 || sizes[0] == 3 { return FeatureShape(channels: sizes[0], height: sizes[1], width: sizes[2]) }
+    if sizes[2] == 1 { return FeatureShape(channels: 1, height: sizes[0], width: sizes[1]) }
+    if sizes[2] == 3 {
+      throw InputError(
+        "\(name): the samples have the shape \(shape), and channels come first: \([3, sizes[0], sizes[1]]) is needed")
+    }
+    throw InputError("\(name) takes images of one channel or three, and the samples have the shape \(shape)")
+  }
+
+  /// *Local.* Throws `InputError` where other samples of as many features are images of another shape than those of training, as far as
+  /// both shapes are known.
+  package func checkSameImages(_ other: [Int]?, as trained: [Int]?, features: Int) throws(InputError) {
+    guard architecture.takesImages, let other, let trained else { return }
+    guard try image(features, other) != image(features, trained) else { return }
+    throw InputError(
+      "--architecture \(architecture.rawValue): samples of the shape \(other) do not fit those of training, \(trained)")
   }
 }
 

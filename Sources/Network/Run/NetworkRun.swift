@@ -25,7 +25,7 @@ struct NetworkRun {
         ],
         metadata: RunFormat.metadata.merging(
           RunFolder.metadata(shard.targets, firstIndex: samples.firstIndex)
-        ) { $1 })
+        ) { $1 }.merging(RunFolder.metadata(sampleShape: samples.sampleShape)) { $1 })
       try writer.append(shard.order)
       try writer.append(shard.labels)
       try writer.append(shard.standardisation.mean)

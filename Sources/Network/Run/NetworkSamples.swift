@@ -13,6 +13,8 @@ package struct NetworkSamples<T: NetworkReal> {
   let firstIndex: Int
   /// csv: how the files' columns are features.
   let coding: TableCoding?
+  /// A sample's dimensions, where the file tells them.
+  package let sampleShape: [Int]?
   /// Classes of this rank's rows: of the shard, and of the test samples.
   let labels: [Int32]
   let testLabels: [Int32]
@@ -39,6 +41,8 @@ package struct NetworkSamples<T: NetworkReal> {
     try world.together {
       try Memory.checkSamples(
         splits, ranks: world.size, elementBytes: MemoryLayout<T>.stride, budget: NetworkMemory.budget(options, host))
+      try options.checkSameImages(
+        dataset.test?.sampleShape, as: dataset.train.sampleShape, features: dataset.train.featureCount)
     }
     try copies.checkSame(splits)
     let (shard, read) = try copies.reading {
@@ -52,7 +56,7 @@ package struct NetworkSamples<T: NetworkReal> {
     self.shard = shard
     // Nothing can be said of test samples whose labels are not known.
     test = read?.labels == nil ? nil : read
-    (firstIndex, coding) = (dataset.firstIndex, dataset.train.coding)
+    (firstIndex, coding, sampleShape) = (dataset.firstIndex, dataset.train.coding, dataset.train.sampleShape)
     let all = shard.labels
     labels = shard.layout.shard(of: world.rank).map { Int32(all[$0]) }
     testLabels = (test?.labels ?? []).map { Int32($0) }

@@ -7,15 +7,16 @@ extension NetworkTraining {
   /// *Collective.* The network with its first weights, and all that an epoch needs. Throws `InputError`.
   func makeWork(_ samples: NetworkSamples<T>) throws -> NetworkWork<T> {
     let layout = samples.layout
-    let form = try options.form(features: samples.features, classes: layout.classCount)
+    let form = try options.form(
+      features: samples.features, shape: samples.sampleShape, classes: layout.classCount)
     let (budget, resident) = (
       try world.minimum(NetworkMemory.budget(options, host)), try world.maximum(Memory.used)
     )
     let testRows = try world.maximum(samples.test?.rows.rows ?? 0)
     let held = (layout.largestShard + testRows) * samples.features * MemoryLayout<T>.stride
     let (rows, memory) = try NetworkMemory.rows(
-      options, form, layout, testRows: testRows, budget: budget, resident: max(0, resident - held),
-      threads: host.threads, of: T.self)
+      options, form, layout, testRows: testRows, budget: budget, resident: max(0, resident - held), context,
+      of: T.self)
     progress.message(memory.summary(resident: max(0, resident - held), budget: budget))
     let network = try form.network(rows: rows, context, of: T.self)
     let orders = try OrderSource.open(options, count: layout.sampleCount, world)
@@ -66,7 +67,7 @@ extension NetworkTraining {
     return wish
   }
 
-  /// *Collective.* A safe point between two steps.
+  /// *Collective.* A safe point between two steps, or behind an epoch's last.
   private func reached(_ wish: Wish, _ place: EpochPlace, _ work: NetworkWork<T>, _ run: NetworkRun) throws {
     guard wish > .nothing else { return }
     try save(place, work, run)
@@ -99,22 +100,28 @@ extension NetworkTraining {
     return try world.broadcast(own ? 1 : 0, from: 0) == 1
   }
 
-  /// *Collective.* Loss and accuracies of the network as it is.
-  func evaluate(_ work: NetworkWork<T>, _ metrics: inout EpochMetrics) throws {
+  /// *Collective.* Loss and accuracies of the network as it is. Whoever stops here evaluates again when it goes on.
+  func evaluate(
+    _ place: EpochPlace, _ work: NetworkWork<T>, _ run: NetworkRun, _ metrics: inout EpochMetrics
+  ) throws {
     let samples = work.samples
-    let train = try total(score(samples.shard.rows, samples.labels, work))
+    let ask = { try self.reached(self.world.agree(self.pace.wish).wish, place, work, run) }
+    let most = samples.layout.largestShard
+    let train = try total(score(samples.shard.rows, samples.labels, most: most, work, ask))
     metrics.accuracy.train = train.accuracy
     guard let test = samples.test else { return }
-    let found = try total(score(test.rows, samples.testLabels, work))
+    let mostTest = try world.maximum(test.rows.rows)
+    let found = try total(score(test.rows, samples.testLabels, most: mostTest, work, ask))
     metrics.accuracy.test = found.accuracy
     metrics.loss.test = found.meanLoss
   }
 
-  /// *Local.* Of some rows of this rank.
-  private func score(_ rows: Matrix<T>, _ labels: [Int32], _ work: NetworkWork<T>) throws -> Score {
+  /// *Collective.* Of some rows of this rank, of which another may have more, with safe points on the way.
+  private func score(
+    _ rows: Matrix<T>, _ labels: [Int32], most: Int, _ work: NetworkWork<T>, _ ask: () throws -> Void
+  ) throws -> Score {
     var score = Score()
-    for block in (0..<rows.rows).pieces(ofAtMost: work.network.rows) {
-      let outputs = try work.network.forward(rows.rows(block), .evaluate, batchRows: block.count)
+    try work.network.evaluate(rows, most: most, between: ask) { block, outputs in
       labels.withUnsafeBufferPointer { labels in
         if let start = labels.baseAddress { score += options.loss.score(outputs, start + block.lowerBound) }
       }

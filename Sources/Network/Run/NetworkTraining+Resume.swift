@@ -67,7 +67,8 @@ extension NetworkTraining {
     let data = try folder.readData()
     let shard = samples.shard
     guard data.order == shard.order, data.labels == shard.labels,
-      data.standardisation.agrees(with: shard.standardisation)
+      data.standardisation.agrees(with: shard.standardisation),
+      !options.architecture.takesImages || data.sampleShape == nil || data.sampleShape == samples.sampleShape
     else {
       throw InputError(
         "--resume: the data are not those that the run in \(folder.path) was begun with"
@@ -107,7 +108,7 @@ extension NetworkTraining {
       shared: [
         SavedTensor("weights", weights.values), SavedTensor("statistics", weights.statisticValues),
         SavedTensor("score", loss.values), SavedTensor("seconds", slowest),
-      ] + work.optimizer.saved,
+      ] + work.optimizer.saved + (place.hasEarlierWeights ? work.savedGood : []),
       own: [SavedTensor("score", place.score.values)])
     let folder = CheckpointFolder(run.folder)
     let bytes = try CheckpointFile(folder.next).write(checkpoint, world)
@@ -175,7 +176,7 @@ extension NetworkTraining {
     try checkpoint.shared.restore("weights", into: weights.values)
     try checkpoint.shared.restore("statistics", into: weights.statisticValues)
     try work.optimizer.restore(checkpoint.shared, steps: integer("optimizerSteps"))
-    work.keepGood()
+    try work.takeGood(from: checkpoint.shared)
     if checkpoint.own.isEmpty {
       // Of another number of ranks: their sum stays one rank's.
       place.score = world.rank == 0 ? Score(try checkpoint.shared.values("score")) : Score()

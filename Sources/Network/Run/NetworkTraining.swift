@@ -104,7 +104,7 @@ final class NetworkTraining<T: NetworkReal> {
     metrics.ranks = world.size
     metrics.loss.train = try total(place.score).meanLoss
     guard try isFinite(metrics.loss.train, work) else { throw try diverged(place.epoch, work, run) }
-    try timer.measure(.evaluate) { try evaluate(work, &metrics) }
+    try timer.measure(.evaluate) { try evaluate(place, work, run, &metrics) }
     if options.measures(after: place.epoch) {
       let result = try timer.measure(.measure) { try measure(place, work, run) }
       (metrics.layers, metrics.convolutions) = (result.layers, result.convolutions)
@@ -151,4 +151,7 @@ struct EpochPlace {
   var seconds: [Double] = []
 
   init(epoch: Int = 0) { self.epoch = epoch }
+
+  /// Whether the weights are no longer those that an epoch ended with: these are needed if this epoch does not end well.
+  var hasEarlierWeights: Bool { epoch > 0 && step > 0 }
 }

@@ -36,6 +36,19 @@ package final class NetworkWork<T: NetworkReal> {
     good.statistics.pointer.update(from: network.weights.statisticValues.pointer, count: good.statistics.count)
   }
 
+  /// Those, for a checkpoint inside an epoch.
+  var savedGood: [SavedTensor] {
+    [SavedTensor("goodWeights", good.values), SavedTensor("goodStatistics", good.statistics)]
+  }
+
+  /// *Local.* Takes them from a checkpoint; of an earlier version's, which has none, what the checkpoint goes on with. Throws
+  /// `CheckpointError`.
+  func takeGood(from saved: [SavedTensor]) throws {
+    guard saved.contains(where: { $0.name == "goodWeights" }) else { return keepGood() }
+    try saved.restore("goodWeights", into: good.values)
+    try saved.restore("goodStatistics", into: good.statistics)
+  }
+
   /// *Local.* The weights of the last epoch that ended well.
   func restoreGood() {
     network.weights.values.pointer.update(from: good.values.pointer, count: good.values.count)

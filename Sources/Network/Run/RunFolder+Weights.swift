@@ -87,7 +87,7 @@ extension NetworkWeights {
   }
 
   /// *Local.* Reads what `write` or torch wrote, or parameters alone: an mlp's also under the names weights.1, ... Throws `InputError`
-  /// where a parameter is missing or one too many, has another shape, or a number is not finite.
+  /// where a parameter is missing or one too many, has another shape, or a number is not finite or impossible for its statistic.
   package func read(_ file: SafetensorsFile) throws {
     let names = Set(file.tensors.map(\.name))
     try refuseOthers(names, file.path)
@@ -105,7 +105,21 @@ extension NetworkWeights {
       try file.expect(statistic.name, statistic.isCount ? [] : [statistic.range.count])
       let rows = statistic.isCount ? 0..<1 : 0..<statistic.range.count
       try file.read(statistic.name, rows: rows, into: values(of: statistic))
+      if let fault = fault(of: statistic) { throw InputError("\(file.path): tensor \"\(statistic.name)\" \(fault)") }
     }
+  }
+
+  /// *Local.* What a statistic's values cannot be, in words; nil: nothing is wrong.
+  private func fault(of statistic: Statistic) -> String? {
+    let values = values(of: statistic)
+    if statistic.isCount {
+      let isCount = values.allSatisfy { $0 >= 0 && $0 <= 0x1p53 && $0.rounded() == $0 }
+      return isCount ? nil : "holds no number of batches"
+    }
+    // As the files will have them again, in the network's precision.
+    guard values.allSatisfy({ T($0).isFinite }) else { return "holds a number that is not finite" }
+    guard statistic.isVariance, values.contains(where: { $0 < 0 }) else { return nil }
+    return "holds a variance below 0"
   }
 
   /// A parameter that this network has not is another network's: a deeper one's, perhaps.

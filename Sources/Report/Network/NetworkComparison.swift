@@ -7,6 +7,8 @@ public struct NetworkComparison {
   let networks: [NetworkRecord]
   let machines: [RunRecord]
   private let groups: [Group]
+  /// Deep RFM runs of one setting.
+  private let machineGroups: [RunGroup]
 
   /// Networks of one setting: they differ in the seed alone.
   struct Group {
@@ -25,6 +27,7 @@ public struct NetworkComparison {
   public init(_ networks: [NetworkRecord], beside machines: [RunRecord] = []) {
     (self.networks, self.machines) = (networks, machines)
     groups = Self.grouped(networks)
+    machineGroups = machines.isEmpty ? [] : RunGroup.grouped(machines)
   }
 
   private static let passedOver: Set<String> = [
@@ -154,13 +157,12 @@ public struct NetworkComparison {
               + (run.finalLayers.last.map { [isFirst ? $0.nc1.output : $0.nc2.output] } ?? [])
           })
       }
-      if !machines.isEmpty {
-        lines.append(
-          line(
-            "Deep RFM", groups.count,
-            machines.map { run in
-              run.layers.map { isFirst ? $0.metrics.nc1.input : $0.metrics.nc2.input }
-            }))
+      lines += machineGroups.enumerated().map { place, group in
+        line(
+          machineGroups.count == 1 ? "Deep RFM" : "Deep RFM, \(group.label)", groups.count + place,
+          group.runs.map { run in
+            run.layers.map { isFirst ? $0.metrics.nc1.input : $0.metrics.nc2.input }
+          })
       }
       let deepest = lines.map(\.points.count).max() ?? 1
       return LineChart(
