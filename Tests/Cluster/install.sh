@@ -76,8 +76,8 @@ if find "$prefix" -newer "$work/place" -type f | grep . >/dev/null; then bad "th
 # --- what else is in bin ---
 rm -rf "$work/place"
 mkdir -m 777 "$work/place"
-if (cd "$work/place" && elsewhere "${bare[@]}" "$prefix/bin/deeprfm-experiment" ablation --dataset digits --samples 200 --layers 1 >"$work/out" 2>&1 </dev/null) &&
-  [ -s "$work/place/runs/ablation-digits-200-1/report.html" ]; then ok "deeprfm-experiment: three runs, one report"; else bad "deeprfm-experiment" "$(tail -n 4 "$work/out")"; fi
+if (cd "$work/place" && elsewhere "${bare[@]}" "$prefix/bin/deeprfm-experiment" ablation --dataset digits --samples 200 --layers 1 --output "$work/place/runs" >"$work/out" 2>&1 </dev/null) &&
+  [ -s "$work/place/runs/report.html" ]; then ok "deeprfm-experiment: three runs, one report"; else bad "deeprfm-experiment" "$(tail -n 4 "$work/out")"; fi
 elsewhere "${bare[@]}" "$prefix/bin/deeprfm-experiment" --help >"$work/out" 2>&1
 if grep -q '^deeprfm-experiment NAME' "$work/out" && ! grep -q 'launch/' "$work/out"; then ok "and it knows its own name"; else bad "its name" "$(cat "$work/out")"; fi
 
