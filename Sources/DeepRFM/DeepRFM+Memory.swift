@@ -84,8 +84,10 @@ extension TrainOptions {
   /// what 1e-3 does to MNIST and CIFAR-10 (docs/method.md).
   public var chosenTileTolerance: Double { tileTolerance ?? 3e-4 }
 
-  /// When tiles become thin factors; nil: never. - Parameter weight: the largest of the ridge system's W.
-  /// - Parameter least: the smallest ridge that K is solved with, where there are several.
+  /// When tiles become thin factors; nil: never.
+  /// - Parameters:
+  ///   - weight: the largest of the ridge system's W.
+  ///   - least: the smallest ridge that K is solved with, where there are several.
   func tileCompression(samples: Int, weight: Double, least: Double? = nil) -> TileCompression? {
     guard chosenTileTolerance > 0 else { return nil }
     return TileCompression(tolerance: chosenTileTolerance, ridge: (least ?? ridge) / max(1, weight), samples: samples)

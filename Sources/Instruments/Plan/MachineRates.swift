@@ -35,10 +35,8 @@ public struct MachineRates: Rates, Sendable, Equatable {
 
   /// Of this kind of layer, or where none like it was measured, of the one most like it.
   func rates(of kind: WidthToProbe) -> WidthRates {
-    func like(_ isLike: (WidthToProbe) -> Bool) -> WidthRates? {
-      widths.first { $0.key.input == kind.input && isLike($0.key) }?.value
-    }
-    return widths[kind] ?? like { $0.route == kind.route } ?? like { _ in true } ?? WidthRates()
+    let alike = widths.filter { $0.key.input == kind.input }.max { $0.key.likeness(kind) < $1.key.likeness(kind) }
+    return alike?.value ?? WidthRates()
   }
 
   /// Seconds of the eigenvectors of a symmetric matrix.

@@ -13,6 +13,11 @@ public struct WidthToProbe: Hashable, Sendable {
   public let route: AGOPRoute
   /// Its weights come from the kernel's tiles.
   let takesTiles: Bool
+
+  /// How much of what rates depend on is as there: the route before the tiles before the output's width.
+  func likeness(_ other: WidthToProbe) -> Int {
+    (route == other.route ? 4 : 0) + (takesTiles == other.takesTiles ? 2 : 0) + (output == other.output ? 1 : 0)
+  }
 }
 
 /// Takes the rates of `MachineRates` with the program's own code on small random problems: a few seconds. Every rank works
