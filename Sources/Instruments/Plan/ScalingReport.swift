@@ -32,7 +32,7 @@ struct ScalingReport {
     guard let limit = model.limit(points) else {
       return "layer \(model.layer): no phase stops scaling up to \(points.last?.ranks ?? 0) ranks\(root)"
     }
-    return "layer \(model.layer): the first phase to stop scaling is \(limit.phase), at \(limit.ranks) ranks\(root)"
+    return "layer \(model.layer): the first phase to stop scaling is \(limit.phase.name), at \(limit.ranks) ranks\(root)"
   }
 
   var json: JSON {
@@ -51,7 +51,7 @@ struct ScalingReport {
     [
       JSON.Member("layer", JSON(model.layer)),
       JSON.Member("points", .array(points.map(point))),
-      JSON.Member("firstToStop", model.limit(points).map { .string("\($0.phase)") } ?? .null),
+      JSON.Member("firstToStop", model.limit(points).map { .string($0.phase.name) } ?? .null),
       JSON.Member("stopsAtRanks", model.limit(points).map { JSON($0.ranks) } ?? .null),
       JSON.Member("largeRootAtRanks", model.ranksOfLargeRoot(points).map { JSON($0) } ?? .null),
     ]
