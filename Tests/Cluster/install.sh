@@ -163,6 +163,8 @@ TEXT
   # zsh exports no FPATH: a module that sets it sets it to one folder alone.
   if grep -qxF "PATH=$prefix/bin" "$work/out" && ! grep -q FPATH "$work/out"; then ok "the module file finds the tree"; else bad "the module file" "$(cat "$work/out")"; fi
 fi
-if [ -s "$prefix/share/doc/deeprfm/LICENSE.swift" ] && grep -q 'CC BY' "$prefix/share/doc/deeprfm/NOTICE"; then ok "license texts"; else bad "license texts" "$(ls "$prefix/share/doc/deeprfm")"; fi
+# Every text that NOTICE names is there.
+missing=$(cd "$prefix/share/doc/deeprfm" && grep -oE 'LICENSE(\.[a-z-]+)?' NOTICE | sort -u | while read -r file; do [ -s "$file" ] || echo "$file"; done)
+if [ -z "$missing" ] && grep -q 'CC BY' "$prefix/share/doc/deeprfm/NOTICE" && grep -q LICENSE.unicode "$prefix/share/doc/deeprfm/NOTICE"; then ok "license texts"; else bad "license texts" "missing: $missing of $(ls "$prefix/share/doc/deeprfm")"; fi
 chmod -R u+w "$work/second"
 finish
