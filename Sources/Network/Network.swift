@@ -57,7 +57,8 @@ public final class Network<T: NetworkReal> {
   }
 
   /// *Collective.* All parameters' gradients over this rank's rows from the loss's gradient in the outputs, which is used up.
-  /// - Parameter finished: called with a part of the gradient vector as soon as it is whole, from the last layer to the first.
+  /// - Parameter finished: called with a part of the gradient vector as soon as it is whole, from the last layer to the first; it may
+  ///   change the parameters of that part.
   public func backward(_ gradient: MatrixView<T>, finished: (Range<Int>) throws -> Void = { _ in }) throws {
     pass.wantsParameterGradients = true
     var gradient = gradient
@@ -114,7 +115,7 @@ package enum SafePointDistance {
 extension Phase {
   /// Forward and backward passes, and steps.
   static let train = Phase("train")
-  /// Sums over ranks and rows on their way, as far as they were not hidden behind work.
+  /// Sums over ranks, and gradients, parameters and rows on their way, as far as they were not hidden behind work.
   static let exchange = Phase("exchange")
   static let evaluate = Phase("evaluate")
   static let measure = Phase("measure")

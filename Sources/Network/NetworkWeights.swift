@@ -38,14 +38,14 @@ public struct Statistic: Sendable, Equatable {
   var isVariance: Bool { name.hasSuffix(".running_var") }
 }
 
-/// All numbers of a network that training changes, the same on all ranks: its parameters one behind the other, their gradients, and the
-/// layers' statistics.
+/// All numbers of a network that training changes: its parameters one behind the other and the layers' statistics, the same on all ranks,
+/// and the parameters' gradients.
 public final class NetworkWeights<T: NetworkReal> {
   public let parameters: [Parameter]
   public let statistics: [Statistic]
   /// (1 x parameters)
   public let values: Matrix<T>
-  /// (1 x (parameters + 1)); the last element is the ranks' wish at the step's end, which is summed along.
+  /// Over this rank's rows, until the step adds the other ranks' terms to this one's shares; (1 x parameters).
   public let gradients: Matrix<T>
   /// (1 x statistics)
   public let statisticValues: Matrix<Double>
@@ -56,7 +56,7 @@ public final class NetworkWeights<T: NetworkReal> {
     self.statistics = statistics
     let count = parameters.last?.range.upperBound ?? 0
     values = Matrix(uninitialisedRows: 1, columns: count)
-    gradients = Matrix(rows: 1, columns: count + 1)
+    gradients = Matrix(rows: 1, columns: count)
     statisticValues = Matrix(rows: 1, columns: statistics.last?.range.upperBound ?? 0)
     resetStatistics()
   }

@@ -14,6 +14,8 @@ public enum MessageTag: Int32, CaseIterable, Sendable {
   case tiles
   /// Rows of a batch on their way to the rank that trains on them.
   case batch
+  /// Of a network's step: a rank's share of a gradient, the new values of a share, and the wish to stop or to save.
+  case gradient, parameters, wish
   /// Probes of the network.
   case probe
   /// The first of all: whether ranks reach each other.

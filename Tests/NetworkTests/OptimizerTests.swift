@@ -21,7 +21,15 @@ import Network
     let w = weights(start)
     for gradient in gradients {
       for (k, value) in gradient.enumerated() { w.gradients.pointer[k] = value }
-      optimizer.step(w, pool)
+      optimizer.beginStep()
+      // In two ranges, the second with half of its gradient as a further term.
+      let terms = Matrix<Double>(rows: 1, columns: 2)
+      for k in 2..<4 {
+        w.gradients.pointer[k] = gradient[k] / 2
+        terms.pointer[k - 2] = gradient[k] / 2
+      }
+      optimizer.step(w, 0..<2, pool)
+      optimizer.step(w, 2..<4, pool, adding: terms)
     }
     return w.values.values
   }

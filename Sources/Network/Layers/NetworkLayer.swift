@@ -14,8 +14,8 @@ public typealias NetworkReal = NetworkScalar & ConvolutionScalar & Real & Tensor
 ///   passes only). Nothing is allocated in a pass.
 /// - Parameters and statistics are ranges of the network's vectors, declared in `init` by the builder in the order and under the names of
 ///   PyTorch's state dict, and reached through `pass.weights`. A layer sets its parameters' gradients over this rank's rows, it does not
-///   add to them, also to 0 where there are no rows: the network sums them over the ranks, layer by layer, while the pass goes on. The
-///   gradient that comes is of the whole batch's mean loss, so nothing is divided.
+///   add to them, also to 0 where there are no rows: they are summed over the ranks, and the step is made, layer by layer while the pass
+///   goes on, so a layer reads no parameters but its own. The gradient that comes is of the whole batch's mean loss, so nothing is divided.
 /// - The view that `forward` returns is the layer's own memory and stays as it is until the layer's next `forward`, except that
 ///   `Activation` writes its values where its argument was: it comes only behind layers whose backward pass does not need their output
 ///   (`Linear`, a convolution, batch norm). A layer may keep the view it was given until its backward pass.

@@ -7,7 +7,7 @@ import Runtime
 package struct NetworkMemory: Sendable {
   package private(set) var samples = 0
   private(set) var batches = 0
-  /// Weights, those of the last epoch that ended well, gradients, and what the optimiser keeps.
+  /// Weights, those of the last epoch that ended well, gradients, other ranks' terms of them, and what the optimiser keeps.
   private(set) var weights = 0
   /// The layers' workspaces.
   private(set) var workspaces = 0
@@ -38,6 +38,7 @@ package struct NetworkMemory: Sendable {
     batches = BatchRows<T>.elements(layout, batch: options.batch, features: features) * element
     weights =
       parameters * element * (3 + Optimizer<T>.vectors(options.optimizer, momentum: options.momentum))
+      + StepShares(builder.ranges, ranks: layout.ranks).mostArriving * element
       + 8 * 2 * (builder.statistics.last?.range.upperBound ?? 0)
     workspaces = builder.bytes + rows * form.classes * element
     let measuring = NetworkMeasurement<T>.bytes(

@@ -47,24 +47,22 @@ extension NetworkTraining {
         }
       } catch {
         work.batches.cancel()
-        work.sums.cancel()
+        work.step.cancel()
         throw error
       }
     }
   }
 
-  /// *Collective.* One batch: forward, backward while gradients are summed, and the step.
+  /// *Collective.* One batch: forward, and backward, while the step is made of the gradients that are whole.
   private func step(_ score: inout Score, _ work: NetworkWork<T>) throws -> Wish {
     let network = work.network
     let batch = try work.batches.take()
     let outputs = try network.forward(batch.rows, .train, batchRows: batch.batchRows)  // f
     let gradient = work.outputGradient.reshaped(rows: outputs.rows, columns: outputs.columns)
     score += options.loss.score(outputs, batch.labels, batchRows: batch.batchRows, gradient: gradient)  // dL/df
-    work.sums.begin(pace.wish)
-    try network.backward(gradient) { try work.sums.add($0) }  // dL/dw
-    let wish = try work.sums.finish()
-    work.optimizer.step(network.weights, context.pool)  // w <- w - lr v
-    return wish
+    try work.step.begin(pace.wish)
+    try network.backward(gradient) { try work.step.add($0) }  // dL/dw, w <- w - lr v
+    return try work.step.finish()
   }
 
   /// *Collective.* A safe point between two steps, or behind an epoch's last.

@@ -97,6 +97,7 @@ extension NetworkTraining {
     guard try isFinite(loss.loss, work) else { throw try diverged(place.epoch, work, run) }
     var slowest = timer.values(of: Phase.ofEpoch)
     try world.maximum(&slowest)
+    try work.step.gatherMemory()
     let weights = work.network.weights
     let facts: [(String, JSON)] = [
       ("stage", .string("epoch")), ("epoch", JSON(place.epoch)), ("step", JSON(place.step)),

@@ -9,7 +9,7 @@ package final class NetworkWork<T: NetworkReal> {
   let network: Network<T>
   let optimizer: Optimizer<T>
   let batches: BatchRows<T>
-  let sums: GradientSums<T>
+  let step: SharedStep<T>
   let orders: OrderSource
   /// dL/df; (rows x classes).
   let outputGradient: Matrix<T>
@@ -25,7 +25,8 @@ package final class NetworkWork<T: NetworkReal> {
       options.optimizer, learningRate: options.learningRate, momentum: options.momentum, decay: options.weightDecay,
       count: network.weights.count)
     batches = BatchRows(samples.shard.rows, samples.layout, batch: options.batch, context)
-    sums = GradientSums(network.weights, context)
+    step = SharedStep(
+      network.weights, StepShares(network.ranges, ranks: context.world.size), optimizer, context)
     outputGradient = Matrix(rows: network.rows, columns: network.outputs)
     good = (network.weights.values.copy(), network.weights.statisticValues.copy())
   }
