@@ -9,7 +9,7 @@ import Network
     [0..<401_408, 401_408..<663_552, 663_552..<668_672],
   ]
 
-  @Test(arguments: StepSharesTests.layers, [1, 2, 3, 4, 5, 64]) func eachElementIsInOneShare(layers: [Range<Int>], ranks: Int) {
+  @Test(arguments: layers, [1, 2, 3, 4, 5, 64]) func eachElementIsInOneShare(layers: [Range<Int>], ranks: Int) {
     let count = layers.last?.upperBound ?? 0
     for least in [1, 100, StepShares.leastPart] {
       let shares = StepShares(layers, ranks: ranks, atLeast: least)
