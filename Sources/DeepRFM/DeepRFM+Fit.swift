@@ -6,23 +6,6 @@ import Measures
 import Runtime
 import Solve
 
-/// A layer's system was not solved to the tolerance.
-public struct SolveError: RankError, Equatable, CustomStringConvertible {
-  public let sentence: String
-  public var exitStatus: Int32 { 1 }
-  public var description: String { sentence }
-}
-
-extension FactorizationError {
-  /// What to do about it, in brackets; empty where nothing is known to help.
-  var mend: String {
-    switch self {
-    case .notPositiveDefinite: " (a larger --ridge helps)"
-    case .eigenvaluesDidNotConverge, .singularValuesDidNotConverge: ""
-    }
-  }
-}
-
 /// A layer's predictor on the training samples.
 public struct Fit {
   public let solution: Solution
@@ -73,36 +56,6 @@ extension Training {
     return matrix
   }
 
-  /// *Collective.* Solves (K + ridge I) A = Y.
-  func solve(
-    _ layer: Layer<T>, _ samples: Samples<T>, _ matrix: KernelOperator<T>,
-    from saved: BlockConjugateGradient.State? = nil
-  ) throws -> Fit {
-    let (number, plan, safe) = (layer.number, layer.plan, layer.safe)
-    let solver = RidgeSolver(
-      method: plan.solvesDirectly ? .cholesky : .cg, ridge: options.ridge, tolerance: options.tolerance,
-      maxIterations: options.maxIterations, historyLimit: plan.historyLimit,
-      preconditionerRank: plan.preconditionerRank, weights: classWeights(samples.layout))
-    let random = RandomStream(seed: options.seed, layer: number, purpose: .pivots)
-    let preconditioner = try phase(number, .preconditioner) {
-      try solver.makePreconditioner(of: matrix, random: random, progress: $0)
-    }
-    try safe?.stopHere()
-    let targets = targets(samples)
-    let solution = try phase(number, .solve) {
-      try solver.solve(
-        matrix, targets, preconditioner: preconditioner, safePoints: safe?.solve ?? .none, from: saved, progress: $0)
-    }
-    if solution.outcome == .notFinite || solution.outcome != .converged && !options.allowUnconverged {
-      throw unsolved(number, solution)
-    }
-    var fit = Fit(
-      solution: solution, method: solver.method, preconditionerRank: preconditioner?.rank ?? 0,
-      bandwidth: layer.bandwidth)
-    fit.tiles = try LayerMetrics.Tiles(of: matrix)
-    return fit
-  }
-
   private func kernelMatrix(
     _ kernel: Kernel, _ samples: Samples<T>, _ plan: MemoryPlan, least: Double? = nil, stop: StopSwitch? = nil,
     progress: (Double) -> Void
@@ -122,25 +75,6 @@ extension Training {
     y.view.fill(-1)
     for segment in samples.rows.segments { for i in segment.rows { y[i, segment.centre] = 1 } }
     return y
-  }
-
-  private func unsolved(_ layer: Int, _ solution: Solution) -> any Error {
-    let how =
-      switch solution.outcome {
-      case .converged: "converged"
-      case .stalled: "stalled"
-      case .indefinite: "met a direction in which the rounded kernel matrix is not positive definite"
-      case .iterationLimit: "reached --max-iterations"
-      case .notFinite: "met numbers that are not finite"
-      }
-    let remedy =
-      solution.outcome == .notFinite
-      ? "a larger --ridge helps" : "--allow-unconverged goes on; a larger --ridge or --preconditioner-rank helps"
-    return SolveError(
-      sentence:
-        "layer \(layer): the solver \(how) after \(solution.iterations) iterations, at a true relative residual "
-        + "of \(Float(solution.worstResidual)) where --tolerance is \(options.tolerance) "
-        + "(\(remedy))")
   }
 
   /// *Collective.* The AGOP divided by its largest entry; (width x width), whole on every rank. Uses K up.
@@ -318,7 +252,7 @@ extension Training {
   }
 
   /// W by class, N / (classes x the class's count); nil: all 1.
-  private func classWeights(_ layout: Layout) -> [Double]? {
+  func classWeights(_ layout: Layout) -> [Double]? {
     guard options.classWeights == .balanced else { return nil }
     let share = Double(layout.sampleCount) / Double(layout.presentClasses.count)
     return layout.classCounts.map { $0 == 0 ? 1 : share / Double($0) }

@@ -44,9 +44,10 @@ extension Training {
     let route = options.wantedRoute(layer: number)
     load.isDense = options.solvesDirectly(
       samples: rows, width: width, outputs: outputs, layer: number, ranks: world.size)
+    load.fallsBack = options.solver == .auto
     if load.isDense && options.solver == .auto {
       let plan = MemoryPlan(
-        estimating: load, budget: memory.budget, resident: memory.resident, agop: route, wantedRank: 0)
+        estimating: load, budget: memory.budget, resident: memory.resident, agop: route, wantedRank: rank)
       if plan.fits { return (plan, memory) }
       load.isDense = false
     }

@@ -136,6 +136,25 @@ import Testing
     #expect(try run("--dataset cifar10 --samples 2000 --solver cholesky").fits)
   }
 
+  /// Where `--solver auto` factors K, memory is planned for the iteration that takes over if that fails, too: the larger of the two.
+  @Test func theDenseSolverLeavesRoomForItsFallback() throws {
+    var load = try run("--dataset cifar10 --samples 2000 --solver cholesky --tile-tolerance 0").layers[0].load
+    func solve(isDense: Bool, fallsBack: Bool, rank: Int) throws -> (plan: MemoryPlan, bytes: Int) {
+      (load.isDense, load.fallsBack) = (isDense, fallsBack)
+      let plan = MemoryPlan(estimating: load, budget: 16 << 30, resident: 1 << 28, wantedRank: rank)
+      return (plan, try #require(plan.stages.first { $0.name == "solve" }).bytes)
+    }
+    // As many columns as samples are more than K is.
+    let iterative = try solve(isDense: false, fallsBack: true, rank: 2000)
+    let both = try solve(isDense: true, fallsBack: true, rank: 2000)
+    let direct = try solve(isDense: true, fallsBack: false, rank: 0)
+    #expect(iterative.plan.preconditionerRank == 2000 && !iterative.plan.solvesDirectly)
+    #expect(both.plan.solvesDirectly && both.plan.preconditionerRank == 0 && both.plan.fallbackRank == 2000)
+    #expect(direct.plan.solvesDirectly && direct.plan.fallbackRank == 0)
+    #expect(direct.bytes < iterative.bytes && both.bytes == iterative.bytes)
+    #expect(try solve(isDense: true, fallsBack: true, rank: 10).bytes == direct.bytes)
+  }
+
   /// train itself refuses what the plan does.
   @Test func trainRefusesTheSame() throws {
     let dense = try run("--dataset cifar10 --memory 1GiB --solver cholesky").layers[0].load

@@ -24,6 +24,8 @@ public struct Workload: Sendable, Equatable {
   public var tileElements, remoteElements: Int
   /// Whether K is held whole in double precision, for the dense solver.
   public var isDense = false
+  /// Whether conjugate gradient takes over where the dense solver fails.
+  public var fallsBack = false
   /// Whether classes have weights in the ridge system.
   public var isWeighted = false
   /// Whether tiles and weights between classes may become thin factors.
@@ -98,7 +100,10 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var items: [Item] = []
   /// The most held at once in each stage of the layer's work.
   public private(set) var stages: [Item] = []
-  public private(set) var preconditionerRank: Int
+  /// Of the solver that is planned; 0: none.
+  public private(set) var preconditionerRank = 0
+  /// The same where K is factored whole and that fails; memory is planned for either.
+  public private(set) var fallbackRank = 0
   public private(set) var tileBudget = 0
   public private(set) var storedShare = 1.0
   public private(set) var chunkBytes = 0
@@ -130,7 +135,7 @@ public struct MemoryPlan: Sendable, Equatable {
   /// - Parameters:
   ///   - resident: what the process holds already: the program, X and the test rows.
   ///   - agop: the route asked for.
-  ///   - wantedRank: columns of the preconditioner, fewer where memory is short; 0 for none.
+  ///   - wantedRank: columns of the preconditioner, or of that which the dense solver falls back on; fewer where memory is short, 0 for none.
   /// - Throws: `InputError` if the layer cannot run within the budget.
   public init(_ load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) throws(InputError)
   {
@@ -141,7 +146,6 @@ public struct MemoryPlan: Sendable, Equatable {
   /// The same whether it fits or not: see `fits`.
   public init(estimating load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) {
     self.budget = budget
-    preconditionerRank = wantedRank
     historyLimit = Self.historyLimit(load, budget: budget)
     solvesDirectly = load.isDense
     let base = resident + load.keptBytes + Self.slack(load)
@@ -151,12 +155,12 @@ public struct MemoryPlan: Sendable, Equatable {
     // Where tiles are recomputed, fewer products are worth more than a few stored tiles.
     let all = load.tileBytes
     let left = budget - base
-    while preconditionerRank > 0
-      && Self.solving(load, preconditionerRank, historyLimit) + travelling > max(left / 2, left - all)
-    {
-      preconditionerRank = preconditionerRank * 3 / 4
+    var rank = wantedRank
+    while rank > 0 && Self.iterative(load, rank, historyLimit) + travelling > max(left / 2, left - all) {
+      rank = rank * 3 / 4
     }
-    let solving = Self.solving(load, preconditionerRank, historyLimit)
+    (preconditionerRank, fallbackRank) = load.isDense ? (0, rank) : (rank, 0)
+    let solving = Self.solving(load, rank, historyLimit)
     // Blocks of X travel while tiles are built, and again in every product that makes some anew: where tiles have factors the true residual's.
     let exactly = load.compresses && !load.isDense ? travelling + memory.recomputing : 0
     tileBudget =
@@ -198,12 +202,18 @@ public struct MemoryPlan: Sendable, Equatable {
   }
 
   private static func iterating(_ load: Workload, _ rank: Int, _ history: Int) -> Int {
-    load.solve.iterating(preconditioner: rank, history: load.isDense ? 1 : history)
+    load.solve.iterating(preconditioner: rank, history: load.isDense && !load.fallsBack ? 1 : history)
   }
 
-  /// A solve with a preconditioner of that rank, but for its tiles.
+  /// Conjugate gradient with a preconditioner of that rank, but for the tiles.
+  private static func iterative(_ load: Workload, _ rank: Int, _ history: Int) -> Int {
+    load.solve.building + max(load.solve.making(rank), iterating(load, rank, history))
+  }
+
+  /// A solve, but for its tiles: K as a matrix is gone before an iteration takes over.
   private static func solving(_ load: Workload, _ rank: Int, _ history: Int) -> Int {
-    load.solve.building + max(load.solve.making(rank), iterating(load, rank, history)) + denseBytes(load)
+    let direct = load.solve.building + load.solve.iterating(preconditioner: 0, history: 1) + denseBytes(load)
+    return max(iterative(load, rank, history), load.isDense ? direct : 0)
   }
 
   /// Sets the route and what it may take; returns what it takes.

@@ -34,6 +34,7 @@ public struct RunPlan: Sendable, Equatable {
         tileRows: 512, tileElements: tileElements, remoteElements: remoteElements,
         isDense: options.solvesDirectly(
           samples: shape.samples, width: width, outputs: shape.outputs, layer: layer, ranks: ranks))
+      load.fallsBack = options.solver == .auto
       load.keptBytes = options.model == .rfm ? load.rowsBytes : 0
       load.choosesBandwidth = options.bandwidth == nil
       load.isWeighted = options.classWeights == .balanced
@@ -43,7 +44,7 @@ public struct RunPlan: Sendable, Equatable {
       func plan(_ load: Workload) -> MemoryPlan {
         MemoryPlan(
           estimating: load, budget: budget, resident: program + load.sampleBytes,
-          agop: options.wantedRoute(layer: layer), wantedRank: load.isDense ? 0 : rank)
+          agop: options.wantedRoute(layer: layer), wantedRank: rank)
       }
       if options.solver == .auto && load.isDense && !plan(load).fits { load.isDense = false }
       let plan = plan(load)
