@@ -10,8 +10,8 @@ public enum MessageTag: Int32, CaseIterable, Sendable {
   case pieceWeights, pieceRows
   /// A tensor of a checkpoint.
   case checkpoint
-  /// Kernel tiles for the AGOP.
-  case tiles
+  /// Kernel tiles for the AGOP, and before them which there are.
+  case tiles, storedTiles
   /// Rows of a batch on their way to the rank that trains on them.
   case batch
   /// Of a network's step: a rank's share of a gradient, the new values of a share, and the wish to stop or to save.

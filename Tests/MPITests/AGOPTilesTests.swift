@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  /// The tiles that other ranks hold remote, all of them or as many as fit; none if some are recomputed.
+  /// The tiles that other ranks hold remote, all of them or as many as fit; where some are recomputed the others.
   @Test(arguments: [(Int.max, Int.max), (.max, 700), (2000, .max)], Self.kernels)
   func borrowedTiles(memory: (tiles: Int, remote: Int), kernel: Kernel) throws {
     let shape = Shape(classCounts: [13, 0, 1, 9, 17], tileRows: 5)

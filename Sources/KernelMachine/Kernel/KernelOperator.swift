@@ -114,16 +114,13 @@ public final class KernelOperator<T: Real>: RowsWork {
   }
 
   /// *Collective.* Each rank begins to send its tiles to those whose rows they are of too, for `fillWeights`; `finishTileExchange` or
-  /// `cancelTileExchange` has to follow. Nothing is sent where no weight could come from a tile, or some rank does not store its tiles whole.
+  /// `cancelTileExchange` has to follow. Only tiles that are stored whole are sent, and none where no weight could come from a tile.
   /// - Parameter limit: bytes of what this rank borrows.
   @specialized(where T == Float)
   @specialized(where T == Double)
   public func beginTileExchange(limit: Int) throws {
     guard keepsDigits else { return }
-    let wanted = Double(RemoteTiles<T>.bytes(schedule, layout))
-    let share = blocks.allSatisfy(\.isDense) ? min(1, Double(limit) / max(1, wanted)) : 0
-    let agreed = try communicating { try world.minimum(share) }
-    remote = try RemoteTiles(sending: blocks, share: agreed, schedule, rows)
+    remote = try RemoteTiles(sending: blocks, limit: limit, schedule, rows)
   }
 
   /// *Local, blocking.* Returns when what is remote of a rank is here.

@@ -43,12 +43,12 @@ struct PairBlock<T: Real>: Sendable {
     }
   }
 
-  /// *Local.* Memory for the first tiles that have no factors, as many as fit.
-  mutating func store(within bytes: Int) {
-    let (count, elements) = first(within: bytes)
+  /// *Local.* Memory for the first tiles that have no factors, as many as fit. - Parameter isWanted: leaves others out, by their places.
+  mutating func store(within bytes: Int, where isWanted: (Int) -> Bool = { _ in true }) {
+    let (count, elements) = first(within: bytes, where: isWanted)
     storage = Matrix(uninitialisedRows: 1, columns: elements)
     var start = 0
-    for index in 0..<count where tiles[index].lowRank == nil {
+    for index in 0..<count where tiles[index].lowRank == nil && isWanted(index) {
       tiles[index].storage = .dense(tiles[index].view(of: storage, at: start))
       start += tiles[index].elements
     }
@@ -58,11 +58,11 @@ struct PairBlock<T: Real>: Sendable {
   mutating func keep(_ factors: LowRankApproximation<T>, at index: Int) { tiles[index].storage = .lowRank(factors) }
 
   /// The first tiles of which those without factors fit, and their elements: the beginning of `storage`, if these are stored.
-  func first(within bytes: Int) -> (count: Int, elements: Int) {
+  func first(within bytes: Int, where isWanted: (Int) -> Bool = { _ in true }) -> (count: Int, elements: Int) {
     let limit = max(0, bytes) / MemoryLayout<T>.stride
     var (count, elements) = (0, 0)
     while count < tiles.count {
-      let more = tiles[count].lowRank == nil ? tiles[count].elements : 0
+      let more = tiles[count].lowRank == nil && isWanted(count) ? tiles[count].elements : 0
       guard elements + more <= limit else { break }
       elements += more
       count += 1
@@ -113,7 +113,8 @@ struct PairBlock<T: Real>: Sendable {
   var bytes: Int { tiles.reduce(0) { $0 + $1.elements } * MemoryLayout<T>.stride }
   var storedBytes: Int { tiles.reduce(0) { $0 + $1.storedElements } * MemoryLayout<T>.stride }
   var storesAll: Bool { !tiles.contains(where: \.isRecomputed) }
-  var isDense: Bool { tiles.allSatisfy { $0.dense != nil } }
+  /// Bytes of the tiles that are stored whole.
+  var denseBytes: Int { storage.count * MemoryLayout<T>.stride }
   /// Whether a product as exact as the rows makes tiles anew.
   var hasFactors: Bool { tiles.contains { $0.lowRank != nil } }
 }
