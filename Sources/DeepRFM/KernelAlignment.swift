@@ -8,7 +8,7 @@ import Solve
 ///
 ///     <H K H, H Y Y^T H> / (|H K H| |H Y Y^T H|),    H = I - 1 1^T / N
 ///
-/// One product with K and one reading of its tiles, in double precision. K is a matrix of means by pairs of centres, C, and what is left of
+/// One product with K, of at most 64 columns at a time, and one reading of its tiles, in double precision. K is a matrix of means by pairs of centres, C, and what is left of
 /// the deviations, E, whose sum over each pair of centres is 0: then |H K H|^2 = |H C H|^2 + |E|^2 - 2 |E 1|^2 / N, of which no part is
 /// the difference of larger ones where K is nearly constant or nearly constant between classes.
 /// - Parameters:
@@ -21,39 +21,82 @@ public func kernelAlignment<T: Real>(
 ) throws -> Double {
   let context = k.rows.context
   let n = Double(k.rows.layout.sampleCount)
-  let (centred, images) = try imagesOfCentred(y, k, stop)
-  let columns = ColumnBlock(pool: context.pool)
-  let targets = centred.view.columns(0..<y.columns)
-  let own = Matrix<Double>(uninitialisedRows: y.rows, columns: y.columns)
-  own.view.copy(from: targets)
+  let centred = try CentredColumns(y, k.rows)
+  let images = try ImageSums(of: centred, k, stop)
+  let gram = try centred.gramNorm()  // |H Y Y^T H| = |Y^T H Y|
   let means = try BlockMeans(of: k, stop)
   // Of each own row of E, its sum.
-  let sums = means.rowSums(images, column: y.columns, k.rows)
-  var all = columns.products([own.view], own).values
-  let along = columns.dots(centred, images).prefix(y.columns).reduce(0, +)
-  all += [along, sums.reduce(0) { $0 + $1 * $1 }]
+  let sums = means.rowSums(images.ones, k.rows)
+  var all = [images.along, sums.reduce(0) { $0 + $1 * $1 }]
   try context.communicating { try context.world.sum(&all) }
-  let gram = all.dropLast(2).reduce(0) { $0 + $1 * $1 }.squareRoot()  // |H Y Y^T H| = |Y^T H Y|
-  let square = means.centredSquare + means.deviationSquare - 2 * all[all.count - 1] / n  // |H K H|^2
+  let square = means.centredSquare + means.deviationSquare - 2 * all[1] / n  // |H K H|^2
   // What is left of a constant K is rounding.
   guard gram > 0, square > (8 * Double.ulpOfOne * n) * (8 * Double.ulpOfOne * n) else { return .nan }
-  return all[all.count - 2] / (square.squareRoot() * gram)
+  return all[0] / (square.squareRoot() * gram)
 }
 
-/// *Collective.* Y with its columns' means taken off and a column of ones beside it, and K times these; (own rows x (outputs + 1)).
-private func imagesOfCentred<T: Real>(
-  _ y: Matrix<Double>, _ k: KernelOperator<T>, _ stop: StopSwitch?
-) throws -> (centred: Matrix<Double>, images: Matrix<Double>) {
-  let context = k.rows.context
-  var means = [Double](repeating: 0, count: y.columns)
-  for i in 0..<y.rows { for (c, value) in y.row(i).enumerated() { means[c] += value } }
-  try context.communicating { try context.world.sum(&means) }
-  let centred = Matrix<Double>(uninitialisedRows: y.rows, columns: y.columns + 1)
-  let n = Double(k.rows.layout.sampleCount)
-  centred.fill { $1 < y.columns ? y[$0, $1] - means[$1] / n : 1 }
-  let images = Matrix<Double>(rows: y.rows, columns: centred.columns)
-  try k.apply(centred, into: images, in: Double.self, stop: stop)
-  return (centred, images)
+/// Y with its columns' means taken off, and a column of ones behind it: made some columns at a time.
+private struct CentredColumns {
+  let y: Matrix<Double>
+  private let means: [Double]
+  private let context: Context
+
+  /// *Collective.* - Parameter y: own rows, (own rows x outputs).
+  init<T: Real>(_ y: Matrix<Double>, _ rows: Rows<T>) throws {
+    (self.y, context) = (y, rows.context)
+    var sums = [Double](repeating: 0, count: y.columns)
+    for i in 0..<y.rows { for (c, value) in y.row(i).enumerated() { sums[c] += value } }
+    try rows.context.communicating { try rows.context.world.sum(&sums) }
+    means = sums.map { $0 / Double(rows.layout.sampleCount) }
+  }
+
+  /// *Local.* (own rows x these columns)
+  func columns(_ range: Range<Int>) -> Matrix<Double> {
+    let part = Matrix<Double>(uninitialisedRows: y.rows, columns: range.count)
+    part.fill { i, k in
+      let c = range.lowerBound + k
+      return c < y.columns ? y[i, c] - means[c] : 1
+    }
+    return part
+  }
+
+  /// *Collective.* |Y^T H Y|, from pairs of groups of columns.
+  func gramNorm() throws -> Double {
+    let block = ColumnBlock(pool: context.pool)
+    let groups = ColumnGroups.of(y.columns)
+    var squares = 0.0
+    for (index, group) in groups.enumerated() {
+      let own = columns(group)
+      for other in groups[index...] {
+        let left = other == group ? own : columns(other)
+        var products = block.products([left.view], own).values
+        try context.communicating { try context.world.sum(&products) }
+        squares += (other == group ? 1 : 2) * products.reduce(0) { $0 + $1 * $1 }
+      }
+    }
+    return squares.squareRoot()
+  }
+}
+
+/// What is wanted of K H Y and K 1, from products with as many columns at a time as the solver's.
+private struct ImageSums {
+  /// The own rows' part of <K H Y, H Y>.
+  private(set) var along = 0.0
+  /// K 1, own rows.
+  private(set) var ones: [Double] = []
+
+  /// *Collective.*
+  init<T: Real>(of centred: CentredColumns, _ k: KernelOperator<T>, _ stop: StopSwitch?) throws {
+    let block = ColumnBlock(pool: k.rows.context.pool)
+    let outputs = centred.y.columns
+    for group in ColumnGroups.of(outputs + 1) {
+      let part = centred.columns(group)
+      let image = Matrix<Double>(rows: part.rows, columns: part.columns)
+      try k.apply(part, into: image, in: Double.self, stop: stop)
+      along += block.dots(part, image).prefix(outputs - group.lowerBound).reduce(0, +)
+      if group.contains(outputs) { ones = (0..<image.rows).map { image[$0, outputs - group.lowerBound] } }
+    }
+  }
 }
 
 /// K's means by pairs of centres, and the square of what is left of it.
@@ -95,12 +138,12 @@ private struct BlockMeans {
     return square
   }
 
-  /// *Local.* E 1 of the own rows, from K 1. - Parameter column: of K 1 in `images`.
-  func rowSums<T: Real>(_ images: Matrix<Double>, column: Int, _ rows: Rows<T>) -> [Double] {
-    var sums = [Double](repeating: 0, count: images.rows)
+  /// *Local.* E 1 of the own rows, from K 1.
+  func rowSums<T: Real>(_ ones: [Double], _ rows: Rows<T>) -> [Double] {
+    var sums = ones
     for segment in rows.segments {
       let mean = counts.indices.reduce(0) { $0 + counts[$1] * means[segment.centre, $1] }
-      for i in segment.rows { sums[i] = images[i, column] - mean }
+      for i in segment.rows { sums[i] -= mean }
     }
     return sums
   }

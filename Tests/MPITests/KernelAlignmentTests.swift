@@ -67,6 +67,31 @@ import Testing
     expectSame(try kernelAlignment(of: k, problem.own(y)), formula(kernel, x, y), lost, "\(kernel) \(counts)")
   }
 
+  /// Outputs and the column of ones that just fit in one product, and that are several.
+  @Test(arguments: [63, 64, 127, 130]) func manyOutputs(count: Int) throws {
+    let shape = Shape.all[4]
+    let problem = try Problem<Double>(
+      shape.samples(), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
+    let y = noise(problem.x.rows, count, seed: 95)
+    let found = try kernelAlignment(of: problem.kernelMatrix(.both[0]), problem.own(y))
+    #expect(abs(found - formula(.both[0], problem.x, y)) < 1e-12)
+  }
+
+  /// However many outputs there are, it takes what a product with a group of them does; half of that is room for the sums of two groups.
+  @Test func manyOutputsTakeNoMoreMemory() throws {
+    func most(_ outputs: Int) throws -> Int {
+      let shape = Shape(classCounts: [600, 600], tileRows: 64)
+      let problem = try Problem<Double>(
+        shape.samples(), classCounts: shape.classCounts, world: TestWorld.all, tileRows: shape.tileRows)
+      let (k, y) = (try problem.kernelMatrix(.both[0]), problem.own(noise(1200, outputs, seed: 96)))
+      MatrixMemory.reset()
+      let before = MatrixMemory.bytes
+      _ = try kernelAlignment(of: k, y)
+      return MatrixMemory.most - before
+    }
+    #expect(try 2 * most(511) < 3 * most(63))
+  }
+
   @Test func rowsThatAreAllTheSameHaveNone() throws {
     let same = Matrix<Double>(rows: 12, columns: 3, [Double](repeating: 0.5, count: 36))
     let problem = try Problem<Float>(same, classCounts: [5, 7], world: TestWorld.all)
