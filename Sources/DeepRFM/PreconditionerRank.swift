@@ -18,12 +18,17 @@ extension RidgeSolver {
   }
 
   /// Operations of set-up and iterations over N, at layer 1. Measured on CIFAR-10, N = 16,000 and 32,000, ranks 190 to 550: r columns take
-  /// as long as 5 N d r + 4 N r^2 operations of sgemm, an iteration as long as 4.5 N^2 K. The cost is flat.
+  /// as long as 5 N d r + 4 N r^2 operations of sgemm, an iteration as long as 4.5 N^2 K, K = 10. The cost is flat.
   private static func inputCost(rank: Int, _ samples: Int, _ width: Int, _ outputs: Int) -> Double {
     let (n, r) = (Double(samples), Double(rank))
     let iterations = inputIterations(samples: samples, rank: rank)
-    return r * (5 * Double(width) + 4 * r) + iterations * 4.5 * n * Double(outputs)
+    return r * (5 * Double(width) + 4 * r) + iterations * max(4.5 * Double(outputs), readingOperations) * n
   }
+
+  /// What an iteration costs for each of the N^2 entries of K however few outputs there are, in operations of sgemm: the tiles are read from
+  /// memory. Half of the entries are stored, 4 bytes each in float32, and while a byte comes a core does 7 to 8 operations at the least (100
+  /// GFLOP/s beside 13 GB/s; twice that with 512-bit registers). In float64 bytes are twice as many and operations half as fast.
+  private static let readingOperations = 2 * 7.5
 
   /// Whether one rank had better factor K whole, in double precision: N^3 / 3 + 2 N^2 K operations at half of the rate, beside making r
   /// columns and some twenty iterations, where there are too many outputs to share one space. (With few of them, and few samples, either is done
