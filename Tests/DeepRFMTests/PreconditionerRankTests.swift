@@ -13,8 +13,8 @@ import Testing
   @Test(arguments: [16_000, 32_000, 50_000]) func fewOutputsCostTheReadingOfK(samples: Int) {
     #expect(rank(samples, 1) == rank(samples, 3) && rank(samples, 2) == rank(samples, 3))
     #expect(rank(samples, 3) < rank(samples, 4) && rank(samples, 4) < rank(samples, 10))
-    // One output alone, charged by its operations, would have fewer than half.
-    #expect(rank(samples, 1) >= 90)
+    // Charged by its operations alone, one output would have 50, 80 and 130.
+    #expect(rank(samples, 1) * 3 > 5 * (samples == 16_000 ? 50 : samples == 32_000 ? 80 : 130))
   }
 
   /// The minimum is flat, and where it lies was measured: CIFAR-10, ten classes.

@@ -76,6 +76,17 @@ import Testing
     }
   }
 
+  /// A thousand classes of four samples are eight sides, not a thousand; a long segment is one alone, and no side goes across a cut.
+  @Test func smallClassesAreGathered() {
+    let many = Layout(classCounts: [Int](repeating: 4, count: 1000), ranks: 1).segments(of: 0)
+    let heights = many.sides(ofAtMost: 512).map { $0.rowRange.count }
+    #expect(many.count == 1000 && heights == [Int](repeating: 512, count: 7) + [416])
+    #expect(many.sides(ofAtMost: 16).allSatisfy { $0.count == 4 } && many.sides(ofAtMost: 3).count == 1000)
+    let mixed = Layout(classCounts: [3, 2, 65, 4, 1], ranks: 1).segments(of: 0)
+    #expect(mixed.sides(ofAtMost: 512).map { $0.map(\.centre) } == [[0, 1], [2], [3, 4]])
+    #expect(mixed.sides(ofAtMost: 512, cut: 3).map { $0.map(\.centre) } == [[0], [1], [2], [3, 4]])
+  }
+
   @Test func fewerSamplesThanRanks() {
     let layout = Layout(classCounts: [1, 0, 2], ranks: 7)
     #expect((0..<7).reduce(0) { $0 + layout.shard(of: $1).count } == 3)

@@ -92,6 +92,9 @@ public struct AGOPCost: Sendable, Equatable {
 
   // MARK: Memory, as the types state it beside what they allocate
 
+  /// Rows of the largest side of a tile, at most: small classes are gathered.
+  var largestSide: Int { min(tileRows, rows) }
+
   /// Rows of the longest run of a block, here.
   var longestRun: Int { Self.longestRun(runRows, shard: rows, tileRows: tileRows) }
 

@@ -75,15 +75,7 @@ extension Layout {
   /// in the middle.
   public func sides(of rank: Int) -> [[Segment]] {
     let middle = ranks % 2 == 0 ? shard(of: rank).count / 2 : 0
-    return segments(of: rank).reduce(into: []) { sides, segment in
-      if let side = sides.last, let last = side.last, max(last.rows.count, segment.rows.count) <= Self.shortSegment,
-        segment.rows.upperBound - side.rowRange.lowerBound <= tileRows, segment.rows.lowerBound != middle
-      {
-        sides[sides.count - 1].append(segment)
-      } else {
-        sides.append([segment])
-      }
-    }
+    return segments(of: rank).sides(ofAtMost: tileRows, cut: middle)
   }
 
   /// Cuts ascending class-sorted sample numbers where the class changes.

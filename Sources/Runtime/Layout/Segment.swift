@@ -39,6 +39,21 @@ extension [Segment] {
     return result
   }
 
+  /// The segments as sides of tiles: short neighbours, of small classes, are one side, of at most so many rows; any other is one alone.
+  /// - Parameter cut: a row that no side goes across.
+  public func sides(ofAtMost limit: Int, cut: Int = 0) -> [[Segment]] {
+    reduce(into: []) { sides, segment in
+      if let side = sides.last, let last = side.last,
+        Swift.max(last.rows.count, segment.rows.count) <= Layout.shortSegment,
+        segment.rows.upperBound - side.rowRange.lowerBound <= limit, segment.rows.lowerBound != cut
+      {
+        sides[sides.count - 1].append(segment)
+      } else {
+        sides.append([segment])
+      }
+    }
+  }
+
   /// The segments of the first half of the rows, and the others.
   public var halves: (first: [Segment], second: [Segment]) {
     let range = rowRange

@@ -12,7 +12,7 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
   private let scaled: Matrix<T>
   /// These outputs.
   private let groups: [Range<Int>]
-  /// H A of one segment, one for each worker.
+  /// H A of a side, one for each worker.
   private let products: [Matrix<T>]
   /// The chunk's segments, those of one centre in one.
   private let joined: [Segment]
@@ -28,14 +28,14 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
     weights = Matrix(uninitialisedRows: stack.height, columns: source.longestRun)
     scaled = Matrix(uninitialisedRows: source.longestRun, columns: width * (groups.map(\.count).max() ?? 0))
     products = (0..<source.pool.count).map { _ in
-      Matrix(uninitialisedRows: source.layout.largestSegment, columns: outputs)
+      Matrix(uninitialisedRows: min(source.layout.tileRows, source.layout.largestShard), columns: outputs)
     }
   }
 
   static func bytes(rows: Int, _ sizes: AGOPCost) -> Int {
     let (run, outputs, width) = (sizes.longestRun, sizes.outputs, sizes.width)
     let group = AGOPCost.groups(outputs: outputs, width: width).map(\.count).max() ?? 0
-    let elements = rows * run + run * width * group + sizes.threads * sizes.segmentRows * outputs
+    let elements = rows * run + run * width * group + sizes.threads * sizes.largestSide * outputs
     return GradientStack<T>.bytes(rows: rows, outputs: outputs, width: width, centres: sizes.centres)
       + elements * MemoryLayout<T>.stride + WeightCompression<T>.bytes(rows: rows, sizes)
   }
@@ -51,8 +51,8 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
   func add(_ block: Rows<T>, of owner: Int, _ run: [Segment], _ a: MatrixView<T>) {
     let columns = run.rowRange
     let h = weights.view.columns(0..<columns.count)
-    source.weights.fill(h, stack, block, of: owner, run) { tile, segment, columns, worker in
-      self.addSums(segment, tile, a.rows(columns.rows), columns.centre, worker)
+    source.weights.fill(h, stack, block, of: owner, run) { tile, rows, columns, worker in
+      self.addSums(tile, rows, columns, a, worker)
     }
     let split = source.compression?.split(
       h, joined, source.rows, WeightCompression<T>.joined(run, limit: .max), block)
@@ -110,13 +110,19 @@ final class ClassChunk<T: Real>: GradientChunk, @unchecked Sendable {
     return choices.min { $0.rows * width + $0.columns * height < $1.rows * width + $1.columns * height } ?? (least, 1)
   }
 
-  private func addSums(_ segment: Int, _ h: MatrixView<T>, _ a: MatrixView<T>, _ centre: Int, _ worker: Int) {
-    let product = products[worker].rows(0..<h.rows)
-    multiply(h, a, into: product)  // H A
-    let weightSums = stack.weightSums
-    for (k, i) in stack.rows(of: segment).enumerated() {
-      T.accumulate(
-        product.pointer + k * outputs, weightSums.pointer + i * weightSums.columns + centre * outputs, outputs)
+  /// The class sums of H A of a side. - Parameter rows: of the chunk.
+  private func addSums(
+    _ h: MatrixView<T>, _ rows: Range<Int>, _ columns: [Segment], _ a: MatrixView<T>, _ worker: Int
+  ) {
+    let (product, weightSums) = (products[worker].rows(0..<h.rows), stack.weightSums)
+    for column in columns {
+      let part = h.columns(column.rows.shifted(by: -columns.rowRange.lowerBound))
+      multiply(part, a.rows(column.rows), into: product)  // H A
+      for (k, i) in rows.enumerated() {
+        T.accumulate(
+          product.pointer + k * outputs,
+          weightSums.pointer + i * weightSums.columns + column.centre * outputs, outputs)
+      }
     }
   }
 }

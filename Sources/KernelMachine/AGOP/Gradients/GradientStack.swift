@@ -35,9 +35,6 @@ final class GradientStack<T: Real>: @unchecked Sendable {
     gradients.rows(rows).columns((output * width)..<((output + 1) * width))
   }
 
-  /// A segment's rows of the stack.
-  func rows(of segment: Int) -> Range<Int> { starts[segment]..<starts[segment + 1] }
-
   /// What has been added up so far.
   var saved: [SavedTensor] { [SavedTensor("gradients", gradients), SavedTensor("weightSums", weightSums)] }
 

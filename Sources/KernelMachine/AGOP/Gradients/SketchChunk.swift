@@ -9,7 +9,7 @@ final class SketchChunk<T: Real>: GradientChunk, @unchecked Sendable {
   private let signs: [Matrix<T>]
   /// W of each probe between the chunk and the current run of X's segments; (height x run).
   private let weights: [Matrix<T>]
-  /// H of one segment against another, and sums of W's columns (which nobody wants) and rows, one for each worker.
+  /// H of one side against another, and sums of W's columns (which nobody wants) and rows, one for each worker.
   private let tiles: [Matrix<T>]
   private let columnSums: [Matrix<Double>]
   private let rowSums: [Matrix<Double>]
@@ -44,12 +44,12 @@ final class SketchChunk<T: Real>: GradientChunk, @unchecked Sendable {
   func add(_ block: Rows<T>, of owner: Int, _ run: [Segment], _ a: MatrixView<T>) {
     let range = run.rowRange
     source.weights.fill(weights[0].view.columns(0..<range.count), stack, block, of: owner, run) {
-      tile, segment, columns, worker in
+      tile, rows, columns, worker in
       let h = self.tiles[worker].reshaped(rows: tile.rows, columns: tile.columns)
       h.copy(from: tile)
-      let place = columns.rows.shifted(by: -range.lowerBound)
       for probe in self.signs.indices {
-        self.weigh(h, a.rows(columns.rows), segment, place, probe, columns.centre, worker)
+        let w = self.weights[probe].rows(rows).columns(columns.rowRange.shifted(by: -range.lowerBound))
+        self.weigh(h, a, rows, columns, probe, into: w, worker)
       }
     }
     for (probe, w) in weights.enumerated() {
@@ -59,18 +59,21 @@ final class SketchChunk<T: Real>: GradientChunk, @unchecked Sendable {
     }
   }
 
-  /// W = H o (Sigma A^T) of one segment against another, and its rows' sums.
+  /// W = H o (Sigma A^T) of one side against another, and its rows' sums by centre. - Parameter rows: of the chunk.
   private func weigh(
-    _ h: MatrixView<T>, _ a: MatrixView<T>, _ segment: Int, _ columns: Range<Int>, _ probe: Int, _ centre: Int,
-    _ worker: Int
+    _ h: MatrixView<T>, _ a: MatrixView<T>, _ rows: Range<Int>, _ columns: [Segment], _ probe: Int,
+    into w: MatrixView<T>, _ worker: Int
   ) {
-    let rows = stack.rows(of: segment)
-    let w = weights[probe].rows(rows).columns(columns)
-    multiply(signs[probe].rows(rows), a, transposeB: true, into: w)  // W <- Sigma A^T
+    multiply(signs[probe].rows(rows), a.rows(columns.rowRange), transposeB: true, into: w)  // W <- Sigma A^T
     multiplyEntries(w, by: h)  // W <- H o W
     let (sums, ignored) = (rowSums[worker], columnSums[worker])
-    sums.view.fill(0)
-    addSums(of: w, rows: sums.pointer, columns: ignored.pointer)
-    for (k, i) in rows.enumerated() { stack.weightSums[i, centre * stack.outputs + probe] += sums.pointer[k] }
+    for column in columns {
+      let part = w.columns(column.rows.shifted(by: -columns.rowRange.lowerBound))
+      sums.view.fill(0)
+      addSums(of: part, rows: sums.pointer, columns: ignored.pointer)
+      for (k, i) in rows.enumerated() {
+        stack.weightSums[i, column.centre * stack.outputs + probe] += sums.pointer[k]
+      }
+    }
   }
 }

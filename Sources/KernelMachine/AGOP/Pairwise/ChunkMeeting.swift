@@ -40,6 +40,7 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
   /// H^2, then Q, of the pair; (chunk rows x piece rows).
   private let pairs: Matrix<T>
   private let scratch: [Scratch]
+  private let tileRows: Int
   /// z_ja of the piece's rows j from the chunk's classes a != j's own, after `add`; (centres x piece rows), one for each worker.
   private(set) var pieceSums: [Matrix<Double>] = []
 
@@ -69,6 +70,7 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
     self.target = target
     pairs = Matrix(uninitialisedRows: panel.range.count, columns: pieceRows)
     let tileRows = agop.layout.tileRows
+    self.tileRows = tileRows
     scratch = (0..<agop.pool.count).map { _ in Scratch(tileRows: tileRows) }
   }
 
@@ -91,20 +93,28 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
     let range = own.rowRange
     let q = pairs.reshaped(rows: range.count, columns: piece.rowRange.count)
     guard multiplyWeights(panel.weights(range), piece.weights, isOwn, stop, into: q) else { return false }
-    context.pool.forEach(0..<own.count) { index, worker in
-      let segment = own[index]
-      for column in piece.segments {
-        let tile = q.rows(segment.rows.shifted(by: -range.lowerBound))
-          .columns(column.rows.shifted(by: -piece.rowRange.lowerBound))
-        if isOwn && column.rows.lowerBound > segment.rows.lowerBound {
+    let limit = GradientWeights<T>.sideRows(of: range.count, tileRows: tileRows, workers: context.pool.count)
+    let columnSides = piece.segments.sides(ofAtMost: limit)
+    // Sides of an own piece are the same as rows and as columns.
+    let rowSides =
+      isOwn
+      ? columnSides + Array(own.dropFirst(piece.segments.count)).sides(ofAtMost: limit) : own.sides(ofAtMost: limit)
+    context.pool.forEach(0..<rowSides.count) { index, worker in
+      let side = rowSides[index]
+      for columns in columnSides {
+        let tile = q.rows(side.rowRange.shifted(by: -range.lowerBound))
+          .columns(columns.rowRange.shifted(by: -piece.rowRange.lowerBound))
+        if isOwn && columns.rowRange.lowerBound > side.rowRange.lowerBound {
           tile.fill(0)
           continue
         }
-        self.finish(tile, segment, piece, column, worker)
-        if isOwn && column == segment { self.keepLower(tile, segment) }
+        let isDiagonal = isOwn && columns == side
+        self.finish(tile, side, piece, columns, worker)
+        if isDiagonal { self.keepLower(tile, side.rowRange) }
+        self.addClassSums(tile, side, piece, columns, isDiagonal, worker)
       }
     }
-    multiplyRows(q, piece, range, isOwn)
+    multiplyRows(q, piece, columnSides, range, isOwn)
     return true
   }
 
@@ -124,13 +134,13 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
 
   /// T_I += Q_IJ D_J; the square of an own piece without most of the zeros above its diagonal.
   private func multiplyRows(
-    _ q: MatrixView<T>, _ piece: PanelPiece<T>, _ range: Range<Int>, _ isOwn: Bool
+    _ q: MatrixView<T>, _ piece: PanelPiece<T>, _ sides: [[Segment]], _ range: Range<Int>, _ isOwn: Bool
   ) {
     let out = target.product.rows(range.shifted(by: -target.range.lowerBound))
     let x = piece.deviations
     if isOwn {
-      for segment in piece.segments {
-        let rows = segment.rows.shifted(by: -range.lowerBound)
+      for side in sides {
+        let rows = side.rowRange.shifted(by: -range.lowerBound)
         context.pool.multiply(
           q.rows(rows).columns(0..<rows.upperBound), x.rows(0..<rows.upperBound), beta: 1, into: out.rows(rows))
       }
@@ -144,12 +154,13 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
   /// Rows of one call of BLAS: between two of them messages are moved on.
   private let stripRows: Int
 
-  /// Turns a tile of H^2 into one of Q (without the diagonal's |b_i|^2) and adds up its rows and columns, unless both sides are of
-  /// one centre.
-  private func finish(_ tile: MatrixView<T>, _ row: Segment, _ piece: PanelPiece<T>, _ column: Segment, _ worker: Int) {
-    let rowPlace = row.rows.shifted(by: panel.place.lowerBound - panel.range.lowerBound)
-    let columnPlace = column.rows.shifted(by: piece.shardStart)
-    let h = panel.weights(row.rows).columns(columnPlace)
+  /// Turns a tile of H^2 into one of Q (without the diagonal's |b_i|^2).
+  private func finish(
+    _ tile: MatrixView<T>, _ side: [Segment], _ piece: PanelPiece<T>, _ columns: [Segment], _ worker: Int
+  ) {
+    let rowPlace = side.rowRange.shifted(by: panel.place.lowerBound - panel.range.lowerBound)
+    let columnPlace = columns.rowRange.shifted(by: piece.shardStart)
+    let h = panel.weights(side.rowRange).columns(columnPlace)
     for stripe in (0..<tile.rows).pieces(ofAtMost: Scratch.stripeRows) {
       let samples = stripe.shifted(by: rowPlace.lowerBound)
       let squares = scratch[worker].squares.reshaped(rows: stripe.count, columns: tile.columns)
@@ -158,18 +169,31 @@ final class ChunkMeeting<T: Real>: @unchecked Sendable {
       multiply(terms.both(samples), terms.swapped(columnPlace), transposeB: true, into: products)
       pairWeights(tile.rows(stripe), times: squares, minus: products, times: h.rows(stripe))
     }
-    let (rowCentre, columnCentre) = (rows.centre(of: row), rows.centre(of: column))
-    guard rowCentre != columnCentre else { return }
-    let (ownSums, otherSums) = (target.classSums, pieceSums[worker])
-    addSums(
-      of: tile,
-      rows: ownSums.pointer + columnCentre * ownSums.columns + row.rows.lowerBound - target.range.lowerBound,
-      columns: otherSums.pointer + rowCentre * otherSums.columns + column.rows.lowerBound - piece.rowRange.lowerBound)
   }
 
-  /// Of a tile on the diagonal: nothing above, half of the diagonal, which here gets its |b_i|^2.
-  private func keepLower(_ tile: MatrixView<T>, _ segment: Segment) {
-    let first = segment.rows.lowerBound + panel.place.lowerBound - panel.range.lowerBound
+  /// Adds up a tile's rows and columns, each pair of segments on its own, but for those of one centre.
+  private func addClassSums(
+    _ tile: MatrixView<T>, _ side: [Segment], _ piece: PanelPiece<T>, _ columns: [Segment], _ isDiagonal: Bool,
+    _ worker: Int
+  ) {
+    let (ownSums, otherSums) = (target.classSums, pieceSums[worker])
+    for row in side {
+      let (centre, stripe) = (rows.centre(of: row), tile.rows(row.rows.shifted(by: -side.rowRange.lowerBound)))
+      // Above the diagonal is nothing.
+      for column in columns where !(isDiagonal && column.rows.lowerBound >= row.rows.lowerBound) {
+        let other = rows.centre(of: column)
+        guard centre != other else { continue }
+        addSums(
+          of: stripe.columns(column.rows.shifted(by: -columns.rowRange.lowerBound)),
+          rows: ownSums.pointer + other * ownSums.columns + row.rows.lowerBound - target.range.lowerBound,
+          columns: otherSums.pointer + centre * otherSums.columns + column.rows.lowerBound - piece.rowRange.lowerBound)
+      }
+    }
+  }
+
+  /// Of a tile on the diagonal: nothing above, half of the diagonal, which here gets its |b_i|^2. - Parameter rows: of the shard.
+  private func keepLower(_ tile: MatrixView<T>, _ rows: Range<Int>) {
+    let first = rows.lowerBound + panel.place.lowerBound - panel.range.lowerBound
     for i in 0..<tile.rows {
       tile[i, i] = (tile[i, i] + terms.squaredProduct(first + i)) / 2
       for j in (i + 1)..<tile.columns where i + 1 < tile.columns { tile[i, j] = 0 }

@@ -52,41 +52,46 @@ final class WeightPanel<T: Real>: @unchecked Sendable {
     return [before, segments, after].flatMap { $0.runs(ofAtMost: limit) }
   }
 
-  /// A rectangle of the panel. Of two own segments of the chunk only one
-  /// order is computed, the other copied.
+  /// A rectangle of the panel, side by side. Of two own sides of the chunk only one order is computed, the other copied.
   private func build(
     _ agop: PairwiseAGOP<T>, less shift: T, _ rows: [Segment], _ block: Rows<T>, of owner: Int,
     _ columns: [Segment]
   ) {
     let (first, isOwn) = (agop.layout.shard(of: owner).lowerBound, owner == agop.world.rank)
-    let tiles = rows.flatMap { row in
-      columns.filter { !(isOwn && holds($0) && $0.rows.lowerBound > row.rows.lowerBound) }.map { (row, $0) }
+    let limit = GradientWeights<T>.sideRows(
+      of: range.count, tileRows: agop.layout.tileRows, workers: agop.pool.count)
+    let (rowSides, columnSides) = (rows.sides(ofAtMost: limit), columns.sides(ofAtMost: limit))
+    let tiles = rowSides.flatMap { row in
+      columnSides.filter { !(isOwn && holds($0) && $0.rowRange.lowerBound > row.rowRange.lowerBound) }.map { (row, $0) }
     }
-    if agop.weights.needsProducts { fillProducts(agop, rows, block, columns, tiles.map(\.1).rowRange, first, isOwn) }
+    if agop.weights.needsProducts {
+      fillProducts(agop, rowSides, block, columnSides, tiles.flatMap(\.1).rowRange, first, isOwn)
+    }
     agop.context.progress()
     let makers = agop.weights
     agop.pool.forEachWhenFree(0..<tiles.count) { index, worker in
       let (row, column) = tiles[index]
-      let out = self.weights(row.rows).columns(column.rows.shifted(by: first))
+      let out = self.weights(row.rowRange).columns(column.rowRange.shifted(by: first))
       makers.fill(out, row, block, of: owner, column, worker: worker)
       Self.subtract(shift, from: out, isDiagonal: isOwn && row == column)
       if isOwn && row != column && self.holds(column) {
-        transpose(out, into: self.weights(column.rows).columns(row.rows.shifted(by: first)))
+        transpose(out, into: self.weights(column.rowRange).columns(row.rowRange.shifted(by: first)))
       }
     }
   }
 
-  /// A rectangle's inner products by one large product; on the diagonal the lower half and each segment's own square.
+  /// A rectangle's inner products by one large product; on the diagonal the lower half and each side's own square.
   private func fillProducts(
-    _ agop: PairwiseAGOP<T>, _ rows: [Segment], _ block: Rows<T>, _ columns: [Segment], _ needed: Range<Int>,
+    _ agop: PairwiseAGOP<T>, _ rows: [[Segment]], _ block: Rows<T>, _ columns: [[Segment]], _ needed: Range<Int>,
     _ first: Int, _ isOwn: Bool
   ) {
-    let x = agop.rows.deviations.rows(rows.rowRange)
-    let out = weights(rows.rowRange).columns(needed.shifted(by: first))
+    let range = rows.map(\.rowRange).hull
+    let x = agop.rows.deviations.rows(range)
+    let out = weights(range).columns(needed.shifted(by: first))
     if isOwn && rows.first == columns.first {
       agop.pool.addOuterGram(of: x, beta: 0, intoLower: out)
-      for segment in rows {
-        mirrorLower(weights(segment.rows).columns(segment.rows.shifted(by: first)))
+      for side in rows {
+        mirrorLower(weights(side.rowRange).columns(side.rowRange.shifted(by: first)))
       }
     } else {
       agop.pool.multiply(x, block.deviations.rows(needed), transposeB: true, into: out)
@@ -104,65 +109,5 @@ final class WeightPanel<T: Real>: @unchecked Sendable {
 
   private func holds(_ segment: Segment) -> Bool { range.contains(segment.rows.lowerBound) }
 
-  /// *Local.* (B_I s_I): B_I = H_I A and the sums of the rows of H_I - h, (chunk rows x (outputs + 1)), in double; and to `total` what
-  /// the means alone give. With S_ibc = sum over samples j of centre b of H_ij A_jc, row i of centre a has the gradient sum over b of
-  /// W_ibc m_b: W = S but for b = a, where W_iac = -(sum over b != a of S_ibc).
-  func products(
-    _ agop: PairwiseAGOP<T>, _ rows: PairwiseRows<T>, _ terms: SampleTerms<T>, into total: PairwiseTotal<T>
-  ) -> Matrix<Double> {
-    let products = Matrix<Double>(rows: range.count, columns: terms.outputs + 1)
-    let centres = rows.centres.rows
-    let squares = (0..<agop.pool.count).map { _ in Matrix<Double>(rows: centres, columns: centres) }
-    let (layout, constant) = (agop.layout, terms.constantSums)
-    agop.pool.forEach(0..<segments.count) { index, worker in
-      let segment = self.segments[index]
-      let own = rows.centre(of: segment)
-      let sums = self.sums(segment, rows, layout, terms)
-      for (k, i) in segment.rows.enumerated() {
-        let s = sums.rows(k..<(k + 1)).reshaped(rows: centres, columns: terms.outputs + 1)
-        let b = products.row(i - self.range.lowerBound)
-        for centre in 0..<centres { b[terms.outputs] += s[centre, terms.outputs] }
-        for c in 0..<terms.outputs {
-          for centre in 0..<centres {
-            s[centre, c] += constant[centre, c]
-            b[c] += s[centre, c]
-          }
-          s[own, c] -= b[c]
-        }
-        let w = s.columns(0..<terms.outputs)
-        multiply(w, w, transposeB: true, beta: 1, into: squares[worker].view)
-      }
-    }
-    for square in squares { for k in 0..<square.count { total.means.pointer[k] += square.pointer[k] } }
-    return products
-  }
-
-  /// Bytes that `products` and `SampleTerms.learn` take one after the other.
-  static func productBytes(rows: Int, _ sizes: AGOPCost) -> Int {
-    let (wide, centres) = (sizes.outputs + 1, sizes.centres)
-    let segment = min(sizes.segmentRows, rows) * wide * (centres * 8 + MemoryLayout<T>.stride)
-    return rows * wide * 8 + max(sizes.threads * (centres * centres * 8 + segment), SampleTerms<T>.learnBytes(sizes))
-  }
-
-  /// Of one segment the sums of (H - h) A by centre, and last of each those of H - h; (rows x (centres (outputs + 1))).
-  private func sums(
-    _ segment: Segment, _ rows: PairwiseRows<T>, _ layout: Layout, _ terms: SampleTerms<T>
-  ) -> Matrix<Double> {
-    let width = terms.outputs + 1
-    let sums = Matrix<Double>(rows: segment.rows.count, columns: rows.centres.rows * width)
-    let product = Matrix<T>(uninitialisedRows: segment.rows.count, columns: width)
-    let h = weights(segment.rows)
-    for rank in 0..<layout.ranks {
-      let first = layout.shard(of: rank).lowerBound
-      for column in layout.segments(of: rank) {
-        let place = column.rows.shifted(by: first)
-        multiply(h.columns(place), terms.coefficientsAndOnes(place), into: product.view)
-        for i in 0..<product.rows {
-          T.accumulate(
-            product.pointer + i * width, sums.pointer + i * sums.columns + rows.centre(of: column) * width, width)
-        }
-      }
-    }
-    return sums
-  }
+  private func holds(_ side: [Segment]) -> Bool { range.contains(side.rowRange.lowerBound) }
 }
