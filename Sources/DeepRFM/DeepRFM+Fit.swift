@@ -17,6 +17,8 @@ public struct Fit {
   let bandwidth: Double
   /// What was kept of K.
   var tiles = LayerMetrics.Tiles()
+  /// Whether it is from a checkpoint, and its K gone.
+  var isRestored = false
   /// How far K and Y Y^T agree, both centred; NaN where that is not defined.
   var kernelAlignment = Double.nan
 
@@ -39,8 +41,18 @@ extension Training {
       try kernelAlignment(of: matrix, targets(samples), stop: layer.safe?.stop)
     }
     try layer.safe?.stopHere()
-    if layer.plan.keepsTiles { kept = matrix }
+    kept = try keptTiles(of: matrix, layer.plan)
     return fit
+  }
+
+  /// *Collective.* K without what its products needed, where its tiles stay for the AGOP; nil: they do not.
+  func keptTiles(of matrix: KernelOperator<T>, _ plan: MemoryPlan) throws -> KernelOperator<T>? {
+    // Factors may have left more room than was planned for; all ranks have it, or none.
+    let fits = plan.keepsTiles || matrix.storesAll && plan.hasRoom(forTiles: matrix.storedBytes)
+    let agreed: Int = try timer.measure(.communication) { try world.minimum(fits ? 1 : 0) }
+    guard agreed == 1 else { return nil }
+    matrix.releaseWorkspace()
+    return matrix
   }
 
   /// *Collective.* K. - Parameter least: the smallest ridge that it is solved with, where there are several.
@@ -84,9 +96,10 @@ extension Training {
     let (plan, kernel) = (layer.plan, kernel(fit.bandwidth))
     let result = try phase(layer.number, .agop) { advance in
       // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
-      if kept == nil && plan.keepsTiles {
-        kept = try kernelMatrix(kernel, samples, plan, stop: layer.safe?.stop) { _ in }
+      if kept == nil && (plan.keepsTiles || fit.isRestored && plan.mayKeepTiles) {
+        let matrix = try kernelMatrix(kernel, samples, plan, stop: layer.safe?.stop) { _ in }
         try layer.safe?.stopHere()
+        kept = try keptTiles(of: matrix, plan)
       }
       defer { kept = nil }
       let agop = AGOP(

@@ -155,6 +155,21 @@ import Testing
     #expect(try solve(isDense: true, fallsBack: true, rank: 10).bytes == direct.bytes)
   }
 
+  /// Where all tiles fit the solve, but not the AGOP beside it, they stay if factors have made them small enough: never above the peak.
+  @Test func thinTilesStayWithinThePeak() throws {
+    let line = "--dataset cifar10 --samples 16000 --agop class"
+    let plans = try stride(from: 700, to: 4000, by: 20).map { try run("\(line) --memory \($0)MiB").layers[0].plan }
+    let plan = try #require(plans.first { $0.fits && $0.storedShare == 1 && !$0.keepsTiles })
+    let agop = try #require(plan.stages.first { $0.name == "agop" }).bytes
+    #expect(plan.mayKeepTiles && !plan.hasRoom(forTiles: plan.tileBudget))
+    #expect(plan.hasRoom(forTiles: plan.peak - agop) && !plan.hasRoom(forTiles: plan.peak - agop + 1))
+    // Without factors tiles are as large as they were planned.
+    let dense = try run("\(line) --memory \(plan.peak) --tile-tolerance 0").layers[0].plan
+    #expect(dense.keepsTiles || !dense.hasRoom(forTiles: 0))
+    let roomy = try run("\(line) --memory 16GiB").layers[0].plan
+    #expect(roomy.keepsTiles && roomy.hasRoom(forTiles: roomy.tileBudget))
+  }
+
   /// train itself refuses what the plan does.
   @Test func trainRefusesTheSame() throws {
     let dense = try run("--dataset cifar10 --memory 1GiB --solver cholesky").layers[0].load

@@ -116,6 +116,21 @@ import Testing
     }
   }
 
+  /// Tiles that stay for the AGOP leave nothing of a product's memory behind, and can still be multiplied.
+  @Test func workspaceIsReleased() throws {
+    let problem: Problem<Float> = try problem(try TestWorld.all, Shape(classCounts: [300, 300], tileRows: 64))
+    let k = try problem.kernelMatrix(Self.kernel)
+    let v = problem.own(noise(600, 5, seed: 5))
+    let (first, second) = (Matrix<Double>(rows: v.rows, columns: 5), Matrix<Double>(rows: v.rows, columns: 5))
+    let before = MatrixMemory.bytes
+    try k.apply(v, into: first, in: Float.self)
+    #expect(MatrixMemory.bytes > before)
+    k.releaseWorkspace()
+    #expect(MatrixMemory.bytes == before)
+    try k.apply(v, into: second, in: Float.self)
+    #expect(first.values == second.values)
+  }
+
   private func secondProduct<T: Real>(_ type: T.Type, rowsAClass: Int) throws -> Int {
     let shape = Shape(classCounts: [rowsAClass, rowsAClass], tileRows: 64)
     let problem: Problem<T> = try problem(try TestWorld.all, shape)

@@ -171,6 +171,7 @@ extension Fit {
       outcome: outcome)
     (self.method, preconditionerRank) = (method, rank)
     self.bandwidth = bandwidth
+    isRestored = true
     kernelAlignment = facts.number("kernelAlignment") ?? .nan
     tiles.stored = facts.number("tilesStored")
     (tiles.lowRank, tiles.error) = (facts.number("tilesLowRank"), facts.number("tilesError"))

@@ -111,6 +111,10 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var gramBytes = 0
   /// Whether the kernel's tiles stay in memory while the AGOP is made, which takes its weights from them.
   public private(set) var keepsTiles = false
+  /// Whether they may stay where factors have made them smaller than was planned for: see `hasRoom`.
+  public private(set) var mayKeepTiles = false
+  /// What the AGOP's stage holds beside tiles.
+  private var agopStage = 0
   /// Bytes for tiles that other ranks hold, while the AGOP is made.
   public private(set) var remoteBytes = 0
   /// The route that the AGOP takes.
@@ -172,6 +176,8 @@ public struct MemoryPlan: Sendable, Equatable {
     let agopBytes = planAGOP(load, spare: spare, agop)
     keepsTiles = storedShare == 1 && agopBytes + tileBudget <= spare
     remoteBytes = keepsTiles ? min(load.remoteElements * load.scalarBytes, spare - agopBytes - tileBudget) : 0
+    agopStage = base + load.fitBytes + agopBytes
+    mayKeepTiles = load.compresses && !load.isDense && !keepsTiles
     let root = Self.rootBytes(load)
     let mapping = Self.mappingBytes(load)
     items = [
@@ -187,7 +193,7 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "normalise", bytes: base + max(Self.normalisingBytes(load), load.bandwidthBytes)),
       Item(name: "kernel", bytes: base + tileBudget + travelling + memory.building + memory.recomputing),
       Item(name: "solve", bytes: base + tileBudget + solving + repeated),
-      Item(name: "agop", bytes: base + load.fitBytes + agopBytes + (keepsTiles ? tileBudget : 0) + remoteBytes),
+      Item(name: "agop", bytes: agopStage + (keepsTiles ? tileBudget : 0) + remoteBytes),
       Item(name: "root", bytes: base + root),
       Item(name: "features", bytes: base + mapping),
       Item(
@@ -195,6 +201,9 @@ public struct MemoryPlan: Sendable, Equatable {
         bytes: base + load.fitBytes + max(load.modelBytes, Self.mapBytes(load) + load.arrivingCoefficients)),
     ]
   }
+
+  /// Whether tiles that turned out to take so many bytes stay while the AGOP is made: the plan's peak does not rise for it.
+  public func hasRoom(forTiles bytes: Int) -> Bool { keepsTiles || mayKeepTiles && agopStage + bytes <= peak }
 
   /// K as a matrix with the right sides, on the one rank that factors it.
   private static func denseBytes(_ load: Workload) -> Int {

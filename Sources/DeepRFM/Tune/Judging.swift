@@ -35,8 +35,9 @@ extension Training {
     _ layer: Layer<T>, _ samples: Samples<T>, _ kept: inout KernelOperator<T>?
   ) throws -> Fit {
     let matrix = try makeKernelMatrix(layer, samples)
-    if layer.plan.keepsTiles { kept = matrix }
-    return try solve(layer, samples, matrix)
+    let fit = try solve(layer, samples, matrix)
+    kept = try keptTiles(of: matrix, layer.plan)
+    return fit
   }
 
   /// *Collective.* What makes the next layer's rows. Uses K where it is given.

@@ -252,7 +252,7 @@ extension Tuning {
       let fit = try link.timing { try attempt(link) { try link.training.solve(layer, samples, k) } }
       if let fit { solved.append((link, fit)) }
     }
-    if layer.plan.keepsTiles { kept = k }
+    kept = try links[0].training.keptTiles(of: k, layer.plan)
     let metrics = try base.judge(solved.map { ($0.link.training, $0.fit) }, layer, samples)
     let own = links.reduce(0) { $0 + $1.seconds } - before
     for link in links { link.seconds += (monotonicSeconds() - began - own) / Double(links.count) }

@@ -181,6 +181,14 @@ public final class KernelOperator<T: Real>: RowsWork {
     }
   }
 
+  /// *Local.* Gives back what products need beside the tiles; the next one takes it again.
+  public func releaseWorkspace() {
+    workspace = ProductWorkspace(blocks, holders: schedule.holders.count, workers: pool.count)
+  }
+
+  /// Whether no tile, on any rank, is made anew for each product.
+  public var storesAll: Bool { circulating == 0 }
+
   /// Bytes of the tiles that this rank stores.
   public var storedBytes: Int { blocks.reduce(0) { $0 + $1.storedBytes } }
 
