@@ -95,7 +95,8 @@ let package = Package(
     .testTarget(
       name: "InstrumentsTests",
       dependencies: [
-        "Instruments", "DeepRFM", "KernelMachine", "Measures", "Datasets", "Runtime", "Files", "LinearAlgebra",
+        "Instruments", "DeepRFM", "Network", "KernelMachine", "Measures", "Datasets", "Runtime", "Files",
+        "LinearAlgebra",
       ],
       swiftSettings: plain),
     .testTarget(

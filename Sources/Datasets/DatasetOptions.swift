@@ -18,8 +18,9 @@ public protocol DatasetOptions {
 
 extension DatasetOptions {
   /// Checks what no option can check alone. Throws `InputError`.
-  public func validateDataset() throws(InputError) {
-    try requireData(dataset, data)
+  /// - Parameter needsFiles: whether a set that is read from a folder needs one to be named.
+  public func validateDataset(needsFiles: Bool = true) throws(InputError) {
+    if needsFiles { try requireData(dataset, data) }
     if labelSet != .fine && dataset != .cifar100 { throw InputError("--label-set goes with --dataset cifar100") }
     if extra && dataset != .svhn { throw InputError("--extra goes with --dataset svhn") }
   }

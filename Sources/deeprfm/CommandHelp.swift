@@ -19,12 +19,16 @@ struct CommandHelp {
     var takesPath: Bool { ["DIR", "FILE", "PATH"].contains { placeholder?.contains($0) == true } }
   }
 
+  /// A word or two.
   let name: String
   let summary: String
   let usage: String
   let options: [Option]
   /// What stands below the options, a line each.
   let notes: [String]
+
+  /// Whether it is another command's form, with a word more.
+  var isForm: Bool { name.contains(" ") }
 
   /// What may stand at once after the command: the usage's words outside of brackets, but for the options' values.
   var words: [String] {

@@ -12,7 +12,8 @@ enum Completion: String {
   // MARK: bash
 
   private static func bashScript(_ commands: [CommandHelp]) -> String {
-    let names = commands.map(\.name).joined(separator: " ")
+    let names = commands.filter { !$0.isForm }.map(\.name).joined(separator: " ")
+    let forms = commands.filter(\.isForm).map { bashWord($0.name) }.joined(separator: " | ")
     let cases = BashCases(commands)
     return """
       # bash completion of deeprfm and deeprfm-run: deeprfm --completion bash
@@ -23,6 +24,10 @@ enum Completion: String {
         for ((index = 1; index < COMP_CWORD; index++)); do
           case " \(names) " in *" ${COMP_WORDS[index]} "*) command=${COMP_WORDS[index]}; break ;; esac
         done
+        # A command of two words.
+        if ((index + 1 < COMP_CWORD)); then
+          case "$command ${COMP_WORDS[index + 1]}" in \(forms)) command+=" ${COMP_WORDS[index + 1]}"; ((index++)) ;; esac
+        fi
         case $command in
           '') options='\(names)'
             case ${COMP_WORDS[0]##*/} in
@@ -62,34 +67,39 @@ enum Completion: String {
 
     init(_ commands: [CommandHelp]) {
       options = commands.map { command in
-        "    \(command.name)) options='\(command.options.map(\.name).joined(separator: " "))' ;;"
+        "    \(Completion.bashWord(command.name))) options='\(command.options.map(\.name).joined(separator: " "))' ;;"
       }.joined(separator: "\n")
       words = commands.filter { !$0.words.isEmpty }.map { command in
-        "    \(command.name)) words='\(command.words.joined(separator: " "))' ;;"
+        "    \(Completion.bashWord(command.name))) words='\(command.words.joined(separator: " "))' ;;"
       }.joined(separator: "\n")
       values = commands.flatMap { command in
         command.options.filter { !$0.choices.isEmpty }.map { option in
-          "    \(command.name)\\ \(option.name)) values='\(option.choices.joined(separator: " "))' ;;"
+          "    \(Completion.bashWord(command.name))\\ \(option.name)) values='\(option.choices.joined(separator: " "))' ;;"
         }
       }.joined(separator: "\n")
       let unknown = commands.flatMap { command in
         command.options.filter { $0.placeholder != nil && $0.choices.isEmpty && !$0.takesPath }
-          .map { "\(command.name)\\ \($0.name)" }
+          .map { "\(Completion.bashWord(command.name))\\ \($0.name)" }
       }
       others = (unknown + ["\\ -n", "\\ --threads"]).joined(separator: " | ")
     }
   }
 
+  /// As one word of the shell.
+  private static func bashWord(_ name: String) -> String { name.split(separator: " ").joined(separator: "\\ ") }
+
   // MARK: zsh
 
   private static func zshScript(_ commands: [CommandHelp]) -> String {
-    let names = commands.map { "    '\($0.name):\(quoted($0.summary))'" }.joined(separator: "\n")
+    let names = commands.filter { !$0.isForm }.map { "    '\($0.name):\(quoted($0.summary))'" }
+      .joined(separator: "\n")
+    let forms = commands.filter(\.isForm).map { bashWord($0.name) }.joined(separator: " | ")
     let cases = commands.map { command in
       let options =
         command.options.map { "        \(argument($0))" } + ["        '--help[the options]'"]
         + (command.words.isEmpty ? [] : ["        '1:what:(\(command.words.joined(separator: " ")))'"])
         + ["        '*:file:_files'"]
-      return "    \(command.name))\n      _arguments \\\n" + options.joined(separator: " \\\n") + " ;;"
+      return "    \(bashWord(command.name)))\n      _arguments \\\n" + options.joined(separator: " \\\n") + " ;;"
     }
     return """
       #compdef deeprfm deeprfm-run
@@ -115,6 +125,12 @@ enum Completion: String {
             *) compadd -- --help --version --man --completion ;;
           esac
           return
+        fi
+        # A command of two words.
+        if (( index + 1 < CURRENT )); then
+          case "$command ${words[index + 1]}" in
+            \(forms)) command+=" ${words[index + 1]}"; (( index += 1 )) ;;
+          esac
         fi
         # From the command on, as if it had been called by its own name.
         words=("${(@)words[index,-1]}")

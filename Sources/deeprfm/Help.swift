@@ -5,7 +5,7 @@ extension Main {
   /// What --help or --version asks for; nil if neither is there.
   static func informationText(_ arguments: [String]) -> String? {
     let asksHelp = arguments.contains("--help") || arguments.contains("-h")
-    if let subcommand = subcommands.first(where: { $0.name == arguments.first }) {
+    if let subcommand = Self.subcommand(of: arguments) {
       return asksHelp ? help(of: subcommand) : nil
     }
     if asksHelp { return help }
@@ -21,7 +21,7 @@ extension Main {
 
   private static var help: String {
     let lines = subcommands.map { subcommand in
-      "  " + subcommand.name + String(repeating: " ", count: max(2, 12 - subcommand.name.count))
+      "  " + subcommand.name + String(repeating: " ", count: max(2, 14 - subcommand.name.count))
         + subcommand.summary
     }
     return """

@@ -9,9 +9,17 @@ import Runtime
   static var subcommands: [any Subcommand.Type] {
     [
       Train.self, Tune.self, NetworkCommand.self, Predict.self, MeasureCollapse.self, ReportRuns.self, Plan.self,
-      Doctor.self, Bench.self, Debug.self,
+      PlanNetwork.self, Doctor.self, Bench.self, Debug.self,
     ]
   }
+
+  /// The one that these arguments begin with, by as many words as there are; nil: none.
+  static func subcommand(of arguments: [String]) -> (any Subcommand.Type)? {
+    subcommands.filter { arguments.starts(with: $0.words) }.max { $0.words.count < $1.words.count }
+  }
+
+  /// The first words of all commands.
+  private static var names: [String] { subcommands.filter { $0.words.count == 1 }.map { $0.name } }
 
   /// When the program began, on the monotonic clock: --time-limit counts from here.
   static let start = monotonicSeconds()
@@ -38,13 +46,12 @@ import Runtime
   /// The subcommand that the arguments ask for. Throws `InputError`.
   private static func parse(_ arguments: [String]) throws -> any Subcommand {
     guard let name = arguments.first else {
-      let names = subcommands.map { $0.name }.joined(separator: ", ")
-      throw InputError("no command was given: \(names) (see deeprfm --help)")
+      throw InputError("no command was given: \(names.joined(separator: ", ")) (see deeprfm --help)")
     }
-    guard let subcommand = subcommands.first(where: { $0.name == name }) else {
-      throw unknown("command '\(name)'", name: name, candidates: subcommands.map { $0.name })
+    guard let subcommand = Self.subcommand(of: arguments) else {
+      throw unknown("command '\(name)'", name: name, candidates: names)
     }
-    return try subcommand.init(arguments: Array(arguments.dropFirst()))
+    return try subcommand.init(arguments: Array(arguments.dropFirst(subcommand.words.count)))
   }
 
   /// *Collective.* Returns the exit status. One rank prints an error.

@@ -8,7 +8,7 @@ struct Plan: Subcommand {
   static let name = "plan"
   static let summary = "memory, operations and seconds that a run would take"
   static let usage =
-    "[--ranks P] [--nodes M] [--network-latency US] [--network-bandwidth GBS] [--json] [options of train] | --scaling strong|weak --calibrate RUN | tune [--ranks P] [--nodes M] [--json] [options of tune]"
+    "[--ranks P] [--nodes M] [--network-latency US] [--network-bandwidth GBS] [--json] [options of train] | --scaling strong|weak --calibrate RUN | tune [--ranks P] [--nodes M] [--json] [options of tune] | network [--ranks P] [--nodes M] [--json] [options of network]"
   static var optionHelp: String { PlanOptions.table.help(defaults: PlanOptions()) }
 
   let options: PlanOptions

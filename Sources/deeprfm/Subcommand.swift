@@ -3,6 +3,7 @@ import Runtime
 
 /// A command of `deeprfm`: its name, its help, its options once parsed, and its work.
 protocol Subcommand {
+  /// A word; or two, the first another command's, of which this is a form with options of its own.
   static var name: String { get }
   /// One line of `deeprfm --help`.
   static var summary: String { get }
@@ -24,6 +25,8 @@ protocol Subcommand {
 
 extension Subcommand {
   static var keepsCheckpoints: Bool { false }
+
+  static var words: [String] { name.split(separator: " ").map(String.init) }
 
   func check(ranks: Int) throws {}
 }

@@ -115,6 +115,9 @@ offers "options" '^ --kernel $' deeprfm-run -n 2 train --ker
 offers "values" '^ gaussian laplace $' deeprfm train --kernel ''
 offers "one of several values" '^ gaussian laplace $' deeprfm tune --kernel ''
 offers "what a command measures" '^ agop kernel machine solve $' deeprfm bench ''
+offers "forms of a command" '^ network tune $' deeprfm plan ''
+offers "options of a form" '^ --architecture $' deeprfm plan network --archi
+offers "values of a form's option" '^ mlp resnet18 vgg11 $' deeprfm plan network --architecture ''
 offers "its own options' values" '^ bash zsh $' deeprfm --completion ''
 offers "values after =" '^ gaussian $' deeprfm train --kernel = ga
 offers "files" ' /etc/passwd ' deeprfm train --data /etc/passw

@@ -44,6 +44,53 @@ for ranks in 1 2; do
   fi
 done
 
+# Networks: a small one, so that the program itself weighs as in the run.
+set -- --samples 1500 --depth 3 --width 256 --batch 64 --epochs 2
+if timeout -k 5 300 "$root/launch/run" -n 2 --threads 1 network "$@" --threads 1 --quiet --output network >out 2>&1 </dev/null &&
+  timeout -k 5 300 "$root/launch/run" -n 2 --threads 1 plan network "$@" --json >planned 2>err; then
+  measured=$(tail -n 1 network/metrics.jsonl | sed 's/.*"peakMemoryBytes": \([0-9]*\).*/\1/')
+  wanted=$(value peakMemoryBytesPerRank planned)
+  holds "a network's memory" "$wanted / $measured > 0.8 && $wanted / $measured < 1.5" \
+    "planned $((wanted >> 20)) MiB, measured $((measured >> 20)) MiB"
+  holds "a network's seconds" "$(value seconds planned) > 0.1 && $(value seconds planned) < 600" "planned $(value seconds planned)"
+  holds "a network's messages" "$(value rows planned) > 0 && $(value gradients planned) > 0" "rows and gradients"
+  missing=''
+  for key in fits secondsPerEpoch secondsPerMeasuredEpoch memory operations operationsPerEpoch exchangedBytes networkShare assumptions; do
+    grep -qF "\"$key\": " planned || missing+=" $key"
+  done
+  if [ -z "$missing" ] && [ "$(value ranks planned)" = 2 ] && [ "$(value epochs planned)" = 2 ] && [ "$(wc -l <planned)" = 1 ]; then
+    ok "a network's plan as JSON"
+  else
+    bad "a network's plan as JSON" "without$missing: $(cat planned)"
+  fi
+else
+  bad "a network and its plan" "$(tail -n 1 out) $(cat err 2>/dev/null)"
+fi
+timeout -k 5 300 "$program" plan network "$@" --memory 20MiB --json >out 2>err
+status=$?
+if [ "$status" = 1 ] && [ "$(value fits out)" = false ] && [ "$(value seconds out)" = null ] && grep -q -e '--memory [0-9]*MiB, the least' out &&
+  [ ! -s err ]; then ok "a network in too little memory is refused, with the least that would do"; else
+  bad "a network in too little memory" "exit status $status: $(cat out err)"
+fi
+timeout -k 5 300 "$program" plan network "$@" --memory 20MiB >out 2>err
+status=$?
+if [ "$status" = 1 ] && [ "$(grep -c '^it does not fit: the network needs .* and 20 MiB are there' out)" = 1 ]; then ok "in one sentence"; else
+  bad "its sentence" "exit status $status: $(cat out err)"
+fi
+for wrong in "--layers 3" "--dataset npy" "--ranks 3 --nodes 2" "--samples 1798" "--dataset synthetic --architecture resnet18"; do
+  read -ra words <<<"$wrong"
+  timeout -k 5 300 "$program" plan network "${words[@]}" >out 2>err
+  status=$?
+  if [ "$status" = 2 ] && [ "$(wc -l <err)" = 1 ]; then ok "plan network $wrong: exit 2"; else
+    bad "plan network $wrong" "exit status $status: $(cat err)"
+  fi
+done
+if "$program" plan network --help | grep -q -e '--architecture mlp|vgg11|resnet18' && "$program" --man | grep -q '^.SS plan network'; then
+  ok "plan network's help and its part of the manual page"
+else
+  bad "plan network's help" "$("$program" plan network --help | head -n 5)"
+fi
+
 # One that could not be run here at all.
 timeout -k 5 300 "$program" plan --dataset cifar10 --memory 1GiB --solver cholesky >out 2>err
 status=$?

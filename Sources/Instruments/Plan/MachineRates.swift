@@ -99,3 +99,6 @@ public struct Network: Sendable, Equatable {
 
   public init() {}
 }
+
+/// The same, where the module of neural networks, which has this name too, is imported.
+public typealias Interconnect = Network

@@ -18,22 +18,17 @@ public func plan(_ options: PlanOptions, host: Host, world: Communicator) throws
 /// The steps of a plan in the precision of the run.
 private struct Planner<T: Real & TensorElement> {
   let options: PlanOptions
-  let host: Host
-  let world: Communicator
-  /// Of the run.
-  let ranks, nodes, threads: Int
+  let machine: PlannedMachine
+  var host: Host { machine.host }
+  var world: Communicator { machine.world }
+  var ranks: Int { machine.ranks }
+  var nodes: Int { machine.nodes }
+  var threads: Int { machine.threads }
 
   init(_ options: PlanOptions, _ host: Host, _ world: Communicator) throws {
     self.options = options
-    self.host = host
-    self.world = world
-    ranks = options.ranks ?? world.size
-    let hosts = try world.sum(host.placeOnNode == 0 ? 1 : 0)
-    nodes = options.nodes ?? (options.ranks == nil ? hosts : 1)
-    // As `train` would: a rank's share of its node's cores.
-    let cores = world.size > 1 ? Processor.hostCores() : host.boundCores.count
-    let asItIs = ranks == world.size && nodes == hosts
-    threads = options.train.threads ?? (asItIs ? host.threads : max(1, cores * nodes / ranks))
+    machine = try PlannedMachine(
+      ranks: options.ranks, nodes: options.nodes, threads: options.train.threads, host, world)
   }
 
   func run() throws -> ExitStatus {
@@ -74,7 +69,7 @@ private struct Planner<T: Real & TensorElement> {
       return (alone: alone, full: perNode > ranks ? try rates(perNode) : alone)
     }
     let (alone, full) = (MachineRates(medianOf: rounds.map(\.alone)), MachineRates(medianOf: rounds.map(\.full)))
-    let network = try network()
+    let network = try machine.network(latency: options.latency, bandwidth: options.bandwidth)
     let models = zip(measured, bases).map { measured, base in
       let model = ScalingModel(
         kind, base: base, layer: measured.layer, measured: measured, ranksPerNode: perNode, alone: alone, full: full,
@@ -89,20 +84,20 @@ private struct Planner<T: Real & TensorElement> {
 
   private func plan() throws -> ExitStatus {
     let shape = try world.together { try ProblemShape(of: options.train) }
-    let program = try world.maximum(Self.programBytes(threads))
-    let free = try world.minimum(Memory.available) / 10 * 9 / max(1, ranks / nodes)
+    let program = try machine.programBytes(T.self)
+    let free = try world.minimum(Memory.available) / 10 * 9 / machine.ranksOnNode
     let samples = RunPlan(
       options.train, shape, ranks: ranks, nodes: nodes, threads: threads, budget: .max / 2, program: program
     ).layers[0].load.sampleBytes
     let run = RunPlan(
       options.train, shape, ranks: ranks, nodes: nodes, threads: threads,
       budget: options.train.memory ?? (program + samples + free), program: program, iterations: options.iterations)
-    let network = try network()
+    let network = try machine.network(latency: options.latency, bandwidth: options.bandwidth)
     var seconds: [LayerMetrics.Seconds] = []
     if run.fits {
       let probe = try RateProbe<T>(
         options.train, shape, host: host, world: world, threads: threads,
-        standsFor: max(1, ranks / nodes / max(1, host.ranksOnNode)))
+        standsFor: max(1, machine.ranksOnNode / max(1, host.ranksOnNode)))
       seconds = run.seconds(try probe.rates(run.widths, tileBytes: run.nodeTileBytes), network)
     }
     let grid = try options.tuning.map { try TuneGrid($0) }
@@ -112,41 +107,11 @@ private struct Planner<T: Real & TensorElement> {
     return run.fits ? .done : .failed
   }
 
-  /// *Local.* What the program itself takes, before any data: its libraries have set themselves up once BLAS has worked.
-  private static func programBytes(_ threads: Int) -> Int {
-    let a: Matrix<T> = noise(512, 512)
-    let c = Matrix<T>(rows: 512, columns: 512)
-    ThreadPool(count: threads).multiply(a.view, a.view, into: c.view)
-    return Memory.used
-  }
-
-  /// *Collective.* Measured between the ranks that there are; what the user says wins.
-  private func network() throws -> Network {
-    var network = Network.ethernet
-    let node = try world.splitByNode()
-    let inside = try NetworkProbe(measuring: node, repetitions: 3)
-    if try world.minimum(node.size) > 1 {
-      network.localLatency = try world.maximum(inside.latency)
-      network.localBandwidth = try world.minimum(inside.bandwidth)
-    }
-    if world.size > node.size {
-      let between = try NetworkProbe(measuring: world, repetitions: 3)
-      (network.latency, network.bandwidth) = (between.latency, between.bandwidth)
-    }
-    if let latency = options.latency { network.latency = latency * 1e-6 }
-    if let bandwidth = options.bandwidth { network.bandwidth = bandwidth * 1e9 }
-    return network
-  }
-
   private func assumptions(_ run: RunPlan) -> [String] {
     var texts: [String] = []
     if options.train.solver != .cholesky && options.iterations == nil {
       texts.append("iterations that are typical at this depth, tolerance \(options.train.tolerance) (--iterations)")
     }
-    if nodes > 1 && (options.latency == nil || options.bandwidth == nil) && host.ranksOnNode == world.size {
-      texts.append("30 us and 1.25 GB/s between nodes (--network-latency, --network-bandwidth)")
-    }
-    if nodes > 1 { texts.append("every node is like this one") }
-    return texts
+    return texts + machine.assumptions(latency: options.latency, bandwidth: options.bandwidth)
   }
 }

@@ -117,9 +117,6 @@ extension PlanOptions {
     }
     let ranks = ranks ?? own
     try train.validate(ranks: ranks)
-    guard let nodes else { return }
-    guard nodes <= ranks, ranks % nodes == 0 else {
-      throw InputError("--ranks \(ranks) on --nodes \(nodes): as many ranks are needed on each node")
-    }
+    try PlannedMachine.check(nodes: nodes, ranks: ranks)
   }
 }

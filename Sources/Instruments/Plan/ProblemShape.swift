@@ -22,7 +22,7 @@ public struct ProblemShape: Sendable, Equatable {
   }
 
   /// The official files' sizes, which need not be there for a plan; nil: what the user's own files hold.
-  private static func official(_ dataset: DatasetName, _ variant: DatasetVariant = DatasetVariant()) -> ProblemShape? {
+  static func official(_ dataset: DatasetName, _ variant: DatasetVariant = DatasetVariant()) -> ProblemShape? {
     switch dataset {
     case .mnist: ProblemShape(samples: 60_000, testSamples: 10_000, width: 784, outputs: 10)
     case .cifar10: ProblemShape(samples: 50_000, testSamples: 10_000, width: 3072, outputs: 10)
@@ -52,18 +52,23 @@ public struct ProblemShape: Sendable, Equatable {
       try holdOut(options.validation)
       return
     }
-    self = whole
-    for (name, wanted, there) in [
-      ("--samples", options.samples, whole.samples), ("--test-samples", options.testSamples, whole.testSamples),
-    ] where wanted ?? 0 > there {
-      throw InputError("\(name) \(wanted ?? 0) is more than the \(there) samples of \(options.dataset.rawValue)")
-    }
-    samples = options.samples ?? samples
-    testSamples = options.testSamples ?? testSamples
+    self = try whole.first(options.samples, options.testSamples, of: options.dataset)
     if options.targets == .values {
       (outputs, centres, predictsValues) = (1, RowGrouping().groups(of: samples), true)
     }
     try holdOut(options.validation)
+  }
+
+  /// Only the first so many samples, and test samples; nil: all. Throws `InputError` where there are not so many.
+  func first(_ samples: Int?, _ testSamples: Int?, of dataset: DatasetName) throws(InputError) -> ProblemShape {
+    for (name, wanted, there) in [
+      ("--samples", samples, self.samples), ("--test-samples", testSamples, self.testSamples),
+    ] where wanted ?? 0 > there {
+      throw InputError("\(name) \(wanted ?? 0) is more than the \(there) samples of \(dataset.rawValue)")
+    }
+    var shape = self
+    (shape.samples, shape.testSamples) = (samples ?? self.samples, testSamples ?? self.testSamples)
+    return shape
   }
 
   /// Samples held out are held like test samples. Throws `InputError` where there are not so many.

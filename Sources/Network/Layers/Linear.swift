@@ -24,6 +24,7 @@ public final class Linear<T: NetworkReal>: WeightedLayer {
 
   var units: Int { output.count }
   var gramParts: Int { 1 }
+  var rowOperations: Double { 2 * Double(input.count) * Double(units) }
 
   public func forward(_ x: MatrixView<T>, _ pass: Pass<T>) -> MatrixView<T> {
     self.x = x

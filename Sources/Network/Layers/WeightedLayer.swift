@@ -5,6 +5,8 @@ protocol WeightedLayer<Element>: NetworkLayer {
   var weight: Parameter { get }
   /// Elements of y, or of a position of it.
   var units: Int { get }
+  /// Multiplications and additions of a row's forward product, over the weights that meet it.
+  var rowOperations: Double { get }
   /// How many workers add to the gram each for itself; 1: all together.
   var gramParts: Int { get }
   /// Where each backward pass adds the gradients in y; nil in training.
@@ -14,6 +16,8 @@ protocol WeightedLayer<Element>: NetworkLayer {
 extension WeightedLayer {
   /// As in the state dict.
   var name: String { weight.layer }
+  /// Places at which y is: 1, or the positions of an image.
+  var positions: Int { output.count / max(1, units) }
 }
 
 /// A weighted layer, and the last layer behind it that works element by element: batch norm, activation, a block's sum.

@@ -84,6 +84,20 @@ package final class NetworkMeasurement<T: NetworkReal> {
     _ rows: Matrix<T>, _ labels: UnsafePointer<Int32>, workBetween work: Int = SafePointDistance.multiplications,
     between: (Double) throws -> Void
   ) throws -> Result {
+    try addRows(rows, labels, workBetween: work, between: between)
+    let all = hidden + convolutions
+    let gradients = try all.map { OutputGradients(weight: $0.layer.weight, sum: try $0.gram.finish()) }
+    let metrics = try describe(all, gradients)
+    return Result(
+      layers: Array(metrics.prefix(hidden.count)), convolutions: Array(metrics.dropFirst(hidden.count)),
+      gradients: gradients, pictures: try pictures())
+  }
+
+  /// *Collective.* The two passes over the rows, once; parameters as of `measure`.
+  package func addRows(
+    _ rows: Matrix<T>, _ labels: UnsafePointer<Int32>, workBetween work: Int = SafePointDistance.multiplications,
+    between: (Double) throws -> Void
+  ) throws {
     let all = hidden + convolutions
     for measured in all { measured.layer.gradientGram = measured.gram }
     defer { for measured in all { measured.layer.gradientGram = nil } }
@@ -105,11 +119,6 @@ package final class NetworkMeasurement<T: NetworkReal> {
       }
       try between(0.1 + 0.8 * Double(block.upperBound) / allRows)
     }
-    let gradients = try all.map { OutputGradients(weight: $0.layer.weight, sum: try $0.gram.finish()) }
-    let metrics = try describe(all, gradients)
-    return Result(
-      layers: Array(metrics.prefix(hidden.count)), convolutions: Array(metrics.dropFirst(hidden.count)),
-      gradients: gradients, pictures: try pictures())
   }
 
   /// *Collective.*

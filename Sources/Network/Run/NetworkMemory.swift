@@ -69,19 +69,35 @@ package struct NetworkMemory: Sendable {
     _ options: NetworkOptions, _ form: NetworkForm, _ layout: Layout, testRows: Int, budget: Int, resident: Int,
     threads: Int, of type: T.Type
   ) throws(InputError) -> Int {
+    let plan = try planned(
+      options, form, layout, testRows: testRows, budget: budget, resident: resident, threads: threads, of: type)
+    guard plan.fits else { throw InputError(plan.memory.refusal(resident: resident, budget: budget)) }
+    return plan.rows
+  }
+
+  /// *Local.* Rows of the workspaces of a rank with so many threads, the memory with them, and whether it fits: where not even the batch's
+  /// share does, it is that share's. Throws `InputError` where the network cannot be of these samples.
+  /// - Parameters:
+  ///   - budget: bytes that a rank may take.
+  ///   - resident: bytes of it that the program takes without the samples.
+  package static func planned<T: NetworkReal>(
+    _ options: NetworkOptions, _ form: NetworkForm, _ layout: Layout, testRows: Int, budget: Int, resident: Int,
+    threads: Int, of type: T.Type
+  ) throws(InputError) -> (rows: Int, memory: NetworkMemory, fits: Bool) {
     let least = BatchPlan.largestShare(of: min(options.batch, layout.sampleCount), ranks: layout.ranks)
     var rows = max(least, min(evaluationRows, max(layout.largestShard, testRows)))
     while true {
       let memory = try NetworkMemory(
         options, form, layout, testRows: testRows, rows: rows, threads: threads, of: type)
-      if resident + memory.total <= budget { return rows }
-      guard rows > least else {
-        throw InputError(
-          "the network needs \(Format.bytes(resident + memory.total)) a rank, of which \(memory.largest), and \(Format.bytes(budget)) are there: a smaller --batch or --width, or more ranks, need less"
-        )
-      }
+      let fits = resident + memory.total <= budget
+      if fits || rows == least { return (rows, memory, fits) }
       rows = max(least, rows / 2)
     }
+  }
+
+  /// Why it does not fit.
+  package func refusal(resident: Int, budget: Int) -> String {
+    "the network needs \(Format.bytes(resident + total)) a rank, of which \(largest), and \(Format.bytes(budget)) are there: a smaller --batch or --width, or more ranks, need less"
   }
 
   /// *Collective.* Rows that go through a trained network at once, in double: as many as fit, the same on all ranks. Throws `InputError` if
@@ -113,15 +129,17 @@ package struct NetworkMemory: Sendable {
     return try context.world.minimum(own)
   }
 
-  private var items: [(name: String, bytes: Int)] {
+  /// What it consists of: a key for programs, a name for people, bytes.
+  package var items: [(key: String, name: String, bytes: Int)] {
     [
-      ("samples", samples), ("batches on their way", batches), ("weights and gradients", weights),
-      ("the layers' workspaces", workspaces), ("measuring", measurement),
+      ("samples", "samples", samples), ("batches", "batches on their way", batches),
+      ("weights", "weights and gradients", weights), ("workspaces", "the layers' workspaces", workspaces),
+      ("measuring", "measuring", measurement),
     ]
   }
 
   private var largest: String {
-    let item = items.max { $0.bytes < $1.bytes } ?? ("", 0)
+    let item = items.max { $0.bytes < $1.bytes } ?? ("", "", 0)
     return "\(Format.bytes(item.bytes)) for \(item.name)"
   }
 

@@ -63,13 +63,18 @@ public struct NetworkOptions: DatasetOptions, RunOptions, Sendable, Equatable {
 
   public init() {}
 
-  var datasetVariant: DatasetVariant {
+  package var datasetVariant: DatasetVariant {
     let table = TableRules(target: target, ignored: TableRules.names(in: ignore), missing: missing)
     return DatasetVariant(labelSet: labelSet, hasExtra: extra, table: table)
   }
 
   /// Whether an epoch, from 0, ends with a measurement.
   func measures(after epoch: Int) -> Bool { epoch % measureEvery == 0 || epoch == epochs - 1 }
+
+  /// Measurements of a whole run.
+  package var measurements: Int {
+    (epochs + measureEvery - 1) / measureEvery + ((epochs - 1) % measureEvery == 0 ? 0 : 1)
+  }
 }
 
 extension NetworkOptions {
@@ -140,7 +145,7 @@ extension NetworkOptions {
   }
 
   /// Reads a run's config.json, but for its output directory, or a bare object of options.
-  private mutating func read(configuration file: String) throws(InputError) {
+  package mutating func read(configuration file: String) throws(InputError) {
     let bytes = try InputFile.contents(file, limit: 1 << 20, pipes: true)
     let json = try RunFolder.parse(bytes, file)
     if let object = json["options"] {
@@ -152,8 +157,9 @@ extension NetworkOptions {
   }
 
   /// Checks what no option can check alone. Throws `InputError`.
-  func validate() throws(InputError) {
-    try validateDataset()
+  /// - Parameter needsFiles: false: the sizes of an official set are enough, as for a plan.
+  package func validate(needsFiles: Bool = true) throws(InputError) {
+    try validateDataset(needsFiles: needsFiles)
     try TableRules.check(dataset, target: target, ignore: ignore, missing: missing)
     try validateRun()
     if momentum != 0 && optimizer == .adam { throw InputError("--momentum goes with --optimizer sgd") }

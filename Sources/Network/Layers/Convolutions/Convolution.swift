@@ -38,6 +38,7 @@ public final class Convolution<T: NetworkReal>: WeightedLayer {
 
   var units: Int { output.channels }
   var gramParts: Int { form.threads }
+  var rowOperations: Double { 2 * Double(form.liveWeights) * Double(form.window.positions) }
 
   public func forward(_ x: MatrixView<T>, _ pass: Pass<T>) -> MatrixView<T> {
     self.x = x

@@ -1,0 +1,82 @@
+import LinearAlgebra
+import MPI
+import Network
+import Runtime
+
+/// Takes `NetworkRates` with the very network on random rows: a few steps, an evaluation, a measurement of some rows; seconds, whatever the
+/// network. Every rank works alone, all at once, with the threads that a rank of the run would have.
+struct NetworkRateProbe<T: NetworkReal> {
+  private let plan: NetworkRunPlan
+  private let world: Communicator
+  private let context: Context
+
+  /// *Collective.*
+  init(_ plan: NetworkRunPlan, host: Host, world: Communicator) throws {
+    (self.plan, self.world) = (plan, world)
+    context = Context(
+      world: try world.split(color: world.rank, key: 0),
+      host: host.with(threads: Self.threads(plan, host)))
+  }
+
+  /// As many as a rank of the run has, or the cores that are here.
+  static func threads(_ plan: NetworkRunPlan, _ host: Host) -> Int {
+    max(1, min(plan.threads, max(1, host.boundCores.count)))
+  }
+
+  /// Operations that a call may take of a thread: under two seconds of a slow core.
+  private static var mostOperations: Double { 2e10 }
+
+  /// As many rows as a call may have that takes so many operations for each.
+  private func rows(_ most: Int, operations: Double) -> Int {
+    max(1, min(most, Int(Self.mostOperations * Double(context.pool.count) / max(1, operations))))
+  }
+
+  /// *Collective.* nil where the network has no room here.
+  func rates() throws -> NetworkRates? {
+    let steps = rows(plan.batchShare, operations: plan.cost.forward + plan.cost.backward)
+    let evaluated = rows(max(plan.rows, steps), operations: plan.cost.forward)
+    let measured = rows(min(256, plan.largestShard), operations: plan.cost.measuring)
+    let count = max(steps, evaluated, measured)
+    guard try hasRoom(rows: count) else { return nil }
+    // Uniform in -1 ... 1: about as large as standardised samples.
+    let probe = try world.together {
+      try EpochProbe<T>(plan.options, plan.form, rows: noise(count, plan.form.input.count), context)
+    }
+    let step = try slowest { try probe.step(rows: steps) }
+    var rates = NetworkRates()
+    // Threads that are not here would share the work.
+    let share = Double(context.pool.count) / Double(plan.threads)
+    let ratio = share * Double(plan.batchShare) / Double(steps)
+    (rates.forward, rates.backward, rates.update) = (step[0] * ratio, step[1] * ratio, step[2] * share)
+    rates.evaluatedRow = try slowest { [try probe.evaluate(rows: evaluated)] }[0] * share / Double(evaluated)
+    rates.measuredRow = try slowest { [try probe.measure(rows: measured)] }[0] * share / Double(measured)
+    // More than one thread's order, less than what would take long.
+    let order = 640
+    let operations = NetworkCost.correlation(units: order, inputs: order)
+    rates.correlation = try slowest { [try probe.correlate(order: order)] }[0] * share / operations
+    return rates
+  }
+
+  /// *Collective.* The probe's own memory, on every rank.
+  private func hasRoom(rows: Int) throws -> Bool {
+    let form = plan.form
+    let layout = Layout(
+      classCounts: (0..<form.classes).map { rows * ($0 + 1) / form.classes - rows * $0 / form.classes }, ranks: 1)
+    let memory = try NetworkMemory(
+      plan.options, form, layout, testRows: 0, rows: rows, threads: context.pool.count, of: T.self)
+    return try world.minimum(memory.total <= Memory.available / 10 * 9 / max(1, context.host.ranksOnNode) ? 1 : 0) == 1
+  }
+
+  /// *Collective.* Medians of three times, the slowest rank's; a cold one before them is left out.
+  private func slowest(_ take: () throws -> [Double]) throws -> [Double] {
+    _ = try take()
+    var rounds: [[Double]] = []
+    for _ in 0..<3 {
+      try world.barrier()
+      rounds.append(try take())
+    }
+    var medians = rounds[0].indices.map { part in median(of: rounds.map { $0[part] }) }
+    try world.maximum(&medians)
+    return medians
+  }
+}

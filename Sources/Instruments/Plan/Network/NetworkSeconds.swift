@@ -1,0 +1,85 @@
+import Glibc
+import Network
+
+/// Seconds that a rank takes for the parts of an epoch, as they were measured.
+public struct NetworkRates: Sendable, Equatable {
+  /// A step with the largest share of a batch: forward with the loss, backward, and the optimiser.
+  public var forward = 0.0
+  public var backward = 0.0
+  public var update = 0.0
+  /// A row's loss and accuracy, and its passes of a measurement.
+  public var evaluatedRow = 0.0
+  public var measuredRow = 0.0
+  /// An operation of a measurement's correlations.
+  public var correlation = 0.0
+
+  public init() {}
+}
+
+extension NetworkRunPlan {
+  /// The slowest rank's seconds of an epoch, without a measurement or with one; messages that no work hides are `exchange`.
+  public func seconds(_ rates: NetworkRates, _ network: Interconnect, measures: Bool) -> Phases {
+    var time = Phases()
+    let batches = Double(shape.samples) / Double(batch)
+    // The last batch is what is left, its update a whole one.
+    time.train = batches * (rates.forward + rates.backward) + Double(exchange.steps) * rates.update
+    time.evaluate = Double(largestShard + testShare) * rates.evaluatedRow
+    time.exchange = exchangeSeconds(rates, network)
+    guard measures else { return time }
+    time.measure = Double(largestShard) * rates.measuredRow + correlations * rates.correlation
+    time.exchange += ranks == 1 ? 0 : exchange.measurement / bandwidth(network)
+    return time
+  }
+
+  /// Of the whole run, from the first epoch on.
+  public func allSeconds(_ rates: NetworkRates, _ network: Interconnect) -> Phases {
+    let (plain, measured) = (
+      seconds(rates, network, measures: false), seconds(rates, network, measures: true)
+    )
+    let (epochs, measurements) = (Double(options.epochs), Double(options.measurements))
+    var time = Phases()
+    time.train = epochs * plain.train
+    time.evaluate = epochs * plain.evaluate
+    time.measure = measurements * measured.measure
+    time.exchange = epochs * plain.exchange + measurements * (measured.exchange - plain.exchange)
+    return time
+  }
+
+  /// Seconds until the first epoch begins: starting, and reading every file once, which each rank does.
+  public var loadingSeconds: Double {
+    0.3 + 6e-9 * Double((shape.samples + shape.testSamples) * shape.features)
+  }
+
+  /// Operations of the rank with the most correlations: layer l is rank l mod P's.
+  private var correlations: Double {
+    var work = [Double](repeating: 0, count: min(ranks, max(1, cost.correlations.count)))
+    for (layer, operations) in cost.correlations.enumerated() { work[layer % work.count] += operations }
+    return work.max() ?? 0
+  }
+
+  private func latency(_ network: Interconnect) -> Double { nodes <= 1 ? network.localLatency : network.latency }
+
+  /// Bytes a second of all ranks together: round a ring, where one rank of a node sends out of it.
+  private func bandwidth(_ network: Interconnect) -> Double {
+    Double(ranks) * (nodes <= 1 ? network.localBandwidth : network.bandwidth)
+  }
+
+  /// The same where every rank sends to every other: the ranks of a node share what leads out of it.
+  private func bandwidthOfAll(_ network: Interconnect) -> Double {
+    nodes <= 1 ? bandwidth(network) : Double(nodes) * network.bandwidth
+  }
+
+  /// Of an epoch. The next batch's rows come while this one is worked on; gradients are summed while the backward pass goes on, the last of
+  /// them when it is over; every sum for batch norm is waited for.
+  private func exchangeSeconds(_ rates: NetworkRates, _ network: Interconnect) -> Double {
+    guard ranks > 1 else { return 0 }
+    let (steps, rate) = (Double(exchange.steps), bandwidth(network))
+    let sum = 2 * log2(Double(ranks)).rounded(.up) * latency(network)
+    let rows = exchange.rows / steps / bandwidthOfAll(network) + latency(network)
+    let gradients = exchange.gradients / steps / rate
+    let last = exchange.lastGradients / rate + sum
+    let statistics = exchange.statistics / steps / rate + Double(exchange.statisticSums) * sum
+    let step = rates.forward + rates.backward + rates.update
+    return steps * (max(0, rows - step) + max(last, gradients + sum - rates.backward) + statistics)
+  }
+}
