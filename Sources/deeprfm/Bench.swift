@@ -6,7 +6,7 @@ import Runtime
 struct Bench: Subcommand {
   static let name = "bench"
   static let summary = "rates of the program's parts beside this machine's own limits"
-  static let usage = "machine|kernel|solve|agop [options]"
+  static let usage = "machine|kernel|solve|agop|network [options]"
   static var optionHelp: String { BenchOptions.table.help(defaults: BenchOptions(.machine)) }
 
   let options: BenchOptions

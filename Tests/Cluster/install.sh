@@ -114,7 +114,7 @@ offers "the launcher's options" ' --hostfile ' deeprfm-run '--h'
 offers "options" '^ --kernel $' deeprfm-run -n 2 train --ker
 offers "values" '^ gaussian laplace $' deeprfm train --kernel ''
 offers "one of several values" '^ gaussian laplace $' deeprfm tune --kernel ''
-offers "what a command measures" '^ agop kernel machine solve $' deeprfm bench ''
+offers "what a command measures" '^ agop kernel machine network solve $' deeprfm bench ''
 offers "forms of a command" '^ network tune $' deeprfm plan ''
 offers "options of a form" '^ --architecture $' deeprfm plan network --archi
 offers "values of a form's option" '^ mlp resnet18 vgg11 $' deeprfm plan network --architecture ''

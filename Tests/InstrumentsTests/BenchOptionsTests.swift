@@ -28,16 +28,20 @@ import Testing
     (expected.seed, expected.repetitions, expected.peers, expected.json) = (5, 4, true, true)
     #expect(options == expected)
     #expect(try bench("kernel --dataset cifar10 --data d").dataset == .cifar10)
+    let network = try bench("network --architecture resnet18 --batch 64")
+    #expect(network.architecture == .resnet18 && network.batch == 64)
   }
 
   @Test func nonsenseIsRefused() throws {
-    #expect(try refusal("").contains("machine, kernel, solve, agop"))
+    #expect(try refusal("").contains("machine, kernel, solve, agop, network"))
     #expect(try refusal("--samples 5").contains("machine"))
     #expect(try refusal("kernal").contains("'kernel'"))
     #expect(try refusal("kernel --dataset mnist").contains("--data"))
     #expect(try refusal("kernel --data d").contains("--dataset"))
     #expect(try refusal("kernel --dataset digits --classes 5").contains("--classes"))
     #expect(try refusal("kernel --peers").contains("solve"))
+    #expect(try refusal("kernel --architecture mlp").contains("bench network"))
+    #expect(try refusal("solve --batch 64").contains("bench network"))
     #expect(throws: InputError.self) { try bench("solve --peers").validate(ranks: 2) }
   }
 }

@@ -58,6 +58,21 @@ import Testing
     #expect(NetworkCost(builder, withConvolutions: false).forward == 2 * 4 * 2)
   }
 
+  /// resnet18's 20 convolutions are of 11 kinds; the first one's gradient in its input is not wanted.
+  @Test func kindsOfLayers() throws {
+    let form = NetworkForm(.resnet18, input: FeatureShape(channels: 3, height: 64, width: 64), classes: 10)
+    let builder: NetworkBuilder<Float> = try form.build(rows: 1, threads: 1, isPlan: true)
+    let kinds = LayerKind.all(in: builder)
+    #expect(kinds.count == 11 && kinds.reduce(0) { $0 + $1.count } == 20)
+    #expect(kinds[0].name == "conv1" && kinds[0].products == [.forward, .weights])
+    #expect(kinds[1].name == "layer1.0.conv1" && kinds[1].count == 4 && kinds[1].products.count == 3)
+    let convolutions = kinds.reduce(0) { $0 + Double($1.count) * $1.rowOperations }
+    // Six fully-connected layers are above them.
+    let head = 2.0 * (512 * 512 * 5 + 512 * 10)
+    #expect(NetworkCost(builder, withConvolutions: false).forward == convolutions + head)
+    #expect(LayerKind.all(in: try small()).map(\.count) == [1, 1, 1])
+  }
+
   // MARK: Messages
 
   @Test func oneRankSendsNothing() throws {

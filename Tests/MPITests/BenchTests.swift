@@ -1,3 +1,4 @@
+import Files
 import Instruments
 import KernelMachine
 import LinearAlgebra
@@ -77,6 +78,44 @@ import Testing
     let report = try run(.agop) { $0.agop = route }
     expectFigures(report, ["seconds", "gflops", "gemmGflops", "fractionOfGemm"])
     #expect(report.json["route"] == .string(route.rawValue))
+  }
+
+  /// Operations as counted by hand: a batch of 16 rows through 12 -> 512, five layers of 512 -> 512 less one, 512 -> 3.
+  @Test(arguments: [Precision.float32, .float64]) func mlp(precision: Precision) throws {
+    let report = try run(.network) {
+      ($0.precision, $0.batch, $0.samples) = (precision, 16, 24)
+    }
+    expectFigures(
+      report,
+      [
+        "gemmGflops", "products.seconds", "products.gflops", "products.fractionOfGemm", "measuring.seconds",
+        "measuring.gflops", "measuring.fractionOfGemm",
+      ])
+    let products = 2.0 * 16 * (2 * 12 * 512 + 3 * (4 * 512 * 512 + 512 * 3))
+    #expect(report.json[["products", "operations"]] == JSON(products))
+    // Of each of 3 outputs, over 24 rows: back through five layers, and five triangles of 512 x 512.
+    let sweeps = 24.0 * 3 * (2 * (4 * 512 * 512 + 512 * 3) + 5 * 512 * 513)
+    #expect(report.json[["measuring", "operations"]] == JSON(sweeps))
+    guard case .array(let layers)? = report.json[["products", "layers"]] else {
+      Issue.record("no layers in \(report.json.line)")
+      return
+    }
+    #expect(layers.count == 3 && layers[1]["layers"] == JSON(4) && layers[0][["seconds", "inputs"]] == nil)
+    for layer in layers { #expect(layer[["seconds", "weights"]].map { $0 != .null } == true) }
+  }
+
+  /// Images of 3 x 8 x 8: the six convolutions are all different.
+  @Test func convolutions() throws {
+    let report = try run(.network) {
+      (options: inout BenchOptions) in
+      (options.architecture, options.dimension, options.batch) = (.vgg11, 192, 3)
+    }
+    expectFigures(report, ["gemmGflops", "products.seconds", "products.gflops", "products.fractionOfGemm"])
+    let weights = [64.0 * 27 * 64, 128 * 576 * 16, 256 * 1152 * 4, 256 * 2304 * 4, 512 * 2304 * 1, 512 * 4608 * 1]
+    // Of images of one pixel one tap of nine is met.
+    let met = zip(weights, [1.0, 1, 1, 1, 9, 9]).map { $0 / $1 }
+    #expect(report.json[["products", "operations"]] == JSON(2.0 * 3 * (3 * met.reduce(0, +) - met[0])))
+    #expect(report.json["measuring"] == nil)
   }
 
   @Test func dataset() throws {

@@ -1,5 +1,6 @@
 import Files
 import MPI
+import Network
 import Runtime
 
 /// *Collective.* Measures one part of the program beside the machine's own limits, taken in the same run, and prints the
@@ -21,17 +22,16 @@ public func benchReport(
   }
 }
 
-private func benchReport<T: Real & TensorElement>(
+private func benchReport<T: NetworkReal>(
   _ options: BenchOptions, _ host: Host, _ world: Communicator, _ sizes: ProbeSizes, in type: T.Type
 ) throws -> BenchReport {
   let context = Context(world: world, host: host)
   let limits = MachineLimits(world, context.pool, repetitions: options.repetitions, sizes)
-  if options.kind == .machine { return try benchMachine(options, host, limits, in: T.self) }
-  let problem = try BenchProblem<T>(options, context)
   return switch options.kind {
-  case .machine: problem.report()
-  case .kernel: try benchKernel(problem, limits)
-  case .solve: try benchSolve(problem, limits)
-  case .agop: try benchAGOP(problem, limits)
+  case .machine: try benchMachine(options, host, limits, in: T.self)
+  case .kernel: try benchKernel(BenchProblem<T>(options, context), limits)
+  case .solve: try benchSolve(BenchProblem<T>(options, context), limits)
+  case .agop: try benchAGOP(BenchProblem<T>(options, context), limits)
+  case .network: try benchNetwork(options, host, limits, in: T.self)
   }
 }

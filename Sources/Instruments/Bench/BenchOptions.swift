@@ -2,11 +2,12 @@ import Datasets
 import Files
 import KernelMachine
 import LinearAlgebra
+import Network
 import Runtime
 
 /// What `deeprfm bench` measures.
 public enum BenchKind: String, Sendable, CaseIterable {
-  case machine, kernel, solve, agop
+  case machine, kernel, solve, agop, network
 }
 
 /// Everything that `deeprfm bench` can be told.
@@ -17,7 +18,7 @@ public struct BenchOptions: Sendable, Equatable {
   var data: String?
   /// nil: `defaultSamples` random rows, or all of a data set.
   public var samples: Int?
-  /// nil: `defaultDimension`.
+  /// nil: `defaultDimension`, or of networks on images `defaultImage`.
   public var dimension: Int?
   /// nil: `defaultClasses`.
   public var classes: Int?
@@ -29,6 +30,10 @@ public struct BenchOptions: Sendable, Equatable {
   /// nil: chosen by the solver; 0: no preconditioner.
   public var preconditionerRank: Int?
   public var agop = AGOPRoute.class
+  /// Of a network; nil: an mlp.
+  public var architecture: Architecture?
+  /// Rows of a network's batch; nil: `defaultBatch`.
+  public var batch: Int?
   public var precision = Precision.float32
   /// Per rank; nil: the node's cores over its ranks.
   public var threads: Int?
@@ -44,16 +49,20 @@ public struct BenchOptions: Sendable, Equatable {
   static let defaultSamples = 8000
   static let defaultDimension = 512
   static let defaultClasses = 10
+  /// 3 x 32 x 32
+  static let defaultImage = 3072
+  static let defaultBatch = 128
 }
 
 extension BenchOptions {
   public static let table = OptionTable<BenchOptions>("bench", problemOptions + methodOptions + runOptions)
 
   private static let problemOptions: [CommandOption<BenchOptions>] = [
-    CommandOption("samples", \.samples, .count("N"), "rows (default: \(defaultSamples))"),
+    CommandOption(
+      "samples", \.samples, .count("N"), "rows (default: \(defaultSamples)); network: that are measured at a time"),
     CommandOption(
       "dimension", \.dimension, .integer("D", in: 1...1_000_000),
-      "of random rows of unit norm (default: \(defaultDimension))"),
+      "of random rows of unit norm (default: \(defaultDimension), of images \(defaultImage))"),
     CommandOption(
       "classes", \.classes, .integer("K", in: 1...100_000), "of random rows (default: \(defaultClasses))"),
     CommandOption(
@@ -74,7 +83,9 @@ extension BenchOptions {
       "preconditioner-rank", \.preconditionerRank, .count("R", from: 0),
       "columns of K it is made of, 0 for none (default: chosen)"),
     CommandOption("agop", \.agop, .choice, "route of the average gradient outer product"),
-    CommandOption("precision", \.precision, .choice, "of the data and the kernel"),
+    CommandOption("architecture", \.architecture, .choice, "network: whose products are measured (default: mlp)"),
+    CommandOption("batch", \.batch, .count("B"), "network: rows of a rank's batch (default: \(defaultBatch))"),
+    CommandOption("precision", \.precision, .choice, "of the data, the kernel and the network"),
   ]
 
   private static let runOptions: [CommandOption<BenchOptions>] = [
@@ -82,7 +93,8 @@ extension BenchOptions {
       "threads", \.threads, .integer("T", in: 1...4096), "per rank (default: cores / ranks on the node)"),
     CommandOption("seed", \.seed, .seed, "of all randomness"),
     CommandOption(
-      "repeat", \.repetitions, .integer("R", in: 1...1000), "measurements of each figure, which is their median"),
+      "repeat", \.repetitions, .integer("R", in: 1...1000),
+      "measurements of each figure, which is their median; network: the best"),
     CommandOption(
       flag: "peers", \.peers,
       "solve: LAPACK's Cholesky and plain conjugate gradient beside ours, one rank"),
@@ -115,6 +127,10 @@ extension BenchOptions {
       throw InputError("--data goes with --dataset")
     }
     if peers && kind != .solve { throw InputError("--peers goes with bench solve") }
+    if kind != .network {
+      if architecture != nil { throw InputError("--architecture goes with bench network") }
+      if batch != nil { throw InputError("--batch goes with bench network") }
+    }
   }
 
   /// Checks what depends on the number of ranks. Throws `InputError`, on every rank the same.

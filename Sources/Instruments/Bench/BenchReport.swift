@@ -22,6 +22,12 @@ public struct BenchReport {
     lines.append((name, text))
   }
 
+  /// A list of parts at `path`, and a line for each in the table.
+  mutating func add(_ path: String..., parts: [(json: JSON, name: String, text: String)]) {
+    json.set(.array(parts.map(\.json)), at: path[...])
+    lines += parts.map { ($0.name, $0.text) }
+  }
+
   /// How a figure is written for people.
   enum Unit {
     case seconds, gigaflops, gigabytes, share, times, microseconds, plain

@@ -150,6 +150,15 @@ package final class NetworkMeasurement<T: NetworkReal> {
     }
   }
 
+  /// *Local.* A block of rows forward, whose sweeps `addSweeps` makes: for a bench of these alone.
+  package func prepareSweeps(_ block: MatrixView<T>) throws {
+    for measured in hidden + convolutions { measured.layer.gradientGram = measured.gram }
+    _ = try network.forward(block, .evaluate, batchRows: block.rows)
+  }
+
+  /// *Local.* The sweeps of that block, as often as they are asked for.
+  package func addSweeps(rows: Int) throws { try addGradients(rows, sweeps: network.outputs) { _ in } }
+
   /// *Collective.* Adds the gradients of the rows that went forward last: all layers from one backward sweep an output.
   /// - Parameters:
   ///   - rows: of this rank; may be none.

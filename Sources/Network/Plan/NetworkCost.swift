@@ -5,8 +5,8 @@ import LinearAlgebra
 package struct NetworkCost: Sendable, Equatable {
   /// Of a row: forward; and backward, by weights and by inputs, of which the first layer's are not wanted.
   package let forward, backward: Double
-  /// Of a row in a measurement: two passes forward, and for each output a sweep back with the sums of its gradients.
-  package let measuring: Double
+  /// Of a row in a measurement: for each output a sweep back with the sums of its gradients; and with it two passes forward.
+  package let sweeps, measuring: Double
   /// Of each measured layer, once a measurement: its correlations, in double.
   package let correlations: [Double]
   /// Numbers that training changes.
@@ -24,7 +24,8 @@ package struct NetworkCost: Sendable, Equatable {
     let sums = measured.reduce(0) { $0 + Self.sum(units: $1.layer.units) * Double($1.layer.positions) }
     self.forward = forward
     backward = 2 * forward - (stages.first?.layer.rowOperations ?? 0)
-    measuring = 2 * forward + Double(builder.layers.last?.output.count ?? 0) * (sweep + sums)
+    sweeps = Double(builder.layers.last?.output.count ?? 0) * (sweep + sums)
+    measuring = 2 * forward + sweeps
     correlations = measured.map { Self.correlation(units: $0.layer.units, inputs: $0.layer.weight.columns) }
     parameters = builder.parameters.last?.range.upperBound ?? 0
   }

@@ -16,7 +16,7 @@ package struct NetworkMemory: Sendable {
   package private(set) var measurementWork = 0
 
   /// Rows that go through the network at once when nothing is trained: more make its products no faster.
-  static var evaluationRows: Int { 256 }
+  package static var evaluationRows: Int { 256 }
 
   package var total: Int { samples + batches + weights + workspaces + measurement }
 
