@@ -16,7 +16,7 @@ import Testing
     let x = Matrix<Float>(rows: rows, columns: 64)
     x.fill { Float(random.normal(row: $0, column: $1)) }
     let context = Context(world: try world.split(color: world.rank, key: 0), host: Host(threads: 2))
-    return try EpochProbe(options, form, rows: x, context)
+    return try EpochProbe(options, form, workspaceRows: rows + 3, rows: x, context)
   }
 
   @Test(arguments: Architecture.allCases) func everyPart(architecture: Architecture) throws {

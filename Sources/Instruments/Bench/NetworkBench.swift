@@ -97,7 +97,8 @@ private struct NetworkBench<T: NetworkReal> {
   /// *Collective.* The least of the measurements' seconds of a call with so many operations, the slowest rank's; small work is repeated.
   private func best(operations: Double, _ body: () throws -> Void) throws -> Double {
     // As fast as no thread is: a measurement takes at least nearly the seconds that it should.
-    let calls = max(1, min(10_000, Int(1e11 * Double(context.pool.count) * limits.sizes.seconds / max(1, operations))))
+    let wanted = 1e11 * Double(context.pool.count) * limits.sizes.seconds
+    let calls = max(1, min(10_000, Int(wanted / max(1, operations))))
     try body()
     var least = Double.infinity
     for _ in 0..<limits.measurement.repetitions {

@@ -16,14 +16,15 @@ package final class EpochProbe<T: NetworkReal> {
   private let classes: Int
 
   /// *Local.* - Parameters:
-  ///   - rows: (rows x features), of about unit variance.
+  ///   - workspaceRows: of the network's workspaces.
+  ///   - rows: no more than those, (rows x features), of about unit variance.
   ///   - context: of this rank alone.
   package init(
-    _ options: NetworkOptions, _ form: NetworkForm, rows: Matrix<T>, _ context: Context
+    _ options: NetworkOptions, _ form: NetworkForm, workspaceRows: Int, rows: Matrix<T>, _ context: Context
   ) throws(InputError) {
-    precondition(context.world.size == 1 && rows.rows > 0)
+    precondition(context.world.size == 1 && rows.rows > 0 && rows.rows <= workspaceRows)
     (self.options, self.context, self.rows, classes) = (options, context, rows, form.classes)
-    network = try form.network(rows: rows.rows, context, of: T.self)
+    network = try form.network(rows: workspaceRows, context, of: T.self)
     network.weights.draw(seed: options.seed)
     optimizer = Optimizer(
       options.optimizer, learningRate: options.learningRate, momentum: options.momentum, decay: options.weightDecay,

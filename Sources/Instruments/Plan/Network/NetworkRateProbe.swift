@@ -34,13 +34,14 @@ struct NetworkRateProbe<T: NetworkReal> {
   /// *Collective.* nil where the network has no room here.
   func rates() throws -> NetworkRates? {
     let steps = rows(plan.batchShare, operations: plan.cost.forward + plan.cost.backward)
-    let evaluated = rows(max(plan.rows, steps), operations: plan.cost.forward)
-    let measured = rows(min(256, plan.largestShard), operations: plan.cost.measuring)
-    let count = max(steps, evaluated, measured)
-    guard try hasRoom(rows: count) else { return nil }
-    // Uniform in -1 ... 1: about as large as standardised samples.
+    let evaluated = rows(min(plan.rows, max(plan.largestShard, plan.testShare)), operations: plan.cost.forward)
+    let measured = rows(min(plan.rows, plan.largestShard), operations: plan.cost.measuring)
+    guard try hasRoom() else { return nil }
+    // Workspaces as in the run, by which the layers cut a batch. Uniform in -1 ... 1: about as large as standardised samples.
     let probe = try world.together {
-      try EpochProbe<T>(plan.options, plan.form, rows: noise(count, plan.form.input.count), context)
+      try EpochProbe<T>(
+        plan.options, plan.form, workspaceRows: plan.rows,
+        rows: noise(max(steps, evaluated, measured), plan.form.input.count), context)
     }
     let step = try slowest { try probe.step(rows: steps) }
     var rates = NetworkRates()
@@ -57,9 +58,9 @@ struct NetworkRateProbe<T: NetworkReal> {
     return rates
   }
 
-  /// *Collective.* The probe's own memory, on every rank.
-  private func hasRoom(rows: Int) throws -> Bool {
-    let form = plan.form
+  /// *Collective.* For the probe's own memory, on every rank.
+  private func hasRoom() throws -> Bool {
+    let (form, rows) = (plan.form, plan.rows)
     let layout = Layout(
       classCounts: (0..<form.classes).map { rows * ($0 + 1) / form.classes - rows * $0 / form.classes }, ranks: 1)
     let memory = try NetworkMemory(
