@@ -1,5 +1,6 @@
 import Files
 import LinearAlgebra
+import MPI
 import Measures
 import Runtime
 
