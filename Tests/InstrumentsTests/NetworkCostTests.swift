@@ -87,8 +87,8 @@ import Testing
       try small(), Layout(classCounts: [5, 5], ranks: 2), batch: 4, withConvolutions: false)
     // Half of 10 rows of 4 numbers.
     #expect(abs(exchange.rows - 5 * 4 * 4) < 1e-9)
-    // 3 steps, 27 parameters and a wish, there and back.
-    #expect(exchange.gradients == 2 * 3 * 28 * 4 && exchange.statistics == 0)
+    // 3 steps: 27 parameters there and back, and each rank tells the other its wish.
+    #expect(exchange.gradients == 3 * (2 * 27 * 4 + 2 * 8) && exchange.statistics == 0)
     // Means and deviations of 2 classes, scatters, the gradients' sum, correlations; pictures of all 10 rows.
     let (first, second) = (2 * 2 * (4 + 3 + 3) + 3 + 9 + 2, 2 * 2 * (3 + 3 + 3) + 3 + 9 + 2)
     #expect(exchange.measurement == Double(2 * 8 * (first + second + 10 * (4 + 3 + 3 + 3 + 3))))

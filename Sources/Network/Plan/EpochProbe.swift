@@ -56,7 +56,8 @@ package final class EpochProbe<T: NetworkReal> {
       let forward = monotonicSeconds()
       try network.backward(gradient)
       let backward = monotonicSeconds()
-      optimizer.step(network.weights, context.pool)
+      optimizer.beginStep()
+      optimizer.step(network.weights, 0..<network.weights.count, context.pool)
       return [forward - begun, backward - forward, monotonicSeconds() - backward]
     }
   }

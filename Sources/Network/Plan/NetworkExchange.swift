@@ -6,7 +6,7 @@ import Runtime
 package struct NetworkExchange: Sendable, Equatable {
   /// An epoch's samples on their way to the rank that works on them, the mean over all orders.
   package let rows: Double
-  /// An epoch's sums of gradients.
+  /// An epoch's gradients and new parameters.
   package let gradients: Double
   /// An epoch's sums for batch norm.
   package let statistics: Double
@@ -14,7 +14,7 @@ package struct NetworkExchange: Sendable, Equatable {
   package let measurement: Double
   /// Batches of an epoch, and sums for batch norm in each: a step waits for every one of them.
   package let steps, statisticSums: Int
-  /// Bytes of the gradients' sums that are on their way last, when nothing is left to hide them behind.
+  /// Bytes of the part of the gradient that is whole last, when nothing is left to hide its messages behind.
   package let lastGradients: Double
 
   /// - Parameter batch: rows of a batch, of all ranks.
@@ -30,9 +30,11 @@ package struct NetworkExchange: Sendable, Equatable {
     let moved =
       Double(samples / batch) * Self.movedRows(of: batch, layout) + Self.movedRows(of: samples % batch, layout)
     rows = moved * features * element
-    // With the ranks' wish, which goes along.
-    gradients = ring * Double(steps) * Double(parameters + 1) * element
-    lastGradients = ring * Double(min(parameters + 1, GradientSums<T>.bucket)) * element
+    // Gradients to whoever makes the step, and new values back; beside them the ranks' wishes.
+    let wishes = Double(layout.ranks * (layout.ranks - 1) * MemoryLayout<Double>.stride)
+    gradients = Double(steps) * (ring * Double(parameters) * element + wishes)
+    let last = StepShares(builder.ranges, ranks: layout.ranks).parts.last?.count ?? 0
+    lastGradients = ring * Double(last) * element
     let channels = builder.statistics.filter(\.isVariance).reduce(0) { $0 + $1.range.count }
     // Forward the sum, then the squares; backward two sums at once.
     statistics = ring * Double(steps) * 4 * Double(channels) * 8

@@ -3,7 +3,8 @@ import Network
 
 /// Seconds that a rank takes for the parts of an epoch, as they were measured.
 public struct NetworkRates: Sendable, Equatable {
-  /// A step with the largest share of a batch: forward with the loss, backward, and the optimiser.
+  /// A step with the largest share of a batch: forward with the loss, backward, and the optimiser's of all parameters, of which each rank makes
+  /// its share.
   public var forward = 0.0
   public var backward = 0.0
   public var update = 0.0
@@ -22,7 +23,7 @@ extension NetworkRunPlan {
     var time = Phases()
     let batches = Double(shape.samples) / Double(batch)
     // The last batch is what is left, its update a whole one.
-    time.train = batches * (rates.forward + rates.backward) + Double(exchange.steps) * rates.update
+    time.train = batches * (rates.forward + rates.backward) + Double(exchange.steps) * rates.update / Double(ranks)
     time.evaluate = Double(largestShard + testShare) * rates.evaluatedRow
     time.exchange = exchangeSeconds(rates, network)
     guard measures else { return time }
@@ -79,7 +80,7 @@ extension NetworkRunPlan {
     let gradients = exchange.gradients / steps / rate
     let last = exchange.lastGradients / rate + sum
     let statistics = exchange.statistics / steps / rate + Double(exchange.statisticSums) * sum
-    let step = rates.forward + rates.backward + rates.update
+    let step = rates.forward + rates.backward + rates.update / Double(ranks)
     return steps * (max(0, rows - step) + max(last, gradients + sum - rates.backward) + statistics)
   }
 }
