@@ -75,9 +75,9 @@ stage() { # DIR
   head -c 20000 "$1/checkpoint/layer.safetensors" 2>/dev/null | grep -aoE 'stage\\": \\"[a-z]+' | head -n 1 | sed 's/.*"//'
 }
 
-# Sleeps to a random moment in that phase of layer 2 or 3 (the first is narrow), by the times of the undisturbed run.
-nap_into() { # PHASE
-  sleep "$(awk -v phase="$1" -v layer=$((RANDOM % 2 + 2)) -v part="$RANDOM" '
+# Sleeps to a random moment in that phase of a layer, by the times of the undisturbed run and the machine's pace since then.
+nap_into() { # PHASE LAYER
+  sleep "$(awk -v phase="$1" -v layer="$2" -v pace="$pace" -v part="$RANDOM" '
     function seconds(name) {
       return match($0, "\"" name "\": [0-9.e-]+") ? substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 4) + 0 : 0
     }
@@ -85,13 +85,22 @@ nap_into() { # PHASE
     NR < layer { before += seconds("total") }
     NR == layer {
       before += seconds("kernel") + seconds("preconditioner") + (phase == "agop" ? seconds("solve") : 0)
-      printf "%.3f", before + part / 32768 * seconds(phase)
+      printf "%.3f", pace * (before + part / 32768 * seconds(phase))
     }' "$undisturbed/metrics.jsonl")"
+}
+
+# After a signal that missed the phase: whoever came late sleeps less next time. The machine may do less beside this, or more, than it did
+# beside the undisturbed run.
+learn_pace() { # DIR PHASE LAYER
+  local layers=0 change=1.15
+  [ -e "$1/metrics.jsonl" ] && layers=$(wc -l <"$1/metrics.jsonl")
+  if [ "$layers" -ge "$3" ] || { [ "$2" = solve ] && [ "$(stage "$1")" = agop ]; }; then change=0.85; fi
+  pace=$(awk -v pace="$pace" -v change="$change" 'BEGIN { print pace * change }')
 }
 
 # Stops runs with the signal until one was in that stage.
 stopped_in() { # NAME STAGE SIGNAL LAUNCHER
-  local dir=$work/stopped tries=0 took launcher=$4
+  local dir=$work/stopped tries=0 took launcher=$4 layer pace=1
   while [ "$tries" -lt 30 ]; do
     tries=$((tries + 1))
     rm -rf "$dir"
@@ -111,12 +120,14 @@ stopped_in() { # NAME STAGE SIGNAL LAUNCHER
       }
     fi
     for ((wait = 0; wait < 200; wait++)); do [ -e "$dir/config.json" ] && break || sleep 0.02; done
-    nap_into "$2"
+    layer=$((RANDOM % 2 + 2)) # the first is narrow
+    nap_into "$2" "$layer"
     began=$(date +%s%N)
     kill "-$3" $(target) 2>/dev/null
     ended
     took=$((($(date +%s%N) - began) / 1000000))
     [ "$(stage "$dir")" = "$2" ] && break
+    learn_pace "$dir" "$2" "$layer"
   done
   if [ "$(stage "$dir")" != "$2" ]; then
     bad "$1" "never stopped in mid-$2: exit status $status"
