@@ -155,6 +155,21 @@ stopped_in "TERM to launch/run in mid-AGOP" agop TERM run
 stopped_in "TERM to one rank alone in mid-AGOP" agop TERM one
 options=("${solving[@]}") undisturbed=$work/whole
 
+# --- paused for a while, as Slurm suspends a job: nothing has ended, and the launcher waits on ---
+dir=$work/paused
+timeout -k 5 600 "$root/launch/run" -n 2 --threads 1 train --output "$dir" "${options[@]}" --checkpoint-every 10m >"$dir.out" 2>&1 </dev/null &
+job=$!
+first_line "$dir"
+paused=($(mpirun_of "$job") $(ranks_of "$job"))
+kill -STOP "${paused[@]}"
+sleep 1.5
+waits=$(kill -0 "$job" 2>/dev/null && echo yes)
+kill -CONT "${paused[@]}"
+ended
+if [ ${#paused[@]} = 3 ] && [ "$waits" = yes ] && [ "$status" = 0 ]; then same "paused, and gone on" "$dir"; else
+  bad "paused, and gone on" "exit status $status, launcher there: ${waits:-no}, processes paused: ${#paused[@]}: $(tail -n 1 "$dir.out")"
+fi
+
 # --- mpirun that is told to end leaves its ranks two seconds, and says 1 whatever they say. A longer run: it must not end in these. ---
 start "$work/long" 2 --layers 12
 ended

@@ -18,9 +18,11 @@ import Testing
     // The first layer's gradient in its input is not wanted.
     #expect(cost.backward == 2 * (12 + 9 + 6) + 2 * (9 + 6))
     // Of each of 2 outputs: back through two layers, and two triangles of 3 x 3.
-    #expect(cost.measuring == 2 * 54 + 2 * (2 * (9 + 6) + 2 * 3 * 4))
+    let measuring: Int = 2 * 54 + 2 * (2 * (9 + 6) + 2 * 3 * 4)
+    #expect(cost.measuring == Double(measuring))
     // W is wide, and W is square.
-    #expect(cost.correlations == [4 * 9 + 21 * 27, (2 + 2 + 1 + 7) * 27])
+    let correlations: [Int] = [4 * 9 + 21 * 27, (2 + 2 + 1 + 7) * 27]
+    #expect(cost.correlations == correlations.map { Double($0) })
   }
 
   /// 3 x 3 taps over a 4 x 4 image of 2 channels, 1 x 1 taps at every second pixel, and two fully-connected layers.
@@ -39,14 +41,17 @@ import Testing
   }
 
   @Test func operationsOfConvolutions() {
-    let (first, second, hidden, last) = (2.0 * 3 * 18 * 16, 2.0 * 5 * 3 * 4, 2.0 * 3 * 20, 2.0 * 2 * 3)
+    // 2 x outputs x taps x positions.
+    let (first, second, hidden, last): (Double, Double, Double, Double) = (1728, 120, 120, 12)
     let plain = NetworkCost(convolutions(), withConvolutions: false)
     #expect(plain.forward == first + second + hidden + last)
     #expect(plain.backward == first + 2 * (second + hidden + last))
     #expect(plain.measuring == 2 * plain.forward + 2 * (last + 3 * 4))
     let measured = NetworkCost(convolutions(), withConvolutions: true)
     // At 16 and at 4 positions.
-    #expect(measured.measuring == 2 * plain.forward + 2 * (second + hidden + last + 3 * 4 + 16 * 3 * 4 + 4 * 5 * 6))
+    let triangles: Int = 3 * 4 + 16 * 3 * 4 + 4 * 5 * 6
+    let sweeps: Double = second + hidden + last + Double(triangles)
+    #expect(measured.measuring == 2 * plain.forward + 2 * sweeps)
     #expect(measured.correlations.count == 3)
   }
 
@@ -68,8 +73,8 @@ import Testing
     #expect(kinds[1].name == "layer1.0.conv1" && kinds[1].count == 4 && kinds[1].products.count == 3)
     let convolutions = kinds.reduce(0) { $0 + Double($1.count) * $1.rowOperations }
     // Six fully-connected layers are above them.
-    let head = 2.0 * (512 * 512 * 5 + 512 * 10)
-    #expect(NetworkCost(builder, withConvolutions: false).forward == convolutions + head)
+    let head: Int = 2 * (512 * 512 * 5 + 512 * 10)
+    #expect(NetworkCost(builder, withConvolutions: false).forward == convolutions + Double(head))
     #expect(LayerKind.all(in: try small()).map(\.count) == [1, 1, 1])
   }
 
@@ -90,8 +95,10 @@ import Testing
     // 3 steps: 27 parameters there and back, and each rank tells the other its wish.
     #expect(exchange.gradients == 3 * (2 * 27 * 4 + 2 * 8) && exchange.statistics == 0)
     // Means and deviations of 2 classes, scatters, the gradients' sum, correlations; pictures of all 10 rows.
-    let (first, second) = (2 * 2 * (4 + 3 + 3) + 3 + 9 + 2, 2 * 2 * (3 + 3 + 3) + 3 + 9 + 2)
-    #expect(exchange.measurement == Double(2 * 8 * (first + second + 10 * (4 + 3 + 3 + 3 + 3))))
+    let first: Int = 2 * 2 * (4 + 3 + 3) + 3 + 9 + 2
+    let second: Int = 2 * 2 * (3 + 3 + 3) + 3 + 9 + 2
+    let all: Int = 2 * 8 * (first + second + 10 * (4 + 3 + 3 + 3 + 3))
+    #expect(exchange.measurement == Double(all))
   }
 
   /// The mean that is planned for beside the orders that are drawn.

@@ -88,7 +88,8 @@ import Testing
     let forward = 2.0 * (512 + 80)
     let correlation = 64.0 * 64 + 21 * 512
     #expect(run.operations.train == 300 * (3 * forward - 2 * 512) && run.operations.evaluate == 350 * forward)
-    #expect(run.operations.measure == 300 * (2 * forward + 10 * (2 * 80 + 8 * 9)) + correlation)
+    let sweeps: Double = 10 * (2 * 80 + 8 * 9)
+    #expect(run.operations.measure == 300 * (2 * forward + sweeps) + correlation)
     #expect(run.allOperations.train == 12 * run.operations.train)
     #expect(run.allOperations.measure == 4 * run.operations.measure)
   }
