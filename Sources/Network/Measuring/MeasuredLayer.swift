@@ -63,7 +63,7 @@ package struct NetworkPictures {
 }
 
 /// What the gradients in a layer's y = W x sum to, over all rows, outputs and positions.
-package struct OutputGradients {
+package struct OutputGradients: Sendable {
   let weight: Parameter
   /// S = the sum of dy dy^T, (units x units).
   package let sum: Matrix<Double>
@@ -74,20 +74,21 @@ package struct OutputGradients {
   package var isOfPatches: Bool { weight.shape.count > 2 }
 
   /// *Local.* W in double.
-  private func matrix<T: NetworkReal>(_ weights: NetworkWeights<T>) -> Matrix<Double> {
+  private func widened<T: NetworkReal>(_ weights: MatrixView<T>) -> Matrix<Double> {
     let matrix = Matrix<Double>(uninitialisedRows: weight.rows, columns: weight.columns)
-    T.widen(weights.matrix(weight).pointer, matrix.pointer, matrix.count)
+    T.widen(weights.pointer, matrix.pointer, matrix.count)
     return matrix
   }
 
   /// *Local.* M = W^T S W; (inputs x inputs).
   package func agop<T: NetworkReal>(_ weights: NetworkWeights<T>, _ pool: ThreadPool) -> Matrix<Double> {
-    outerProduct(of: matrix(weights), outputGradients: sum, pool: pool)
+    outerProduct(of: widened(weights.matrix(weight)), outputGradients: sum, pool: pool)
   }
 
   /// *Local.* Of W^T W with M and its root, by whichever of M and S is smaller.
-  func correlation<T: NetworkReal>(_ weights: NetworkWeights<T>, _ pool: ThreadPool) throws -> FeatureCorrelation {
-    let w = matrix(weights)
+  /// - Parameter weights: W.
+  func correlation<T: NetworkReal>(_ weights: MatrixView<T>, _ pool: ThreadPool) throws -> FeatureCorrelation {
+    let w = widened(weights)
     guard w.columns <= w.rows else { return try FeatureCorrelation(of: w, outputGradients: sum, pool: pool) }
     return try FeatureCorrelation(of: w, with: outerProduct(of: w, outputGradients: sum, pool: pool), pool: pool)
   }

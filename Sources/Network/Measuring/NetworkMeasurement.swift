@@ -15,9 +15,9 @@ import Runtime
 ///                   -> for each output c: gradient e_c -> back through the layers -> S_l += dY_l^T dY_l      sum over ranks
 ///     then     rank l mod P: correlations of W^T W with W^T S_l W and its root
 package final class NetworkMeasurement<T: NetworkReal> {
-  private let network: Network<T>
+  let network: Network<T>
   private let layout: Layout
-  private let context: Context
+  let context: Context
   private let hidden, convolutions: [MeasuredLayer<T>]
   /// What the pictures show.
   private let sample: PictureSample
@@ -62,7 +62,7 @@ package final class NetworkMeasurement<T: NetworkReal> {
           endIsShown: entry.offset == hidden.count - 1, classes: classes)
     }
     return (
-      held + builder.rows * classes * MemoryLayout<T>.stride, measured.map { MeasuredLayer<T>.workBytes($0) }.max() ?? 0
+      held + builder.rows * classes * MemoryLayout<T>.stride, workBytes(measured, threads: builder.threads)
     )
   }
 
@@ -187,8 +187,8 @@ package final class NetworkMeasurement<T: NetworkReal> {
     let world = context.world
     var correlations = [Double](repeating: 0, count: 2 * measured.count)
     try world.together {
-      for place in measured.indices where place % world.size == world.rank {
-        let found = try gradients[place].correlation(network.weights, context.pool)
+      let own = measured.indices.filter { $0 % world.size == world.rank }
+      for (place, found) in zip(own, try self.correlations(of: own.map { gradients[$0] })) {
         (correlations[2 * place], correlations[2 * place + 1]) = (found.agop, found.root)
       }
     }

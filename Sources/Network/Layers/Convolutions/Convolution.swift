@@ -63,7 +63,7 @@ public final class Convolution<T: NetworkReal>: WeightedLayer {
     guard let x else { preconditionFailure("backward before forward") }
     let dx = wantsInput ? inputGradient.reshaped(rows: pass.rows, columns: input.count) : nil
     let (form, memory) = (form, ConvolutionMemory(form, scratch))
-    let weights = liveWeights(memory, pass)
+    let weights = wantsInput ? liveWeights(memory, pass) : nil
     let (wantsWeights, gram) = (pass.wantsParameterGradients, gradientGram)
     // Worker w takes pieces w, w + threads, ...: its sum of gradients is the same in every run.
     pass.pool.forEach(0..<form.pieces(of: pass.rows)) { index, worker in
@@ -76,7 +76,7 @@ public final class Convolution<T: NetworkReal>: WeightedLayer {
         multiply(
           dy, piece.columns, transposeB: true, beta: index < form.threads ? 0 : 1, into: memory.weightGradient(worker))
       }
-      if let dx { piece.multiplyBack(weights, dy, into: dx.rows(samples)) }
+      if let dx, let weights { piece.multiplyBack(weights, dy, into: dx.rows(samples)) }
     }
     if wantsWeights {
       sumWeightGradients(memory, pass)
