@@ -46,14 +46,19 @@ done
 
 # Networks: a small one, so that the program itself weighs as in the run.
 set -- --samples 1500 --depth 3 --width 256 --batch 64 --epochs 2
-if timeout -k 5 300 "$root/launch/run" -n 2 --threads 1 network "$@" --threads 1 --quiet --output network >out 2>&1 </dev/null &&
+if timeout -k 5 300 "$root/launch/run" -n 2 --threads 1 network "$@" --quiet --output network >out 2>&1 </dev/null &&
   timeout -k 5 300 "$root/launch/run" -n 2 --threads 1 plan network "$@" --json >planned 2>err; then
   measured=$(tail -n 1 network/metrics.jsonl | sed 's/.*"peakMemoryBytes": \([0-9]*\).*/\1/')
   wanted=$(value peakMemoryBytesPerRank planned)
   holds "a network's memory" "$wanted / $measured > 0.8 && $wanted / $measured < 1.5" \
     "planned $((wanted >> 20)) MiB, measured $((measured >> 20)) MiB"
-  holds "a network's seconds" "$(value seconds planned) > 0.1 && $(value seconds planned) < 600" "planned $(value seconds planned)"
-  holds "a network's messages" "$(value rows planned) > 0 && $(value gradients planned) > 0" "rows and gradients"
+  phases=$(grep -o '"phases": {[^}]*}' planned)
+  for phase in train exchange evaluate measure; do
+    holds "a network's seconds, $phase" "$(value "$phase" <(echo "$phases")) > 0 && $(value "$phase" <(echo "$phases")) < 60" "$phases"
+  done
+  # Two ranks hold as many rows each, so half of every batch is the other's; 150,016 parameters and two wishes, there and back, in 24 steps.
+  holds "a network's rows on their way" "$(value rows planned) == 2 * 750 * 64 * 4" "planned $(value rows planned)"
+  holds "a network's gradients" "$(value gradients planned) == 2 * 24 * (2 * 150016 * 4 + 2 * 8)" "planned $(value gradients planned)"
   missing=''
   for key in fits secondsPerEpoch secondsPerMeasuredEpoch memory operations operationsPerEpoch exchangedBytes networkShare assumptions; do
     grep -qF "\"$key\": " planned || missing+=" $key"

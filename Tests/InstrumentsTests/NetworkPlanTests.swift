@@ -10,10 +10,10 @@ import Testing
     try NetworkPlanOptions.parse(line.split(separator: " ").map(String.init))
   }
 
-  private func run(_ line: String, ranks: Int = 1, memory: Int = 8 << 30) throws -> NetworkRunPlan {
+  private func run(_ line: String, ranks: Int = 1, nodes: Int = 1, memory: Int = 8 << 30) throws -> NetworkRunPlan {
     let options = try options(line).network
     return try NetworkRunPlan(
-      options, NetworkShape(of: options), ranks: ranks, nodes: 1, threads: 2, budget: options.memory ?? memory,
+      options, NetworkShape(of: options), ranks: ranks, nodes: nodes, threads: 2, budget: options.memory ?? memory,
       program: 40 << 20, of: Float.self)
   }
 
@@ -97,7 +97,8 @@ import Testing
   private var rates: NetworkRates {
     var rates = NetworkRates()
     (rates.forward, rates.backward, rates.update) = (1e-3, 2e-3, 1e-4)
-    (rates.evaluatedRow, rates.measuredRow, rates.correlation) = (1e-5, 1e-4, 1e-10)
+    (rates.evaluatedRow, rates.measuredRow) = (1e-5, 1e-4)
+    (rates.correlation, rates.smallCorrelation) = (1e-9, 1e-10)
     return rates
   }
 
@@ -125,5 +126,24 @@ import Testing
     let quick = run.seconds(rates, network(latency: 1e-6, bandwidth: 1e11), measures: false)
     let slow = run.seconds(rates, network(latency: 1e-3, bandwidth: 1e7), measures: false)
     #expect(quick.exchange > 0 && slow.exchange > 100 * quick.exchange && slow.train == quick.train)
+  }
+
+  /// Two ranks of each node send two thirds of their bytes to the other node, over its one line.
+  @Test func ranksShareTheirNodesLine() throws {
+    let run = try run("--samples 300 --architecture mlp --width 16", ranks: 4, nodes: 2)
+    var network = Interconnect()
+    (network.latency, network.bandwidth) = (0, 1e6)
+    let seconds = run.seconds(NetworkRates(), network, measures: false)
+    let bytes = run.exchange.rows + run.exchange.gradients
+    #expect(abs(seconds.exchange / (bytes * 2 / 3 / 2e6) - 1) < 1e-9)
+  }
+
+  /// Two threads find the correlations of three small layers: the largest one's are the longest turn, and more than half of all.
+  @Test func smallLayersAreSharedOut() throws {
+    let run = try run("--samples 300 --depth 3 --width 8")
+    let free = network(latency: 0, bandwidth: .infinity)
+    let largest = 64.0 * 64 + 21 * 512
+    let wanted = Double(run.largestShard) * rates.measuredRow + 1e-10 * largest
+    #expect(abs(run.seconds(rates, free, measures: true).measure - wanted) < 1e-12)
   }
 }

@@ -28,6 +28,6 @@ import Testing
       let others = [try probe.evaluate(rows: rows), try probe.measure(rows: rows)]
       #expect(others.allSatisfy { $0 > 0 && $0 < 60 })
     }
-    #expect(try probe.correlate(order: 20) > 0)
+    #expect(try probe.correlate(order: 20, ThreadPool(count: 2)) > 0)
   }
 }

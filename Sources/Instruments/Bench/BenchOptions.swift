@@ -59,7 +59,8 @@ extension BenchOptions {
 
   private static let problemOptions: [CommandOption<BenchOptions>] = [
     CommandOption(
-      "samples", \.samples, .count("N"), "rows (default: \(defaultSamples)); network: that are measured at a time"),
+      "samples", \.samples, .count("N"),
+      "rows (default: \(defaultSamples)); network: of an mlp's measured block, up to 256"),
     CommandOption(
       "dimension", \.dimension, .integer("D", in: 1...1_000_000),
       "of random rows of unit norm (default: \(defaultDimension), of images \(defaultImage))"),
@@ -130,6 +131,8 @@ extension BenchOptions {
     if kind != .network {
       if architecture != nil { throw InputError("--architecture goes with bench network") }
       if batch != nil { throw InputError("--batch goes with bench network") }
+    } else if samples != nil, architecture ?? .mlp != .mlp {
+      throw InputError("--samples goes with --architecture mlp, whose measuring is measured")
     }
   }
 

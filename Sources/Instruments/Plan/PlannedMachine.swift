@@ -19,7 +19,8 @@ struct PlannedMachine {
     let cores = world.size > 1 ? Processor.hostCores() : host.boundCores.count
     let asItIs = allRanks == world.size && allNodes == hosts
     (self.ranks, self.nodes) = (allRanks, allNodes)
-    self.threads = threads ?? (asItIs ? host.threads : max(1, cores * allNodes / allRanks))
+    // Hosts may differ: every rank plans for the one with the most threads, whose workspaces are the largest.
+    self.threads = try world.maximum(threads ?? (asItIs ? host.threads : max(1, cores * allNodes / allRanks)))
   }
 
   /// Throws `InputError` unless each node has as many ranks as any other.

@@ -32,7 +32,8 @@ struct ScalingReport {
     guard let limit = model.limit(points) else {
       return "layer \(model.layer): no phase stops scaling up to \(points.last?.ranks ?? 0) ranks\(root)"
     }
-    return "layer \(model.layer): the first phase to stop scaling is \(limit.phase.name), at \(limit.ranks) ranks\(root)"
+    let (phase, ranks) = (limit.phase.name, limit.ranks)
+    return "layer \(model.layer): the first phase to stop scaling is \(phase), at \(ranks) ranks\(root)"
   }
 
   var json: JSON {

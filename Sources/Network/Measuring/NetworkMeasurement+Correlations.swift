@@ -40,7 +40,8 @@ extension OutputGradients {
 }
 
 extension MeasuredLayer {
-  fileprivate static func isSmall(_ stage: LayerStage<T>) -> Bool {
+  /// Whether one thread finds the layer's correlations as fast as several.
+  static func isSmall(_ stage: LayerStage<T>) -> Bool {
     OutputGradients.isSmall(units: stage.layer.units, inputs: stage.layer.weight.columns)
   }
 }

@@ -84,16 +84,16 @@ package final class EpochProbe<T: NetworkReal> {
     }
   }
 
-  /// *Local.* Seconds of the correlations of a layer of so many units and inputs: the same operations for each as for any other's.
-  package func correlate(order n: Int) throws -> Double {
+  /// *Local.* Seconds of the correlations of a layer of so many units and inputs, in double.
+  package func correlate(order n: Int, _ pool: ThreadPool) throws -> Double {
     let random = RandomStream(seed: 0, layer: 0, purpose: .probe)
     let weights = Matrix<Double>(uninitialisedRows: n, columns: n)
     weights.fill { random.normal(row: $0, column: $1) }
     let sum = Matrix<Double>(rows: n, columns: n)
     for i in 0..<n { sum[i, i] = 1 + Double(i) }
     let begun = monotonicSeconds()
-    let agop = outerProduct(of: weights, outputGradients: sum, pool: context.pool)
-    _ = try FeatureCorrelation(of: weights, with: agop, pool: context.pool)
+    let agop = outerProduct(of: weights, outputGradients: sum, pool: pool)
+    _ = try FeatureCorrelation(of: weights, with: agop, pool: pool)
     return monotonicSeconds() - begun
   }
 }

@@ -9,6 +9,8 @@ package struct NetworkCost: Sendable, Equatable {
   package let sweeps, measuring: Double
   /// Of each measured layer, once a measurement: its correlations, in double.
   package let correlations: [Double]
+  /// Of the same layers, whether one thread finds them alone.
+  package let isSmall: [Bool]
   /// Numbers that training changes.
   package let parameters: Int
 
@@ -27,6 +29,7 @@ package struct NetworkCost: Sendable, Equatable {
     sweeps = Double(builder.layers.last?.output.count ?? 0) * (sweep + sums)
     measuring = 2 * forward + sweeps
     correlations = measured.map { Self.correlation(units: $0.layer.units, inputs: $0.layer.weight.columns) }
+    isSmall = measured.map(MeasuredLayer<T>.isSmall)
     parameters = builder.parameters.last?.range.upperBound ?? 0
   }
 

@@ -11,10 +11,11 @@ import Runtime
 ///     rank 0    [ own g + g of rank 1 |                     ]    step    [ own w | w of rank 1 ]
 ///     rank 1    [                     | own g + g of rank 0 ]    step    [ w of rank 0 | own w ]
 ///
-/// A rank sends and receives as much as in an all-reduce, 2 (P - 1) / P of the parameters, but makes 1 / P of the step, which is bound by
-/// memory. Weights may change as soon as their gradient is whole: the backward pass is past their layer then.
+/// A rank sends and receives as much as in an all-reduce, 2 (P - 1) / P of the parameters (of several ranks on a node more leaves the
+/// node), but makes 1 / P of the step, which is bound by memory. Weights may change as soon as their gradient is whole: the backward pass
+/// is past their layer then.
 ///
-/// All messages are between two ranks: Open MPI's nonblocking reduce-scatter (4.1, 5.0) takes everything through rank 0. Terms are added
+/// All messages are between two ranks: a nonblocking reduce-scatter of Open MPI takes everything through rank 0. Terms are added
 /// here, in the order of the ranks from the share's own on, so that the bytes depend neither on the MPI nor on who comes first.
 package final class SharedStep<T: NetworkReal> {
   /// A part of the gradient, and what arrives of it.

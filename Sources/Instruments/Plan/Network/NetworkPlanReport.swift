@@ -34,10 +34,10 @@ struct NetworkPlanReport {
     set("peakMemoryBytesPerRank", to: JSON(plan.peak))
     set("memory", to: memory)
     set("budgetBytes", to: JSON(plan.budget))
-    set("operations", to: Self.operations(plan.allOperations))
-    set("operationsPerEpoch", to: Self.operations(plan.operations))
-    set("exchangedBytes", to: Self.bytes(exchange, epochs: epochs, measurements: measurements))
-    set("exchangedBytesPerEpoch", to: Self.bytes(exchange, epochs: 1, measurements: 1))
+    set("operations", to: Self.operations(plan.allOperations, withTotal: true))
+    set("operationsPerEpoch", to: Self.operations(plan.operations, withTotal: false))
+    set("exchangedBytes", to: Self.bytes(exchange, epochs: epochs, measurements: measurements, withTotal: true))
+    set("exchangedBytesPerEpoch", to: Self.bytes(exchange, epochs: 1, measurements: 1, withTotal: false))
     set("phases", to: whole.map(Self.seconds) ?? .null)
     set("loadingSeconds", to: JSON(plan.loadingSeconds))
     set("networkShare", to: networkShare.map { JSON($0) } ?? .null)
@@ -80,19 +80,22 @@ struct NetworkPlanReport {
     ])
   }
 
-  private static func operations(_ phases: Phases) -> JSON {
-    object([
-      ("train", phases.train), ("evaluate", phases.evaluate), ("measure", phases.measure), ("total", phases.total),
-    ])
+  /// - Parameter withTotal: false where `measure` is of a measurement, and the others of an epoch.
+  private static func operations(_ phases: Phases, withTotal: Bool) -> JSON {
+    object(
+      [("train", phases.train), ("evaluate", phases.evaluate), ("measure", phases.measure)]
+        + (withTotal ? [("total", phases.total)] : []))
   }
 
   /// What all ranks send in so many epochs and measurements.
-  private static func bytes(_ exchange: NetworkExchange, epochs: Double, measurements: Double) -> JSON {
+  private static func bytes(
+    _ exchange: NetworkExchange, epochs: Double, measurements: Double, withTotal: Bool
+  ) -> JSON {
     let phases = [
       ("rows", epochs * exchange.rows), ("gradients", epochs * exchange.gradients),
       ("statistics", epochs * exchange.statistics), ("measure", measurements * exchange.measurement),
     ]
-    return object(phases + [("total", phases.reduce(0) { $0 + $1.1 })])
+    return object(phases + (withTotal ? [("total", phases.reduce(0) { $0 + $1.1 })] : []))
   }
 
   // MARK: For people

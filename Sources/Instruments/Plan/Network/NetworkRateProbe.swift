@@ -51,11 +51,16 @@ struct NetworkRateProbe<T: NetworkReal> {
     (rates.forward, rates.backward, rates.update) = (step[0] * ratio, step[1] * ratio, step[2] * share)
     rates.evaluatedRow = try slowest { [try probe.evaluate(rows: evaluated)] }[0] * share / Double(evaluated)
     rates.measuredRow = try slowest { [try probe.measure(rows: measured)] }[0] * share / Double(measured)
-    // More than one thread's order, less than what would take long.
-    let order = 640
-    let operations = NetworkCost.correlation(units: order, inputs: order)
-    rates.correlation = try slowest { [try probe.correlate(order: order)] }[0] * share / operations
+    // Just above the order up to which a thread works alone, and below it: less than what would take long.
+    rates.correlation = try correlation(probe, order: ThreadPool.largestSerialOrder * 5 / 4, context.pool) * share
+    rates.smallCorrelation = try correlation(probe, order: ThreadPool.largestSerialOrder * 3 / 4, ThreadPool(count: 1))
     return rates
+  }
+
+  /// *Collective.* Seconds an operation.
+  private func correlation(_ probe: EpochProbe<T>, order: Int, _ pool: ThreadPool) throws -> Double {
+    try slowest { [try probe.correlate(order: order, pool)] }[0]
+      / NetworkCost.correlation(units: order, inputs: order)
   }
 
   /// *Collective.* For the probe's own memory, on every rank.

@@ -11,8 +11,9 @@ public struct NetworkRates: Sendable, Equatable {
   /// A row's loss and accuracy, and its passes of a measurement.
   public var evaluatedRow = 0.0
   public var measuredRow = 0.0
-  /// An operation of a measurement's correlations.
+  /// An operation of the correlations of a layer whose factorizations take all threads, and of one that a thread finds alone.
   public var correlation = 0.0
+  public var smallCorrelation = 0.0
 
   public init() {}
 }
@@ -27,7 +28,7 @@ extension NetworkRunPlan {
     time.evaluate = Double(largestShard + testShare) * rates.evaluatedRow
     time.exchange = exchangeSeconds(rates, network)
     guard measures else { return time }
-    time.measure = Double(largestShard) * rates.measuredRow + correlations * rates.correlation
+    time.measure = Double(largestShard) * rates.measuredRow + correlationSeconds(rates)
     time.exchange += ranks == 1 ? 0 : exchange.measurement / bandwidth(network)
     return time
   }
@@ -51,23 +52,29 @@ extension NetworkRunPlan {
     0.3 + 6e-9 * Double((shape.samples + shape.testSamples) * shape.features)
   }
 
-  /// Operations of the rank with the most correlations: layer l is rank l mod P's.
-  private var correlations: Double {
-    var work = [Double](repeating: 0, count: min(ranks, max(1, cost.correlations.count)))
-    for (layer, operations) in cost.correlations.enumerated() { work[layer % work.count] += operations }
-    return work.max() ?? 0
+  /// Of the rank that is slowest with its correlations: layer l is rank l mod P's, and small layers are shared out over its threads.
+  private func correlationSeconds(_ rates: NetworkRates) -> Double {
+    (0..<ranks).map { rank in
+      let own = cost.correlations.indices.filter { $0 % ranks == rank }
+      let small = own.filter { cost.isSmall[$0] }.map { cost.correlations[$0] }
+      let large = own.filter { !cost.isSmall[$0] }.reduce(0) { $0 + cost.correlations[$1] }
+      let turns = Double(max(1, min(threads, small.count)))
+      return large * rates.correlation + max(small.max() ?? 0, small.reduce(0, +) / turns) * rates.smallCorrelation
+    }.max() ?? 0
   }
 
   private func latency(_ network: Interconnect) -> Double { nodes <= 1 ? network.localLatency : network.latency }
 
-  /// Bytes a second of all ranks together: round a ring, where one rank of a node sends out of it.
+  /// Bytes a second of all ranks together in a sum over them: round a ring, where one rank of a node sends out of it.
   private func bandwidth(_ network: Interconnect) -> Double {
     Double(ranks) * (nodes <= 1 ? network.localBandwidth : network.bandwidth)
   }
 
-  /// The same where every rank sends to every other: the ranks of a node share what leads out of it.
-  private func bandwidthOfAll(_ network: Interconnect) -> Double {
-    nodes <= 1 ? bandwidth(network) : Double(nodes) * network.bandwidth
+  /// Seconds of bytes that every rank sends to every other: of several nodes' what goes out of them, on the one line that a node's ranks share.
+  private func pairwise(_ bytes: Double, _ network: Interconnect) -> Double {
+    guard nodes > 1 else { return bytes / bandwidth(network) }
+    let leaves = Double(ranks - ranks / nodes) / Double(ranks - 1)
+    return bytes * leaves / (Double(nodes) * network.bandwidth)
   }
 
   /// Of an epoch. The next batch's rows come while this one is worked on; gradients are summed while the backward pass goes on, the last of
@@ -76,11 +83,13 @@ extension NetworkRunPlan {
     guard ranks > 1 else { return 0 }
     let (steps, rate) = (Double(exchange.steps), bandwidth(network))
     let sum = 2 * log2(Double(ranks)).rounded(.up) * latency(network)
-    let rows = exchange.rows / steps / bandwidthOfAll(network) + latency(network)
-    let gradients = exchange.gradients / steps / rate
-    let last = exchange.lastGradients / rate + sum
+    let rows = pairwise(exchange.rows / steps, network) + latency(network)
+    // Gradients to whoever makes the step, and new values back: one after the other.
+    let turns = 2 * latency(network)
+    let gradients = pairwise(exchange.gradients / steps, network) + turns
+    let last = pairwise(exchange.lastGradients, network) + turns
     let statistics = exchange.statistics / steps / rate + Double(exchange.statisticSums) * sum
     let step = rates.forward + rates.backward + rates.update / Double(ranks)
-    return steps * (max(0, rows - step) + max(last, gradients + sum - rates.backward) + statistics)
+    return steps * (max(0, rows - step) + max(last, gradients - rates.backward) + statistics)
   }
 }
