@@ -95,8 +95,10 @@ extension Training {
   ) throws -> AGOP<T>.Result {
     let (plan, kernel) = (layer.plan, kernel(fit.bandwidth))
     let result = try phase(layer.number, .agop) { advance in
-      // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones.
-      if kept == nil && (plan.keepsTiles || fit.isRestored && plan.mayKeepTiles) {
+      // A layer that is gone on with has its coefficients, but no tiles: H has to come from the same ones. Those that had no factors
+      // did not stay where the plan has no room for them.
+      let mayHaveKept = fit.isRestored && plan.mayKeepTiles && fit.tiles.lowRank != nil
+      if kept == nil && (plan.keepsTiles || mayHaveKept) {
         let matrix = try kernelMatrix(kernel, samples, plan, stop: layer.safe?.stop) { _ in }
         try layer.safe?.stopHere()
         kept = try keptTiles(of: matrix, plan)
