@@ -53,7 +53,8 @@ extension Training {
     return try fit(solution, .cg, rank: preconditioner?.rank ?? 0, layer, matrix)
   }
 
-  /// *Local, one rank.* By Cholesky; nil: it failed or missed the tolerance, and `--solver auto` has the choice of another.
+  /// *Collective, of one rank.* By Cholesky; nil: it failed, or missed a tolerance that has to be met, and `--solver auto` has the choice of
+  /// another.
   private func solveDirectly(
     _ layer: Layer<T>, _ samples: Samples<T>, _ matrix: KernelOperator<T>
   ) throws -> Fit? {
@@ -70,7 +71,8 @@ extension Training {
       }
     }
     if let found {
-      guard hasChoice && found.outcome != .converged else {
+      let isTaken = found.outcome == .converged || options.allowUnconverged && found.outcome != .notFinite
+      guard hasChoice && !isTaken else {
         try require(found, layer: number)
         return try fit(found, .cholesky, rank: 0, layer, matrix)
       }
