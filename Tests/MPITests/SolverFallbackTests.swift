@@ -67,6 +67,46 @@ import Testing
     #expect(error?.sentence.contains("positive definite") == true)
   }
 
+  /// The iteration that takes over has the preconditioner that it would have had. Whether it converges with it is not asked.
+  @Test func theFallbackIsPreconditioned() throws {
+    func solver(_ method: SolverMethod) throws -> (fit: Fit, metrics: LayerMetrics.Solver) {
+      try self.solver {
+        ($0.solver, $0.preconditioner) = (method, .nystrom)
+        ($0.maxIterations, $0.allowUnconverged) = (3, true)
+        $0.preconditionerRank = 20
+        $0.tileTolerance = 0
+      }
+    }
+    let (fit, metrics) = try solver(.auto)
+    let (asked, expected) = try solver(.cg)
+    #expect(metrics.method == .cg && metrics.preconditionerRank > 0)
+    #expect(metrics.preconditionerRank == expected.preconditionerRank)
+    #expect(fit.coefficients.values == asked.coefficients.values)
+  }
+
+  /// No solution has such a residual: what K's factor gives is left for the iteration, which is the one that ends the run.
+  @Test func autoGoesOnWhereCholeskyMissesTheTolerance() throws {
+    let error = #expect(throws: SolveError.self) {
+      try solver { ($0.ridge, $0.tolerance, $0.maxIterations) = (1e-3, 1e-300, 1) }
+    }
+    #expect(error?.sentence.contains("reached --max-iterations") == true)
+  }
+
+  /// The same where a missed tolerance is allowed: the factor's solution is taken, which is as good as any.
+  @Test func autoKeepsWhatCholeskyGivesWhereThatIsAllowed() throws {
+    func solver(_ method: SolverMethod) throws -> (fit: Fit, metrics: LayerMetrics.Solver) {
+      try self.solver {
+        ($0.ridge, $0.tolerance, $0.maxIterations) = (1e-3, 1e-300, 1)
+        ($0.solver, $0.allowUnconverged) = (method, true)
+      }
+    }
+    let (fit, metrics) = try solver(.auto)
+    #expect(metrics.method == .cholesky && !metrics.converged && metrics.iterations == 0)
+    #expect(metrics.residual < 1e-6)
+    let (asked, _) = try solver(.cholesky)
+    #expect(fit.coefficients.values == asked.coefficients.values)
+  }
+
   /// A larger ridge, and the same samples are solved directly.
   @Test func autoFactorsWhatCanBeFactored() throws {
     let (_, solver) = try solver { $0.ridge = 1e-3 }
