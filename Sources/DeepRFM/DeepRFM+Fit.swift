@@ -46,9 +46,13 @@ extension Training {
   }
 
   /// *Collective.* K without what its products needed, where its tiles stay for the AGOP; nil: they do not.
-  func keptTiles(of matrix: KernelOperator<T>, _ plan: MemoryPlan) throws -> KernelOperator<T>? {
+  /// - Parameter throughRoot: whether they are to stay beyond it, for another AGOP.
+  func keptTiles(
+    of matrix: KernelOperator<T>, _ plan: MemoryPlan, throughRoot: Bool = false
+  ) throws -> KernelOperator<T>? {
     // Factors may have left more room than was planned for; all ranks have it, or none.
-    let fits = plan.keepsTiles || matrix.storesAll && plan.hasRoom(forTiles: matrix.storedBytes)
+    let hasRoom = plan.hasRoom(forTiles: matrix.storedBytes, throughRoot: throughRoot)
+    let fits = hasRoom && (plan.keepsTiles || matrix.storesAll)
     let agreed: Int = try timer.measure(.communication) { try world.minimum(fits ? 1 : 0) }
     guard agreed == 1 else { return nil }
     matrix.releaseWorkspace()

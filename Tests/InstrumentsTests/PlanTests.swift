@@ -170,6 +170,24 @@ import Testing
     #expect(roomy.keepsTiles && roomy.hasRoom(forTiles: roomy.tileBudget))
   }
 
+  /// Tiles that another chain of `--tune` wants lie beside the root, too: within the budget where they were planned for.
+  @Test func tilesForAnotherChainHaveRoomBesideTheRoot() throws {
+    let budget = 16 << 30
+    let line = "--dataset cifar10 --samples 16000 --agop class"
+    let roomy = try run(line, memory: budget).layers[0].plan
+    let root = try #require(roomy.stages.first { $0.name == "root" }).bytes
+    let left = budget - root
+    #expect(roomy.keepsTiles && roomy.hasRoom(forTiles: left, throughRoot: true))
+    #expect(roomy.hasRoom(forTiles: left + 1) && !roomy.hasRoom(forTiles: left + 1, throughRoot: true))
+    // What stays because factors are small may be under the plan's peak as far as the larger of the two stages leaves room.
+    let plans = try stride(from: 700, to: 4000, by: 20).map { try run("\(line) --memory \($0)MiB").layers[0].plan }
+    let plan = try #require(plans.first { $0.fits && $0.mayKeepTiles })
+    let stages = plan.stages.filter { ["agop", "root"].contains($0.name) }
+    let most = try #require(stages.map(\.bytes).max())
+    let rest = plan.peak - most
+    #expect(plan.hasRoom(forTiles: rest, throughRoot: true) && !plan.hasRoom(forTiles: rest + 1, throughRoot: true))
+  }
+
   /// train itself refuses what the plan does.
   @Test func trainRefusesTheSame() throws {
     let dense = try run("--dataset cifar10 --memory 1GiB --solver cholesky").layers[0].load

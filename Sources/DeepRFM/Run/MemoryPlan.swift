@@ -115,6 +115,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var mayKeepTiles = false
   /// What the AGOP's stage holds beside tiles.
   private var agopStage = 0
+  /// The same of the root's, where train has no tiles any more.
+  private var rootStage = 0
   /// Bytes for tiles that other ranks hold, while the AGOP is made.
   public private(set) var remoteBytes = 0
   /// The route that the AGOP takes.
@@ -179,6 +181,7 @@ public struct MemoryPlan: Sendable, Equatable {
     agopStage = base + load.fitBytes + agopBytes
     mayKeepTiles = load.compresses && !load.isDense && !keepsTiles
     let root = Self.rootBytes(load)
+    rootStage = base + root
     let mapping = Self.mappingBytes(load)
     items = [
       Item(name: "program and samples", bytes: base), Item(name: "travelling blocks", bytes: travelling),
@@ -194,7 +197,7 @@ public struct MemoryPlan: Sendable, Equatable {
       Item(name: "kernel", bytes: base + tileBudget + travelling + memory.building + memory.recomputing),
       Item(name: "solve", bytes: base + tileBudget + solving + repeated),
       Item(name: "agop", bytes: agopStage + (keepsTiles ? tileBudget : 0) + remoteBytes),
-      Item(name: "root", bytes: base + root),
+      Item(name: "root", bytes: rootStage),
       Item(name: "features", bytes: base + mapping),
       Item(
         name: "files",
@@ -203,7 +206,11 @@ public struct MemoryPlan: Sendable, Equatable {
   }
 
   /// Whether tiles that turned out to take so many bytes stay while the AGOP is made: the plan's peak does not rise for it.
-  public func hasRoom(forTiles bytes: Int) -> Bool { keepsTiles || mayKeepTiles && agopStage + bytes <= peak }
+  /// - Parameter throughRoot: and while its root is taken, for another chain's AGOP: of tiles that are planned for within the budget.
+  public func hasRoom(forTiles bytes: Int, throughRoot: Bool = false) -> Bool {
+    if keepsTiles { return !throughRoot || rootStage + bytes <= budget }
+    return mayKeepTiles && max(agopStage, throughRoot ? rootStage : 0) + bytes <= peak
+  }
 
   /// K as a matrix with the right sides, on the one rank that factors it.
   private static func denseBytes(_ load: Workload) -> Int {

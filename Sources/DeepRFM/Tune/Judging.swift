@@ -40,11 +40,10 @@ extension Training {
     return fit
   }
 
-  /// *Collective.* What makes the next layer's rows. Uses K where it is given.
+  /// *Collective.* What makes the next layer's rows. Uses K up where it is given.
   func nextMap(
-    _ layer: Layer<T>, _ samples: Samples<T>, _ fit: Fit, _ matrix: KernelOperator<T>?
+    _ layer: Layer<T>, _ samples: Samples<T>, _ fit: Fit, _ kept: inout KernelOperator<T>?
   ) throws -> LayerMap<T> {
-    var kept = matrix
     let agop = try computeAGOP(layer, samples, fit, &kept)
     let projection = try phase(layer.number, .root) { _ in try project(layer.number, agop, samples, fit) }
     return layerMap(layer.number, projection.matrix)

@@ -233,7 +233,10 @@ extension Tuning {
     for (link, fit, metrics) in try fitAll(links, layer, samples, &kept) {
       try note(metrics, link)
       guard link.goesOn else { continue }
-      let map = try link.timing { try attempt(link) { try link.training.nextMap(layer, samples, fit, kept) } }
+      var own = kept
+      // Where no other chain wants K, it goes before the root.
+      if links.count == 1 { kept = nil }
+      let map = try link.timing { try attempt(link) { try link.training.nextMap(layer, samples, fit, &own) } }
       if let map { maps.append((link, map)) }
     }
     return maps
@@ -252,7 +255,7 @@ extension Tuning {
       let fit = try link.timing { try attempt(link) { try link.training.solve(layer, samples, k) } }
       if let fit { solved.append((link, fit)) }
     }
-    kept = try links[0].training.keptTiles(of: k, layer.plan)
+    kept = try links[0].training.keptTiles(of: k, layer.plan, throughRoot: links.count > 1)
     let metrics = try base.judge(solved.map { ($0.link.training, $0.fit) }, layer, samples)
     let own = links.reduce(0) { $0 + $1.seconds } - before
     for link in links { link.seconds += (monotonicSeconds() - began - own) / Double(links.count) }
@@ -283,7 +286,7 @@ extension Tuning {
       try note(found.metrics, link)
       guard link.goesOn else { return }
       let next = try link.timing {
-        try attempt(link) { try link.training.nextMap(layer, samples, found.fit, kept) }
+        try attempt(link) { try link.training.nextMap(layer, samples, found.fit, &kept) }
       }
       guard let next else { return }
       map = next
