@@ -108,9 +108,11 @@ extension Training {
         kept = try keptTiles(of: matrix, plan)
       }
       defer { kept = nil }
+      // Ranks may differ in it: they borrow the least share of all.
+      let remote = kept.map { plan.remoteBytes(beside: $0.storedBytes) } ?? 0
       let agop = AGOP(
         of: samples.rows, kernel, tiles: kept,
-        memory: AGOPMemory(gradients: plan.chunkBytes, gram: plan.gramBytes, remoteTiles: plan.remoteBytes),
+        memory: AGOPMemory(gradients: plan.chunkBytes, gram: plan.gramBytes, remoteTiles: remote),
         random: RandomStream(seed: options.seed, layer: layer.number, purpose: .sketch),
         tileTolerance: options.chosenTileTolerance)
       return try agop.compute(

@@ -163,11 +163,17 @@ import Testing
     let agop = try #require(plan.stages.first { $0.name == "agop" }).bytes
     #expect(plan.mayKeepTiles && !plan.hasRoom(forTiles: plan.tileBudget))
     #expect(plan.hasRoom(forTiles: plan.peak - agop) && !plan.hasRoom(forTiles: plan.peak - agop + 1))
+    // Other ranks' tiles may take what the own ones leave.
+    let room = plan.peak - agop
+    #expect(plan.remoteBytes == 0 && plan.remoteBytes(beside: room) == 0 && plan.remoteBytes(beside: room + 1) == 0)
+    #expect(plan.remoteBytes(beside: room - 1000) == 1000)
     // Without factors tiles are as large as they were planned.
     let dense = try run("\(line) --memory \(plan.peak) --tile-tolerance 0").layers[0].plan
     #expect(dense.keepsTiles || !dense.hasRoom(forTiles: 0))
     let roomy = try run("\(line) --memory 16GiB").layers[0].plan
     #expect(roomy.keepsTiles && roomy.hasRoom(forTiles: roomy.tileBudget))
+    let planned = try run("\(line) --memory 16GiB", ranks: 2).layers[0].plan
+    #expect(planned.remoteBytes > 0 && planned.remoteBytes(beside: 1000) == planned.remoteBytes)
   }
 
   /// Tiles that another chain of `--tune` wants lie beside the root, too: within the budget where they were planned for.

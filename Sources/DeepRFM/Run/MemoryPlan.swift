@@ -117,7 +117,7 @@ public struct MemoryPlan: Sendable, Equatable {
   private var agopStage = 0
   /// The same of the root's, where train has no tiles any more.
   private var rootStage = 0
-  /// Bytes for tiles that other ranks hold, while the AGOP is made.
+  /// Bytes for tiles that other ranks hold, while the AGOP is made, where own ones are planned to stay.
   public private(set) var remoteBytes = 0
   /// The route that the AGOP takes.
   public private(set) var route = AGOPRoute.class
@@ -211,6 +211,10 @@ public struct MemoryPlan: Sendable, Equatable {
     if keepsTiles { return !throughRoot || rootStage + bytes <= budget }
     return mayKeepTiles && max(agopStage, throughRoot ? rootStage : 0) + bytes <= peak
   }
+
+  /// Bytes for tiles that other ranks hold, beside so many bytes of own ones that stayed: where that was not planned, what is left under
+  /// the peak.
+  public func remoteBytes(beside tiles: Int) -> Int { keepsTiles ? remoteBytes : max(0, peak - agopStage - tiles) }
 
   /// K as a matrix with the right sides, on the one rank that factors it.
   private static func denseBytes(_ load: Workload) -> Int {
