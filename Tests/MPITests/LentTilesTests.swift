@@ -70,6 +70,29 @@ import Testing
     if world.size > 1 { #expect(borrowedByAll > 0) }
   }
 
+  /// No rank borrows more than it may, though one wants twice as much; nor more than that when nothing limits it.
+  @Test(arguments: [false, true]) func borrowedTilesKeepToTheLimit(isThin: Bool) throws {
+    let problem = try problem()
+    let world = problem.world
+    let matrix = try isThin ? thin(problem) : problem.kernelMatrix(Self.kernel)
+    func borrowed(within limit: Int) throws -> Int {
+      let before = MatrixMemory.bytes
+      try matrix.beginTileExchange(limit: limit)
+      let bytes = MatrixMemory.bytes - before
+      try matrix.finishTileExchange()
+      #expect(MatrixMemory.bytes == before)
+      return bytes
+    }
+    let wanted = try borrowed(within: .max)
+    let most = try world.maximum(wanted)
+    let limit = most / 2
+    let taken = try borrowed(within: limit)
+    let (takenOfAll, none) = (try world.sum(taken), try borrowed(within: 0))
+    #expect(taken <= limit && taken <= wanted && none == 0)
+    // Of dense tiles half of what it wants is more than one.
+    if world.size > 1 { #expect(most > 0 && (isThin || takenOfAll > 0)) }
+  }
+
   /// With all that can be borrowed, a part of it, and nothing.
   @Test(arguments: [AGOPRoute.class, .gram], [0, 200_000, Int.max])
   func agopIsThatOfDenseTiles(route: AGOPRoute, limit: Int) throws {
