@@ -10,6 +10,14 @@ import Testing
   private static let shape = Shape(classCounts: [200, 200, 200, 200], tileRows: 100)
   private static let kernel = Kernel(.laplace, bandwidth: 2)
 
+  private struct Size {
+    var shape = AGOPMemoryTests.shape
+    var spread = 0.7
+    var outputs = 4
+    /// nil: as many as the other tests have.
+    var threads: Int?
+  }
+
   private struct Taken {
     var cost: AGOPCost
     /// Bytes at once.
@@ -20,17 +28,19 @@ import Testing
 
   /// *Collective.* - Parameter memory: what the AGOP is given, from what it costs.
   private func take<T: Real>(
-    _ route: AGOPRoute, _ type: T.Type, _ world: Communicator, tiles: Bool = false,
+    _ route: AGOPRoute, _ type: T.Type, _ world: Communicator, tiles: Bool = false, _ size: Size = Size(),
     _ memory: (AGOPCost) -> AGOPMemory = { _ in AGOPMemory() }
   ) throws -> Taken {
+    let (shape, outputs) = (size.shape, size.outputs)
     let problem = try Problem<T>(
-      Self.shape.samples(width: 64), classCounts: Self.shape.classCounts, world: world, tileRows: Self.shape.tileRows)
-    let a = problem.own(noise(800, 4, seed: 51))
+      shape.samples(width: 64, spread: size.spread), classCounts: shape.classCounts, world: world,
+      tileRows: shape.tileRows, threads: size.threads)
+    let a = problem.own(noise(problem.x.rows, outputs, seed: 51))
     let matrix = tiles ? try problem.kernelMatrix(Self.kernel) : nil
-    var limits = memory(try AGOP(of: problem.rows, Self.kernel).cost(outputs: 4))
+    var limits = memory(try AGOP(of: problem.rows, Self.kernel).cost(outputs: outputs))
     limits.remoteTiles = .max
     let agop = AGOP(of: problem.rows, Self.kernel, tiles: matrix, memory: limits)
-    let cost = try agop.cost(outputs: 4)
+    let cost = try agop.cost(outputs: outputs)
     let schedule = PairSchedule(rank: world.rank, ranks: world.size)
     let remote = tiles ? schedule.remoteElements(problem.layout) * MemoryLayout<T>.stride : 0
     MatrixMemory.reset()
@@ -58,6 +68,30 @@ import Testing
   func theStatementsAddUp(route: AGOPRoute, tiles: Bool) throws {
     try check(route, Float.self, tiles: tiles)
     try check(route, Double.self, tiles: tiles)
+  }
+
+  /// Two hundred classes of two samples: tiles' sides hold many of them, and sums by class are most of the memory. On one thread all workers
+  /// are at work at the peak.
+  private func checkSmallClasses<T: Real>(_ route: AGOPRoute, _ type: T.Type, outputs: Int) throws {
+    let shape = Shape(classCounts: [Int](repeating: 2, count: 200), tileRows: 100)
+    let size = Size(shape: shape, spread: 0.1, outputs: outputs, threads: 1)
+    let all = try TestWorld.all
+    for world in [all, try all.split(color: all.rank, key: 0)] {
+      let taken = try take(route, type, world, size)
+      let cost = taken.cost
+      #expect(cost.segmentRows <= 2)
+      // Rows this near to their classes' means stay deviations from these: nothing is moved.
+      let moved = cost.rows * 64 * MemoryLayout<T>.stride
+      let stated = route == .gram ? cost.gramBytes - moved : cost.gradientBytes(of: route, chunkRows: cost.rows)
+      expectSame(taken, stated)
+    }
+  }
+
+  /// With 64 outputs the Gram route takes most while it sums its weights by class, thirteen thousand numbers a row.
+  @Test(arguments: [(AGOPRoute.class, 4), (AGOPRoute.sketch, 4), (AGOPRoute.gram, 64)])
+  func manySmallClasses(route: AGOPRoute, outputs: Int) throws {
+    try checkSmallClasses(route, Float.self, outputs: outputs)
+    try checkSmallClasses(route, Double.self, outputs: outputs)
   }
 
   /// A chunk of gradients takes what it is given, one after the other.
