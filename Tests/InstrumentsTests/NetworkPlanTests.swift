@@ -143,7 +143,7 @@ import Testing
     let run = try run("--samples 300 --depth 3 --width 8")
     let free = network(latency: 0, bandwidth: .infinity)
     let largest = 64.0 * 64 + 21 * 512
-    let wanted = Double(run.largestShard) * rates.measuredRow + 1e-10 * largest
+    let wanted = 300 * rates.measuredRow + 1e-10 * largest
     #expect(abs(run.seconds(rates, free, measures: true).measure - wanted) < 1e-12)
   }
 }
