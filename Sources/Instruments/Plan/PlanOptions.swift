@@ -5,16 +5,13 @@ import KernelMachine
 import Runtime
 
 /// Everything that `deeprfm plan` can be told: train's options, and the machine to plan for.
-public struct PlanOptions: Sendable, Equatable {
+public struct PlanOptions: PlannedMachineOptions, Equatable {
   public var train = TrainOptions()
   /// `plan tune`: the combinations to plan for; nil: one run.
   var tuning: TuneOptions?
-  /// nil: as many as plan itself runs on.
   public var ranks: Int?
   public var nodes: Int?
-  /// Microseconds of a short message one way between nodes; nil: measured, or `Network.ethernet`.
   public var latency: Double?
-  /// GB/s between nodes; nil: likewise.
   public var bandwidth: Double?
   /// Of the solver, in every layer; nil: typical counts by depth.
   public var iterations: Int?
@@ -63,29 +60,21 @@ extension PlanOptions {
     return both.plan
   }
 
-  private static let planOptions: [CommandOption<PlanOptions>] = [
-    CommandOption("ranks", \.ranks, .integer("P", in: 1...1_000_000), "of the run (default: those of plan itself)"),
-    CommandOption(
-      "nodes", \.nodes, .integer("M", in: 1...1_000_000), "the hosts they are on (default: those of plan itself)"),
-    CommandOption(
-      "network-latency", \.latency, .positive("US"),
-      "microseconds between nodes (default: measured between hosts, or 30)"),
-    CommandOption(
-      "network-bandwidth", \.bandwidth, .positive("GBS"),
-      "GB/s between nodes (default: measured between hosts, or 1.25)"),
-    CommandOption(
-      "iterations", \.iterations, .integer("I", in: 1...1_000_000),
-      "of the solver in each layer (default: counts that are typical of the data set and the depth)"),
-    CommandOption(
-      "scaling", \.scaling, .choice,
-      "extend --calibrate's last layer to --ranks (default: 1024): the same problem, or N^2 / P constant"),
-    CommandOption("calibrate", \.calibration, .path("RUN"), "directory of a finished run; its options are taken too"),
-    CommandOption(
-      "ranks-per-node", \.ranksPerNode, .integer("R", in: 1...4096),
-      "scaling: ranks that share a node (default: its cores / threads)"
-    ),
-    CommandOption(flag: "json", \.json, "one JSON object on standard output"),
-  ]
+  private static let planOptions: [CommandOption<PlanOptions>] =
+    machineOptions + [
+      CommandOption(
+        "iterations", \.iterations, .integer("I", in: 1...1_000_000),
+        "of the solver in each layer (default: counts that are typical of the data set and the depth)"),
+      CommandOption(
+        "scaling", \.scaling, .choice,
+        "extend --calibrate's last layer to --ranks (default: 1024): the same problem, or N^2 / P constant"),
+      CommandOption("calibrate", \.calibration, .path("RUN"), "directory of a finished run; its options are taken too"),
+      CommandOption(
+        "ranks-per-node", \.ranksPerNode, .integer("R", in: 1...4096),
+        "scaling: ranks that share a node (default: its cores / threads)"
+      ),
+      CommandOption(flag: "json", \.json, "one JSON object on standard output"),
+    ]
 
   /// What `arguments` ask for, checked. Throws `InputError`.
   public static func parse(_ arguments: [String]) throws(InputError) -> PlanOptions {

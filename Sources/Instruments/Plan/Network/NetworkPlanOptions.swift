@@ -3,14 +3,11 @@ import Network
 import Runtime
 
 /// Everything that `deeprfm plan network` can be told: network's options, and the machine to plan for.
-public struct NetworkPlanOptions: Sendable, Equatable {
+public struct NetworkPlanOptions: PlannedMachineOptions, Equatable {
   public var network = NetworkOptions()
-  /// nil: as many as plan itself runs on.
   public var ranks: Int?
   public var nodes: Int?
-  /// Microseconds of a short message one way between nodes; nil: measured, or `Interconnect.ethernet`.
   public var latency: Double?
-  /// GB/s between nodes; nil: likewise.
   public var bandwidth: Double?
   public var json = false
 
@@ -21,18 +18,8 @@ extension NetworkPlanOptions {
   public static let table = OptionTable<NetworkPlanOptions>(
     "plan network", own + NetworkOptions.table.options.map { $0.within(\NetworkPlanOptions.network) })
 
-  private static let own: [CommandOption<NetworkPlanOptions>] = [
-    CommandOption("ranks", \.ranks, .integer("P", in: 1...1_000_000), "of the run (default: those of plan itself)"),
-    CommandOption(
-      "nodes", \.nodes, .integer("M", in: 1...1_000_000), "the hosts they are on (default: those of plan itself)"),
-    CommandOption(
-      "network-latency", \.latency, .positive("US"),
-      "microseconds between nodes (default: measured between hosts, or 30)"),
-    CommandOption(
-      "network-bandwidth", \.bandwidth, .positive("GBS"),
-      "GB/s between nodes (default: measured between hosts, or 1.25)"),
-    CommandOption(flag: "json", \.json, "one JSON object on standard output"),
-  ]
+  private static let own: [CommandOption<NetworkPlanOptions>] =
+    machineOptions + [CommandOption(flag: "json", \.json, "one JSON object on standard output")]
 
   /// What `arguments` ask for, checked. Throws `InputError`.
   public static func parse(_ arguments: [String]) throws(InputError) -> NetworkPlanOptions {
