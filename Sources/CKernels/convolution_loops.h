@@ -84,19 +84,6 @@ DISPATCHED void NAME(deeprfm_scatter_taps)(const T *restrict taps, deeprfm_windo
   }
 }
 
-// In squares whose lines of both matrices stay in the L1 cache.
-DISPATCHED void NAME(deeprfm_transpose)(const T *restrict a, ptrdiff_t rows, ptrdiff_t columns, T *restrict b) {
-  enum { SIDE = 16 };
-  for (ptrdiff_t j0 = 0; j0 < columns; j0 += SIDE) {
-    ptrdiff_t j1 = j0 + SIDE < columns ? j0 + SIDE : columns;
-    for (ptrdiff_t i0 = 0; i0 < rows; i0 += SIDE) {
-      ptrdiff_t i1 = i0 + SIDE < rows ? i0 + SIDE : rows;
-      for (ptrdiff_t j = j0; j < j1; j++)
-        for (ptrdiff_t i = i0; i < i1; i++) b[j * rows + i] = a[i * columns + j];
-    }
-  }
-}
-
 DISPATCHED void NAME(deeprfm_add)(const T *restrict x, T *restrict y, ptrdiff_t count) {
   for (ptrdiff_t i = 0; i < count; i++) y[i] += x[i];
 }

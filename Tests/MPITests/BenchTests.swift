@@ -89,7 +89,7 @@ import Testing
       report,
       [
         "gemmGflops", "products.seconds", "products.gflops", "products.fractionOfGemm", "measuring.seconds",
-        "measuring.gflops", "measuring.fractionOfGemm",
+        "measuring.gflops", "measuring.fractionOfGemm", "measuring.productsOfGemm",
       ])
     let products = 2 * 16 * (2 * 12 * 512 + 3 * (4 * 512 * 512 + 512 * 3))
     #expect(report.json[["products", "operations"]] == JSON(Double(products)))
@@ -101,7 +101,10 @@ import Testing
       return
     }
     #expect(layers.count == 3 && layers[1]["layers"] == JSON(4) && layers[0][["seconds", "inputs"]] == nil)
-    for layer in layers { #expect(layer[["seconds", "weights"]].map { $0 != .null } == true) }
+    for layer in layers {
+      #expect(layer[["seconds", "weights"]].map { $0 != .null } == true)
+      #expect(layer[["fractionOfGemm", "weights"]].map { $0 != .null } == true)
+    }
   }
 
   /// Images of 3 x 8 x 8: the six convolutions are all different.

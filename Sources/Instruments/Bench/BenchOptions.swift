@@ -60,7 +60,7 @@ extension BenchOptions {
   private static let problemOptions: [CommandOption<BenchOptions>] = [
     CommandOption(
       "samples", \.samples, .count("N"),
-      "rows (default: \(defaultSamples)); network: of an mlp's measured block, up to 256"),
+      "rows (default: \(defaultSamples)); network: of an mlp's measured block, up to what a run takes"),
     CommandOption(
       "dimension", \.dimension, .integer("D", in: 1...1_000_000),
       "of random rows of unit norm (default: \(defaultDimension), of images \(defaultImage))"),
@@ -95,7 +95,7 @@ extension BenchOptions {
     CommandOption("seed", \.seed, .seed, "of all randomness"),
     CommandOption(
       "repeat", \.repetitions, .integer("R", in: 1...1000),
-      "measurements of each figure, which is their median; network: the best"),
+      "measurements of each figure, which is their median"),
     CommandOption(
       flag: "peers", \.peers,
       "solve: LAPACK's Cholesky and plain conjugate gradient beside ours, one rank"),

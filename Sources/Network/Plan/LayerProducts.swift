@@ -108,7 +108,9 @@ package final class LayerProducts<T: NetworkReal> {
 ///
 /// Beside the products a call makes the outputs' gradients, goes through the activations, and adds a block's sums to those in double.
 package final class MeasuringProducts<T: NetworkReal> {
+  private let network: Network<T>
   private let measurement: NetworkMeasurement<T>
+  private let gradient: Matrix<T>
   private let count: Int
   /// Of a call.
   package let operations: Double
@@ -117,11 +119,12 @@ package final class MeasuringProducts<T: NetworkReal> {
   ///   - rows: (rows x features), of about unit variance.
   ///   - context: of this rank alone.
   package init(_ form: NetworkForm, rows: Matrix<T>, _ context: Context) throws {
-    let network: Network<T> = try form.network(rows: rows.rows, context, of: T.self)
+    network = try form.network(rows: rows.rows, context, of: T.self)
     network.weights.draw(seed: 0)
     let plan: NetworkBuilder<T> = try form.build(rows: 1, threads: context.pool.count, isPlan: true)
     operations = Double(rows.rows) * NetworkCost(plan, withConvolutions: false).sweeps
     count = rows.rows
+    gradient = Matrix(rows: count, columns: network.outputs)
     let counts = (0..<form.classes).map { rows.rows * ($0 + 1) / form.classes - rows.rows * $0 / form.classes }
     measurement = NetworkMeasurement(network, Layout(classCounts: counts, ranks: 1), context)
     try measurement.prepareSweeps(rows.view)
@@ -129,4 +132,17 @@ package final class MeasuringProducts<T: NetworkReal> {
 
   /// Once.
   package func run() throws { try measurement.addSweeps(rows: count) }
+
+  /// Once, without what is between the fully-connected layers: of each output and layer dY^T dY and dY W, dY being the product before.
+  package func runProducts() throws {
+    for output in 0..<network.outputs {
+      gradient.view.fill(0)
+      for i in 0..<count { gradient[i, output] = 1 }
+      var dy = gradient.view
+      for place in network.linears.reversed() {
+        let dx = try network.layers[place].backward(dy, wantsInput: place > network.linears[0], network.pass)
+        if let dx { dy = dx }
+      }
+    }
+  }
 }

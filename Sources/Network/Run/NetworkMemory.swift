@@ -15,8 +15,12 @@ package struct NetworkMemory: Sendable {
   /// Of the measurement, what is there only while a layer's correlations are found, or its AGOP is written.
   package private(set) var measurementWork = 0
 
-  /// Rows that go through the network at once when nothing is trained: more make its products no faster.
-  package static var evaluationRows: Int { 256 }
+  /// Rows that go through a network at once when nothing is trained: narrow layers' products are faster of more rows, while two of their
+  /// matrices stay in a core's second cache.
+  package static func evaluationRows<T: NetworkReal>(_ builder: NetworkBuilder<T>) -> Int {
+    let widest = builder.layers.map(\.output.count).max() ?? 1
+    return min(max(256, (1 << 19) / max(1, widest)), 1024)
+  }
 
   package var total: Int { samples + batches + weights + workspaces + measurement }
 
@@ -85,7 +89,8 @@ package struct NetworkMemory: Sendable {
     threads: Int, of type: T.Type
   ) throws(InputError) -> (rows: Int, memory: NetworkMemory, fits: Bool) {
     let least = BatchPlan.largestShare(of: min(options.batch, layout.sampleCount), ranks: layout.ranks)
-    var rows = max(least, min(evaluationRows, max(layout.largestShard, testRows)))
+    let narrow: NetworkBuilder<T> = try form.build(rows: 1, threads: threads, isPlan: true)
+    var rows = max(least, min(evaluationRows(narrow), max(layout.largestShard, testRows)))
     while true {
       let memory = try NetworkMemory(
         options, form, layout, testRows: testRows, rows: rows, threads: threads, of: type)
@@ -110,7 +115,8 @@ package struct NetworkMemory: Sendable {
     _ form: NetworkForm, most: Int, held: Int, budget: Int, _ context: Context
   ) throws -> Int {
     let own = try context.world.together { () throws -> Int in
-      var rows = max(1, min(evaluationRows, most))
+      let narrow: NetworkBuilder<Double> = try form.build(rows: 1, threads: context.host.threads, isPlan: true)
+      var rows = max(1, min(evaluationRows(narrow), most))
       while true {
         let builder: NetworkBuilder<Double> = try form.build(rows: rows, threads: context.host.threads, isPlan: true)
         // Values, and gradients, which are there although nobody asks for them.

@@ -65,6 +65,7 @@ public final class Convolution<T: NetworkReal>: WeightedLayer {
     let (form, memory) = (form, ConvolutionMemory(form, scratch))
     let weights = wantsInput ? liveWeights(memory, pass) : nil
     let (wantsWeights, gram) = (pass.wantsParameterGradients, gradientGram)
+    let target = pass.weights.gradient(weight)
     // Worker w takes pieces w, w + threads, ...: its sum of gradients is the same in every run.
     pass.pool.forEach(0..<form.pieces(of: pass.rows)) { index, worker in
       let samples = form.samples(ofPiece: index, of: x.rows)
@@ -74,7 +75,8 @@ public final class Convolution<T: NetworkReal>: WeightedLayer {
       if wantsWeights {
         piece.makeColumns(of: x.rows(samples))
         multiply(
-          dy, piece.columns, transposeB: true, beta: index < form.threads ? 0 : 1, into: memory.weightGradient(worker))
+          dy, piece.columns, transposeB: true, beta: index < form.threads ? 0 : 1,
+          into: memory.weightGradient(worker, target))
       }
       if let dx, let weights { piece.multiplyBack(weights, dy, into: dx.rows(samples)) }
     }
@@ -103,11 +105,13 @@ public final class Convolution<T: NetworkReal>: WeightedLayer {
     let workers = min(form.threads, form.pieces(of: pass.rows))
     guard workers > 0 else { return target.fill(0) }
     let (window, taps, kernels) = (form.window, form.window.liveTaps, weight.kernelSize)
+    if workers == 1 && window.allAreLive { return }
     pass.pool.forEachPart(of: form.outputs * form.inputs) { range, _ in
-      let sum = memory.weightGradient(0).pointer + range.lowerBound * taps
+      let sum = memory.weightGradient(0, target).pointer + range.lowerBound * taps
       for worker in 1..<max(1, workers) {
-        T.add(memory.weightGradient(worker).pointer + range.lowerBound * taps, sum, range.count * taps)
+        T.add(memory.weightGradient(worker, target).pointer + range.lowerBound * taps, sum, range.count * taps)
       }
+      if window.allAreLive { return }
       T.scatterTaps(sum, window, range.count, target.pointer + range.lowerBound * kernels)
     }
   }

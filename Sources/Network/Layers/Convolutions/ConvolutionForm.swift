@@ -12,17 +12,22 @@ struct ConvolutionForm: Sendable {
   let pieceSamples: Int
   let threads: Int
 
-  /// Columns of a product that its time per operation no longer falls with.
-  private static var wantedColumns: Int { 1024 }
+  /// Columns of a product: at least as many as its time per operation no longer falls with, and more while all taps' stay in a core's
+  /// second cache, a megabyte of float32.
+  private static func wantedColumns(taps: Int) -> Int { min(max(512, (1 << 18) / max(1, taps)), 2048) }
 
   /// - Parameter rows: the most rows that a rank has of a batch.
   init(inputs: Int, outputs: Int, window: ImageWindow, rows: Int, threads: Int) {
     (self.inputs, self.outputs, self.window, self.threads) = (inputs, outputs, window, threads)
-    let largest = max(1, Self.wantedColumns / max(1, window.positions))
+    let columns = Self.wantedColumns(taps: inputs * window.liveTaps)
+    let largest = Self.inEights(max(1, columns / max(1, window.positions)))
     // As many pieces for each thread, of about one size.
     let rounds = (rows + threads * largest - 1) / (threads * largest)
     pieceSamples = max(1, (rows + threads * rounds - 1) / max(1, threads * rounds))
   }
+
+  /// The nearest count of samples whose runs are whole vectors, where that is near.
+  private static func inEights(_ samples: Int) -> Int { samples < 6 ? samples : (samples + 4) / 8 * 8 }
 
   /// Columns of the weights that meet the image: inputs x live taps.
   var taps: Int { inputs * window.liveTaps }
@@ -59,9 +64,10 @@ struct ConvolutionMemory<T: NetworkReal>: Sendable {
   /// The weights' live taps, (outputs x taps).
   var liveWeights: MatrixView<T> { part(0, form.outputs, form.taps) }
 
-  /// A worker's sum of weight gradients, (outputs x taps).
-  func weightGradient(_ worker: Int) -> MatrixView<T> {
-    part(form.liveWeights * (1 + worker), form.outputs, form.taps)
+  /// A worker's sum of weight gradients, (outputs x taps): the first one's is the gradient itself where all taps are live.
+  func weightGradient(_ worker: Int, _ gradient: MatrixView<T>) -> MatrixView<T> {
+    if worker == 0 && form.window.allAreLive { return gradient }
+    return part(form.liveWeights * (1 + worker), form.outputs, form.taps)
   }
 
   /// A worker's memory for a piece of so many samples.
