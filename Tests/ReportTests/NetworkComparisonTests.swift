@@ -7,11 +7,12 @@ import Testing
 @Suite struct NetworkComparisonTests {
   /// A run of layers with these correlations; NC1 of the input is 1, and falls by 10 a layer, of it by `right` through S V^T.
   private func run(
-    _ name: String, scale: Double = 1, seed: UInt64 = 0, roots: [Double], right: Double = 0.5
+    _ name: String, scale: Double = 1, seed: UInt64 = 0, roots: [Double], right: Double = 0.5, accuracy: Double = 1
   ) -> NetworkRecord {
     var options = NetworkOptions()
     (options.depth, options.initScale, options.seed) = (roots.count, scale, seed)
     var epoch = EpochMetrics()
+    epoch.accuracy.train = accuracy
     epoch.layers = roots.enumerated().map { index, root in
       var layer = NetworkLayerMetrics()
       layer.layer = index + 1
@@ -29,7 +30,7 @@ import Testing
   @Test func findingIsOfTheCorrelationsThatAre() {
     let all = NetworkComparison([run("a", roots: [0.2, 0.4]), run("b", seed: 1, roots: [0.4, 0.6])]).finding
     #expect(all.contains("root of the AGOP by 0.40 ± 0.16 over 2 networks and their layers. Of the fall"))
-    #expect(all.contains("layers 50.00\u{202F}% ± 0 is due"))
+    #expect(all.contains("layers 50 ± 0\u{202F}% is due"))
     let some = NetworkComparison([run("a", roots: [0.2, .nan]), run("b", seed: 1, roots: [0.4, 0.6])]).finding
     #expect(some.contains("by 0.40 ± 0.20 over 2 networks and their layers (of 4 correlations 1 is undefined)."))
     let none = NetworkComparison([run("a", roots: [.nan, .nan])]).finding
@@ -65,9 +66,28 @@ import Testing
       run("c", scale: 2, roots: [0.3, 0.2]),
     ]
     let comparison = NetworkComparison(runs)
-    #expect(comparison.finding.hasSuffix("The correlation is largest at the initial scale 0.5."))
+    #expect(
+      comparison.finding.hasSuffix(
+        "The correlation is largest at the initial scale 0.5 (0.85) and smallest at 2 (0.25); NC1 of the last hidden output is smallest at 0.1 (1.000e-02)."
+      ))
     let page = Parsed(comparison.html)
     #expect(page.table("network-table").map { $0[0] } == ["init scale 0.1", "init scale 0.5", "init scale 2"])
-    #expect(page.table("network-table").map { $0[5] } == ["–", "0.850 ± 0.071", "0.250 ± 0.071"])
+    #expect(page.table("network-table").map { $0[6] } == ["–", "0.850 ± 0.071", "0.250 ± 0.071"])
+  }
+
+  /// What is found is of the networks that learned their samples; the pictures and numbers are of all.
+  @Test func findingIsOfTheNetworksThatFit() {
+    let runs = [
+      run("a", scale: 1, roots: [0.4, 0.6]), run("b", scale: 5, roots: [0.9, 0.9], accuracy: 0.98),
+      run("c", scale: 5, seed: 1, roots: [0.9, 0.9], accuracy: .nan),
+    ]
+    let finding = NetworkComparison(runs).finding
+    #expect(
+      finding.hasPrefix(
+        "2 of 3 networks do not fit (training accuracy below 99\u{202F}%): init scale 5. What follows is of the others. "
+      ))
+    #expect(finding.contains("by 0.50 ± 0.14 over 1 network and") && !finding.contains("largest"))
+    let none = NetworkComparison([runs[1], runs[2]]).finding
+    #expect(none.hasPrefix("No network fits its samples (training accuracy below 99\u{202F}%). WᵀW correlates"))
   }
 }

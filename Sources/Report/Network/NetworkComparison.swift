@@ -7,6 +7,8 @@ public struct NetworkComparison {
   let networks: [NetworkRecord]
   let machines: [RunRecord]
   private let groups: [Group]
+  /// The networks that are spoken of: those that fit their samples, if any does. What was not learned tells of the initial weights.
+  private let told: [NetworkRecord]
   /// Deep RFM runs of one setting.
   private let machineGroups: [RunGroup]
 
@@ -15,10 +17,26 @@ public struct NetworkComparison {
     let label: String
     let runs: [NetworkRecord]
 
-    /// Over runs and layers.
-    var root: Statistics { Statistics(runs.flatMap(\.rootCorrelations)) }
-    var nc1: Statistics { Statistics(runs.compactMap { $0.finalLayers.last?.nc1.output }) }
+    var root: Statistics { NetworkComparison.root(of: runs) }
+    var nc1: Statistics { NetworkComparison.nc1(of: runs) }
     var share: Statistics { Statistics(runs.map(\.rightShare)) }
+  }
+
+  /// Networks of one initial scale.
+  private struct ScaleRuns {
+    let scale: Double
+    let runs: [NetworkRecord]
+
+    var root: Statistics { NetworkComparison.root(of: runs) }
+    var nc1: Statistics { NetworkComparison.nc1(of: runs) }
+  }
+
+  /// Correlations with the root over runs and layers.
+  private static func root(of runs: [NetworkRecord]) -> Statistics { Statistics(runs.flatMap(\.rootCorrelations)) }
+
+  /// Of the last hidden outputs.
+  private static func nc1(of runs: [NetworkRecord]) -> Statistics {
+    Statistics(runs.compactMap { $0.finalLayers.last?.nc1.output })
   }
 
   /// - Parameters:
@@ -27,8 +45,15 @@ public struct NetworkComparison {
   public init(_ networks: [NetworkRecord], beside machines: [RunRecord] = []) {
     (self.networks, self.machines) = (networks, machines)
     groups = Self.grouped(networks)
+    let fitting = networks.filter(Self.fits)
+    told = fitting.isEmpty ? networks : fitting
     machineGroups = machines.isEmpty ? [] : RunGroup.grouped(machines)
   }
+
+  /// Training accuracy from which a network fits its samples.
+  private static var fitting: Double { 0.99 }
+
+  private static func fits(_ run: NetworkRecord) -> Bool { run.last.accuracy.train >= fitting }
 
   private static let passedOver: Set<String> = [
     "seed", "output", "data", "memory", "threads", "quiet", "resume", "checkpointEvery", "timeLimit",
@@ -64,7 +89,9 @@ public struct NetworkComparison {
       Page.Section(id: "ansatz", title: "Feature ansatz and collapse", body: ansatz),
       Page.Section(id: "numbers", title: "Numbers", body: numbers),
     ]
-    if scales.count > 1 { sections.insert(Page.Section(id: "scale", title: "Initial scale", body: scale), at: 1) }
+    if scales(of: networks).count > 1 {
+      sections.insert(Page.Section(id: "scale", title: "Initial scale", body: scale), at: 1)
+    }
     return Page.document(
       title: machines.isEmpty ? "Networks" : "Networks and Deep RFM",
       subtitle:
@@ -74,12 +101,13 @@ public struct NetworkComparison {
 
   /// What was found, in a sentence or two.
   public var finding: String {
-    let correlations = networks.flatMap(\.rootCorrelations)
+    let correlations = told.flatMap(\.rootCorrelations)
     let undefined = correlations.count { !$0.isFinite }
     let all = Statistics(correlations)
-    let share = Statistics(networks.map(\.rightShare))
-    let several = RunRecord.count(networks.count, "network")
-    var text =
+    let share = Statistics(told.map(\.rightShare))
+    let several = RunRecord.count(told.count, "network")
+    var text = fit
+    text +=
       all.count > 0
       ? "WᵀW correlates with the root of the AGOP by \(all.text { Figure.fixed($0, digits: 2) }) over \(several) and their layers"
       : "The correlation of WᵀW with the root of the AGOP is undefined in all layers of \(several)"
@@ -89,7 +117,7 @@ public struct NetworkComparison {
     text += "."
     if share.count > 0 {
       text +=
-        " Of the fall of log NC1 over a network's layers \(share.text { Figure.percent($0) }) is due to the right singular structure S Vᵀ."
+        " Of the fall of log NC1 over a network's layers \(share.text { Figure.fixed(100 * $0, digits: 0) })\u{202F}% is due to the right singular structure S Vᵀ."
     }
     if let rank = rankCorrelation {
       text +=
@@ -97,17 +125,41 @@ public struct NetworkComparison {
         + "\(Figure.fixed(rank, digits: 2)): where the ansatz holds better the classes are "
         + (abs(rank) < 0.3 ? "neither more nor less collapsed." : rank < 0 ? "more collapsed." : "less collapsed.")
     }
-    let known = scales.filter { $0.root.count > 0 }
-    if scales.count > 1, let best = known.max(by: { $0.root.mean < $1.root.mean }) {
-      text += " The correlation is largest at the initial scale \(Figure.tick(best.scale))."
+    return text + scaleFinding
+  }
+
+  /// Empty where all networks fit.
+  private var fit: String {
+    let bound = "training accuracy below \(Figure.fixed(100 * Self.fitting, digits: 0))\u{202F}%"
+    let others = networks.count { !Self.fits($0) }
+    if others == 0 { return "" }
+    if others == networks.count { return "No network fits its samples (\(bound)). " }
+    let settings = groups.filter { !$0.runs.allSatisfy(Self.fits) }.map(\.label).joined(separator: ", ")
+    return
+      "\(others) of \(RunRecord.count(networks.count, "network")) \(others == 1 ? "does" : "do") not fit (\(bound)): \(settings). What follows is of the others. "
+  }
+
+  private var scaleFinding: String {
+    let scales = scales(of: told)
+    let known = scales.filter { $0.root.count > 0 }.sorted { $0.root.mean < $1.root.mean }
+    guard scales.count > 1, let (least, most) = known.first.flatMap({ least in known.last.map { (least, $0) } }) else {
+      return ""
     }
-    return text
+    func text(_ runs: ScaleRuns) -> String {
+      "\(Figure.tick(runs.scale)) (\(Figure.fixed(runs.root.mean, digits: 2)))"
+    }
+    var text = " The correlation is largest at the initial scale \(text(most)) and smallest at \(text(least))"
+    if let best = scales.filter({ $0.nc1.count > 0 }).min(by: { $0.nc1.mean < $1.nc1.mean }) {
+      text +=
+        "; NC1 of the last hidden output is smallest at \(Figure.tick(best.scale)) (\(Figure.scientific(best.nc1.mean)))"
+    }
+    return text + "."
   }
 
   // MARK: Points
 
   /// A point a layer and run: correlation with the root, NC1 of the output.
-  private var points: [(root: Double, nc1: Double, name: String)] {
+  private func points(of networks: [NetworkRecord]) -> [(root: Double, nc1: Double, name: String)] {
     networks.flatMap { run in
       run.finalLayers.map { ($0.nfa.root, $0.nc1.output, "\(run.name), layer \($0.layer)") }
     }.filter { $0.root.isFinite && $0.nc1.isFinite && $0.nc1 > 0 }
@@ -115,7 +167,7 @@ public struct NetworkComparison {
 
   /// Spearman's, of the points; nil where there are too few to say.
   private var rankCorrelation: Double? {
-    let points = points
+    let points = points(of: told)
     guard points.count >= 8 else { return nil }
     let (a, b) = (Self.ranks(points.map(\.root)), Self.ranks(points.map(\.nc1)))
     let mean = Double(points.count - 1) / 2
@@ -137,10 +189,10 @@ public struct NetworkComparison {
   }
 
   /// The initial scales that occur, ascending, with their runs' correlations.
-  private var scales: [(scale: Double, root: Statistics, runs: [NetworkRecord])] {
+  private func scales(of networks: [NetworkRecord]) -> [ScaleRuns] {
     Set(networks.map(\.options.initScale)).sorted().map { scale in
       let runs = networks.filter { $0.options.initScale == scale }
-      return (scale, Statistics(runs.flatMap(\.rootCorrelations)), runs)
+      return ScaleRuns(scale: scale, runs: runs)
     }
   }
 
@@ -204,13 +256,14 @@ public struct NetworkComparison {
     }
     var chart = LineChart(
       id: "nc1-root", title: "NC1 of the layer's output against its correlation with the root",
-      summary: "A point a layer and run.", yName: "NC1", y: .logarithmic(points.map(\.nc1)),
-      xName: "correlation of WᵀW with the root of the AGOP", x: .linear(points.map(\.root)), lines: lines)
+      summary: "A point a layer and run.", yName: "NC1", y: .logarithmic(points(of: networks).map(\.nc1)),
+      xName: "correlation of WᵀW with the root of the AGOP", x: .linear(points(of: networks).map(\.root)), lines: lines)
     chart.connects = false
     return Page.pair([Page.figure(chart, caption: "Every layer and run a point.")])
   }
 
   private var scale: Markup {
+    let scales = scales(of: networks)
     let byRun = scales.flatMap { entry in
       entry.runs.flatMap { run in
         run.finalLayers.map {
@@ -236,14 +289,15 @@ public struct NetworkComparison {
       return [
         "\(group.label)", "\(group.runs.count)",
         "\(Statistics(last.map(\.loss.train)).text { Figure.scientific($0) })",
+        "\(Statistics(last.map(\.accuracy.train)).text(Figure.percent))",
         "\(Statistics(last.map { $0.accuracy.test ?? .nan }).text(Figure.percent))",
         "\(group.nc1.text { Figure.scientific($0) })", "\(group.root.text { Figure.fixed($0, digits: 3) })",
         "\(group.share.text(Figure.percent))",
       ]
     }
     let columns = [
-      "setting", "runs", "training loss", "test accuracy", "NC1, last hidden output", "correlation with the root",
-      "share of S Vᵀ",
+      "setting", "runs", "training loss", "training accuracy", "test accuracy", "NC1, last hidden output",
+      "correlation with the root", "share of S Vᵀ",
     ]
     return Table(
       id: "network-table", caption: "After the last epoch, mean ± deviation",
