@@ -53,6 +53,9 @@ public struct Classes: Sendable, Equatable {
       return number
     }
   }
+
+  /// Whether any of these is a class: where none is, labels of samples to be tested are taken as unknown.
+  static func areKnown(_ numbers: [Int]) -> Bool { numbers.contains { $0 != unseen } }
 }
 
 extension Classes {
@@ -95,7 +98,7 @@ struct TestLabels: Sendable {
     }
     try world.broadcast(&numbers, from: 0)
     self.notes = notes
-    self.numbers = numbers.contains { $0 != Classes.unseen } ? numbers : nil
+    self.numbers = Classes.areKnown(numbers) ? numbers : nil
   }
 
   private static func notes(

@@ -39,6 +39,13 @@ public struct Dataset: Sendable {
   /// *Local.* The classes of the training samples. Reads their labels.
   public func classes() throws -> Classes { try Classes(of: train.labels(first: train.sampleCount), train) }
 
+  /// *Local.* Test samples that a run evaluates: all of them, or none where none has a label of these classes. Reads their labels. Throws
+  /// `InputError`.
+  public func evaluatedTestSamples(of classes: Classes) throws -> Int {
+    guard let test, Classes.areKnown(classes.numbers(of: try test.labels(first: test.sampleCount))) else { return 0 }
+    return test.sampleCount
+  }
+
   /// What the files hold, before `--samples` and `--test-samples` cut it.
   private struct Parts {
     let train: any SampleReader

@@ -27,9 +27,7 @@ public final class Network<T: NetworkReal> {
     weights = NetworkWeights(builder.parameters, builder.statistics)
     pass = Pass(weights, context)
     linears = layers.indices.filter { builder.layers[$0] is Linear<T> }
-    rowWork = Network<T>.stages(in: builder.layers).reduce(0) { sum, stage in
-      sum + stage.layer.weight.range.count * (stage.layer.output.count / max(1, stage.layer.units))
-    }
+    rowWork = builder.rowWork
   }
 
   /// Elements of an output row.
@@ -70,7 +68,11 @@ public final class Network<T: NetworkReal> {
   }
 
   /// Rows of a block that is to take no more than this many multiplications forward; at least one.
-  func blockRows(ofWork work: Int) -> Int { min(rows, max(1, work / max(1, rowWork))) }
+  func blockRows(ofWork work: Int) -> Int { Self.blockRows(ofWork: work, rowWork: rowWork, most: rows) }
+
+  fileprivate static func blockRows(ofWork work: Int, rowWork: Int, most: Int) -> Int {
+    min(most, max(1, work / max(1, rowWork)))
+  }
 
   /// *Collective.* Rows through the network in evaluating mode, block after block, with safe points on the way.
   /// - Parameters:
@@ -103,6 +105,21 @@ public final class Network<T: NetworkReal> {
       guard let before = try layers[place].backward(gradient, wantsInput: place > lowest, pass) else { return }
       gradient = before
     }
+  }
+}
+
+extension NetworkBuilder {
+  /// Multiplications of a row's forward pass.
+  var rowWork: Int {
+    Network<T>.stages(in: layers).reduce(0) { sum, stage in
+      sum + stage.layer.weight.range.count * (stage.layer.output.count / max(1, stage.layer.units))
+    }
+  }
+
+  /// Rows of the blocks that a run evaluates and measures, at most: from one safe point to the next.
+  /// - Parameter most: rows of the network's workspaces.
+  package func blockRows(ofAtMost most: Int) -> Int {
+    Network<T>.blockRows(ofWork: SafePointDistance.multiplications, rowWork: rowWork, most: most)
   }
 }
 

@@ -80,6 +80,16 @@ import Testing
     #expect(try !run(line, memory: none.peak - 1).fits)
   }
 
+  /// Narrow layers take more rows at once, and what takes long no more than there may be between two safe points.
+  @Test func rowsOfABlock() throws {
+    let (narrow, wide) = (try run("--dataset mnist"), try run("--dataset mnist --width 1024"))
+    #expect(narrow.rows == 1024 && narrow.blockRows == 1024 && wide.rows == 512 && wide.blockRows == 512)
+    let images = try run("--architecture vgg11 --dataset cifar10 --samples 2000")
+    // Convolutions of 8 x 8 and 4 x 4 positions and the others: 134 million multiplications, and 5 million of the head.
+    let most: Int = (1 << 33) / 134_000_000
+    #expect(images.rows == 256 && images.blockRows <= most && images.blockRows > most / 2)
+  }
+
   // MARK: Operations and seconds
 
   @Test func operationsOfARun() throws {

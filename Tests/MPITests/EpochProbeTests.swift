@@ -25,7 +25,9 @@ import Testing
     for rows in [6, 2] {
       let step = try probe.step(rows: rows)
       #expect(step.count == 3 && step.allSatisfy { $0 > 0 && $0 < 60 })
-      let others = [try probe.evaluate(rows: rows), try probe.measure(rows: rows)]
+      let others = [
+        try probe.evaluate(rows: rows), try probe.measure(rows: rows), try probe.measure(rows: rows, outputs: 1),
+      ]
       #expect(others.allSatisfy { $0 > 0 && $0 < 60 })
     }
     #expect(try probe.correlate(order: 20, ThreadPool(count: 2)) > 0)

@@ -119,9 +119,8 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     }
     let progress = try LayerProgress<T>(
       checkpoint, isSame: isSame, rows: rows.rowCount, width: rows.width, outputs: outputs)
-    let (memory, seconds) = (
-      MemoryBasis(budget: budget, resident: resident), try checkpoint.shared.values("seconds")
-    )
+    let memory = isSame ? MemoryBasis(budget: budget, resident: resident) : nil
+    let seconds = try checkpoint.shared.values("seconds")
     return progress.map { LayerState(memory: memory, bandwidth: bandwidth, seconds: seconds, progress: $0) }
   }
 }

@@ -56,7 +56,8 @@ enum LayerProgress<T: Real> {
 
 /// A layer's state as a checkpoint gives it back.
 struct LayerState<T: Real> {
-  let memory: MemoryBasis
+  /// Of its memory plan; nil: it was another machine's, or another plan is wanted.
+  let memory: MemoryBasis?
   /// s of the layer's kernel.
   let bandwidth: Double
   /// By phase, then the total: the slowest rank's.

@@ -90,7 +90,7 @@ private struct NetworkBench<T: NetworkReal> {
     form = try limits.world.together { try Self.form(options) }
     rows = options.batch ?? BenchOptions.defaultBatch
     let plan: NetworkBuilder<T> = try form.build(rows: rows, threads: host.threads, isPlan: true)
-    measuredRows = min(options.samples ?? .max, NetworkMemory.evaluationRows(plan))
+    measuredRows = min(options.samples ?? .max, plan.blockRows(ofAtMost: NetworkMemory.evaluationRows(plan)))
     kinds = LayerKind.all(in: plan)
   }
 

@@ -4,7 +4,7 @@ import Files
 
 /// The sizes of a problem, which are all that a plan needs of it.
 public struct ProblemShape: Sendable, Equatable {
-  /// N, and the rows of the test part.
+  /// N, and the rows of the test part that are evaluated: none where no label is one of training's.
   public var samples, testSamples: Int
   /// Features of the first layer's input.
   var width: Int
@@ -46,8 +46,12 @@ public struct ProblemShape: Sendable, Equatable {
         options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
         testSamples: options.testSamples, variant: options.datasetVariant)
       let (outputs, groups) = try dataset.train.targetShape(options.targets)
+      // Values are always known.
+      let testSamples =
+        groups == nil
+        ? try dataset.evaluatedTestSamples(of: dataset.classes()) : dataset.test?.sampleCount ?? 0
       self.init(
-        samples: dataset.train.sampleCount, testSamples: dataset.test?.sampleCount ?? 0,
+        samples: dataset.train.sampleCount, testSamples: testSamples,
         width: dataset.train.featureCount, outputs: outputs, centres: groups)
       try holdOut(options.validation)
       return

@@ -24,6 +24,8 @@ package final class NetworkMeasurement<T: NetworkReal> {
   /// The sums that go with a layer, of its input and of its output.
   private var sights: [ObjectIdentifier: (inputs: [ClassSums<T>], outputs: [ClassSums<T>])] = [:]
   private let outputGradient: Matrix<T>
+  /// What the sweeps took so far: for a probe, which makes some of them.
+  private(set) var sweepSeconds = 0.0
 
   package init(_ network: Network<T>, _ layout: Layout, withConvolutions: Bool = false, _ context: Context) {
     (self.network, self.layout, self.context) = (network, layout, context)
@@ -94,9 +96,10 @@ package final class NetworkMeasurement<T: NetworkReal> {
   }
 
   /// *Collective.* The two passes over the rows, once; parameters as of `measure`.
+  /// - Parameter outputs: sweeps back from the first so many alone, which measures nothing but the time; nil: from all.
   package func addRows(
-    _ rows: Matrix<T>, _ labels: UnsafePointer<Int32>, workBetween work: Int = SafePointDistance.multiplications,
-    between: (Double) throws -> Void
+    _ rows: Matrix<T>, _ labels: UnsafePointer<Int32>, outputs: Int? = nil,
+    workBetween work: Int = SafePointDistance.multiplications, between: (Double) throws -> Void
   ) throws {
     let all = hidden + convolutions
     for measured in all { measured.layer.gradientGram = measured.gram }
@@ -114,7 +117,7 @@ package final class NetworkMeasurement<T: NetworkReal> {
       try forward(view, labels + block.lowerBound) { $0.addDeviations($1, $2, first: first) }
       // A sweep back, with its gram, is about two passes forward.
       let sweeps = max(1, work / max(1, 2 * block.count * network.rowWork))
-      try addGradients(view.rows, sweeps: sweeps) { share in
+      try addGradients(view.rows, outputs: outputs ?? network.outputs, sweeps: sweeps) { share in
         try between(0.1 + 0.8 * (Double(block.lowerBound) + share * Double(block.count)) / allRows)
       }
       try between(0.1 + 0.8 * Double(block.upperBound) / allRows)
@@ -157,25 +160,32 @@ package final class NetworkMeasurement<T: NetworkReal> {
   }
 
   /// *Local.* The sweeps of that block, as often as they are asked for.
-  package func addSweeps(rows: Int) throws { try addGradients(rows, sweeps: network.outputs) { _ in } }
+  package func addSweeps(rows: Int) throws {
+    try addGradients(rows, outputs: network.outputs, sweeps: network.outputs) { _ in }
+  }
 
   /// *Collective.* Adds the gradients of the rows that went forward last: all layers from one backward sweep an output.
   /// - Parameters:
   ///   - rows: of this rank; may be none.
+  ///   - outputs: the first so many.
   ///   - sweeps: outputs from one call of `between` to the next.
   ///   - between: called with the share of the outputs that is done.
-  private func addGradients(_ rows: Int, sweeps: Int, between: (Double) throws -> Void) throws {
+  private func addGradients(
+    _ rows: Int, outputs: Int, sweeps: Int, between: (Double) throws -> Void
+  ) throws {
     let gradient = outputGradient.reshaped(rows: rows, columns: network.outputs)
     let lowest = convolutions.isEmpty ? network.linears[0] : 0
-    for output in 0..<network.outputs {
+    let begun = monotonicSeconds()
+    for output in 0..<outputs {
       if rows > 0 {
         gradient.fill(0)
         for i in 0..<rows { gradient[i, output] = 1 }
         try network.sweep(gradient, downTo: lowest)
       }
       let done = output + 1
-      if done % sweeps == 0, done < network.outputs { try between(Double(done) / Double(network.outputs)) }
+      if done % sweeps == 0, done < outputs { try between(Double(done) / Double(outputs)) }
     }
+    sweepSeconds += monotonicSeconds() - begun
     if rows == 0 { return }
     for measured in hidden + convolutions { measured.gram.finishBlock() }
   }

@@ -74,13 +74,16 @@ package final class EpochProbe<T: NetworkReal> {
   }
 
   /// *Local.* Seconds of a measurement's passes over so many rows, without what is done once they are through.
-  package func measure(rows count: Int) throws -> Double {
+  /// - Parameter outputs: from so many it sweeps back, whose seconds stand for those of all; nil: from all.
+  package func measure(rows count: Int, outputs: Int? = nil) throws -> Double {
     try withRows(count) { rows, labels, layout in
-      let begun = monotonicSeconds()
+      // Made once a measurement, not once so many rows.
       let measurement = NetworkMeasurement(
         network, layout, withConvolutions: options.measure == .convolutions, context)
-      try measurement.addRows(rows, labels) { _ in }
-      return monotonicSeconds() - begun
+      let begun = monotonicSeconds()
+      try measurement.addRows(rows, labels, outputs: outputs) { _ in }
+      let (all, sweeps) = (monotonicSeconds() - begun, measurement.sweepSeconds)
+      return all - sweeps + sweeps * Double(classes) / Double(outputs ?? classes)
     }
   }
 

@@ -26,22 +26,38 @@ struct NetworkRateProbe<T: NetworkReal> {
   /// Operations that a call may take of a thread: under two seconds of a slow core.
   private static var mostOperations: Double { 2e10 }
 
+  /// The same of all threads.
+  private var allowed: Double { Self.mostOperations * Double(context.pool.count) }
+
   /// As many rows as a call may have that takes so many operations for each.
   private func rows(_ most: Int, operations: Double) -> Int {
-    max(1, min(most, Int(Self.mostOperations * Double(context.pool.count) / max(1, operations))))
+    max(1, min(most, Int(allowed / max(1, operations))))
+  }
+
+  /// Rows of the blocks in which the run takes so many when it evaluates or measures.
+  private func block(of most: Int) -> Int { (0..<most).pieces(ofAtMost: plan.blockRows).map(\.count).max() ?? 1 }
+
+  /// A call that measures: a block of the run's if at all possible, since fewer rows take longer for each. It may sweep back from fewer
+  /// outputs, whose products are as large as any other's.
+  private func measured() -> (rows: Int, outputs: Int) {
+    let (forward, classes) = (2 * plan.cost.forward, plan.form.classes)
+    let sweep = plan.cost.sweeps / Double(classes)
+    let count = rows(block(of: plan.largestShard), operations: forward + sweep)
+    let left = max(0, allowed - Double(count) * forward)
+    return (count, max(1, min(classes, Int(left / max(1, Double(count) * sweep)))))
   }
 
   /// *Collective.* nil where the network has no room here.
   func rates() throws -> NetworkRates? {
     let steps = rows(plan.batchShare, operations: plan.cost.forward + plan.cost.backward)
-    let evaluated = rows(min(plan.rows, max(plan.largestShard, plan.testShare)), operations: plan.cost.forward)
-    let measured = rows(min(plan.rows, plan.largestShard), operations: plan.cost.measuring)
+    let evaluated = rows(block(of: max(plan.largestShard, plan.testShare)), operations: plan.cost.forward)
+    let measured = measured()
     guard try hasRoom() else { return nil }
     // Workspaces as in the run, by which the layers cut a batch. Uniform in -1 ... 1: about as large as standardised samples.
     let probe = try world.together {
       try EpochProbe<T>(
         plan.options, plan.form, workspaceRows: plan.rows,
-        rows: noise(max(steps, evaluated, measured), plan.form.input.count), context)
+        rows: noise(max(steps, evaluated, measured.rows), plan.form.input.count), context)
     }
     let step = try slowest { try probe.step(rows: steps) }
     var rates = NetworkRates()
@@ -50,7 +66,8 @@ struct NetworkRateProbe<T: NetworkReal> {
     let ratio = share * Double(plan.batchShare) / Double(steps)
     (rates.forward, rates.backward, rates.update) = (step[0] * ratio, step[1] * ratio, step[2] * share)
     rates.evaluatedRow = try slowest { [try probe.evaluate(rows: evaluated)] }[0] * share / Double(evaluated)
-    rates.measuredRow = try slowest { [try probe.measure(rows: measured)] }[0] * share / Double(measured)
+    let measuring = try slowest { [try probe.measure(rows: measured.rows, outputs: measured.outputs)] }[0]
+    rates.measuredRow = measuring * share / Double(measured.rows)
     // Just above the order up to which a thread works alone, and below it: less than what would take long.
     rates.correlation = try correlation(probe, order: ThreadPool.largestSerialOrder * 5 / 4, context.pool) * share
     rates.smallCorrelation = try correlation(probe, order: ThreadPool.largestSerialOrder * 3 / 4, ThreadPool(count: 1))

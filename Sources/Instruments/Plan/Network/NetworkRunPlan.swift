@@ -14,6 +14,8 @@ public struct NetworkRunPlan: Sendable {
   /// What `network` itself would count, and the rows of its workspaces.
   package let memory: NetworkMemory
   public let rows: Int
+  /// Of the blocks that it evaluates and measures, at most.
+  public let blockRows: Int
   public let fits: Bool
   package let cost: NetworkCost
   package let exchange: NetworkExchange
@@ -35,6 +37,7 @@ public struct NetworkRunPlan: Sendable {
       threads: threads, of: T.self)
     (rows, memory, fits) = plan
     let builder: NetworkBuilder<T> = try form.build(rows: plan.rows, threads: threads, isPlan: true)
+    blockRows = builder.blockRows(ofAtMost: plan.rows)
     let withConvolutions = options.measure == .convolutions
     cost = NetworkCost(builder, withConvolutions: withConvolutions)
     exchange = NetworkExchange(builder, layout, batch: options.batch, withConvolutions: withConvolutions)

@@ -7,7 +7,10 @@ import Runtime
 public struct NetworkShape: Sendable, Equatable {
   /// Training samples of each class.
   public let classCounts: [Int]
+  /// Those that are evaluated: none where no label is one of training's.
   public let testSamples: Int
+  /// Of both splits, evaluated or not.
+  public let readSamples: Int
   /// Of a sample.
   public let features: Int
   /// Its dimensions, where the file tells them.
@@ -24,6 +27,7 @@ public struct NetworkShape: Sendable, Equatable {
         samples * ($0 + 1) / min(classes, samples) - samples * $0 / min(classes, samples)
       }
       (testSamples, features) = (sizes.testSamples, sizes.width)
+      readSamples = samples + sizes.testSamples
       sampleShape = nil
       return
     }
@@ -36,7 +40,8 @@ public struct NetworkShape: Sendable, Equatable {
     var counts = [Int](repeating: 0, count: classes.count)
     for number in classes.numbers(of: labels) { counts[number] += 1 }
     classCounts = counts
-    testSamples = dataset.test?.sampleCount ?? 0
+    testSamples = try dataset.evaluatedTestSamples(of: classes)
+    readSamples = train.sampleCount + (dataset.test?.sampleCount ?? 0)
     (features, sampleShape) = (train.featureCount, train.sampleShape)
     try options.checkSameImages(dataset.test?.sampleShape, as: sampleShape, features: features)
   }
