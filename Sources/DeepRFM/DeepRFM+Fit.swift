@@ -51,9 +51,8 @@ extension Training {
     of matrix: KernelOperator<T>, _ plan: MemoryPlan, throughRoot: Bool = false
   ) throws -> KernelOperator<T>? {
     // Factors may have left more room than was planned for; all ranks have it, or none.
-    let hasRoom = plan.hasRoom(forTiles: matrix.storedBytes, throughRoot: throughRoot)
-    let fits = hasRoom && (plan.keepsTiles || matrix.storesAll)
-    let agreed: Int = try timer.measure(.communication) { try world.minimum(fits ? 1 : 0) }
+    let keeps = plan.keeps(matrix, throughRoot: throughRoot)
+    let agreed: Int = try timer.measure(.communication) { try world.minimum(keeps ? 1 : 0) }
     guard agreed == 1 else { return nil }
     matrix.releaseWorkspace()
     return matrix

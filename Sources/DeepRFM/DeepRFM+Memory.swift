@@ -58,20 +58,27 @@ extension Training {
 
   /// *Collective.*
   private func workload(_ samples: Samples<T>) throws -> Workload {
-    let layout = samples.layout
+    var load = try Workload(
+      samples.rows, outputWidth: options.outputWidth(of: samples.rows.width), outputs: samples.targets.outputs,
+      testRows: samples.heldOutRows(ranks: world.size))
+    load.compresses = options.chosenTileTolerance > 0
+    return load
+  }
+}
+
+extension Workload {
+  /// *Collective.* That of a layer of these rows. - Parameter testRows: of the largest share.
+  public init<T: Real>(_ rows: Rows<T>, outputWidth: Int, outputs: Int, testRows: Int = 0) throws {
+    let (layout, world) = (rows.layout, rows.context.world)
     let schedule = PairSchedule(rank: world.rank, ranks: world.size)
     let tileElements = try world.maximum(schedule.tileElements(layout))
     let remoteElements = try world.maximum(schedule.remoteElements(layout))
-    var load = Workload(
-      samples: layout.sampleCount, rows: layout.largestShard, width: samples.rows.width,
-      outputWidth: options.outputWidth(of: samples.rows.width), outputs: samples.targets.outputs,
-      centres: layout.classCount, ranks: world.size, threads: host.threads,
-      testRows: samples.heldOutRows(ranks: world.size),
-      scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
+    self.init(
+      samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputWidth: outputWidth,
+      outputs: outputs, centres: layout.classCount, ranks: world.size, threads: rows.context.host.threads,
+      testRows: testRows, scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
       remoteElements: remoteElements)
-    load.compresses = options.chosenTileTolerance > 0
-    load.segmentRows = layout.largestSegment
-    return load
+    segmentRows = layout.largestSegment
   }
 }
 

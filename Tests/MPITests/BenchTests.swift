@@ -1,3 +1,4 @@
+import DeepRFM
 import Files
 import Instruments
 import KernelMachine
@@ -14,7 +15,7 @@ import Testing
     (options.repetitions, options.threads) = (1, 2)
     change(&options)
     var sizes = ProbeSizes()
-    (sizes.gemm, sizes.readBytes, sizes.seconds) = (64, 1 << 16, 1e-4)
+    (sizes.gemm, sizes.readBytes, sizes.seconds, sizes.resident) = (64, 1 << 16, 1e-4, 0)
     return try benchReport(options, host: Host(surveying: world, threads: 2), world: world, sizes: sizes)
   }
 
@@ -28,6 +29,11 @@ import Testing
     }
     #expect(!report.json.line.contains("null"), "\(report.json.line)")
     #expect(report.table.split(separator: "\n").count >= names.count)
+  }
+
+  private func number(_ report: BenchReport, _ path: String...) throws -> Double {
+    guard case .number(let text)? = report.json[path] else { return .nan }
+    return try #require(Double(text))
   }
 
   @Test(arguments: [Precision.float32, .float64]) func machine(precision: Precision) throws {
@@ -58,6 +64,93 @@ import Testing
         "preconditionerRank", "iterations", "residual",
       ])
     #expect(report.json["outcome"] == .string("converged"))
+    #expect(report.json["tiles"] == nil && report.json["recompute"] == nil)
+  }
+
+  /// Off the diagonal a tile is used twice: where all are recomputed they are all of K, N^2 entries.
+  @Test func tileCounts() throws {
+    let problem = try Problem<Float>(
+      noise(90, 12, seed: 3), classCounts: [30, 30, 30], world: TestWorld.all, tileRows: 16)
+    let kernel = Kernel(.laplace, bandwidth: 2)
+    let none = try problem.kernelMatrix(kernel, tileBudget: 0).tileCounts()
+    #expect(none.stored == 0 && none.lowRank == 0 && none.recomputed > 0)
+    let entries: Int = 90 * 90
+    #expect(none.used == entries && none.made > entries / 2 && none.made < entries)
+    let all = try problem.kernelMatrix(kernel).tileCounts()
+    #expect(all.stored == none.recomputed && all.recomputed == 0 && all.made == 0 && all.used == 0)
+  }
+
+  /// The first budget within which a rank stores some of its tiles and recomputes others; of the rows only their number matters.
+  private func memoryForSomeTiles(samples: Int) throws -> Int {
+    let problem = try Problem<Float>(
+      Matrix(rows: samples, columns: 12), classCounts: [samples / 3, samples / 3, samples / 3],
+      world: TestWorld.all, tileRows: 512, threads: 2)
+    let load = try Workload(problem.rows, outputWidth: 12, outputs: 3)
+    let budgets = stride(from: 16 << 20, to: 512 << 20, by: 1 << 20)
+    let found = budgets.first { (budget: Int) -> Bool in
+      let share = MemoryPlan(estimating: load, budget: budget, resident: 0, wantedRank: 0).storedShare
+      return share > 0.3 && share < 0.75
+    }
+    return try #require(found)
+  }
+
+  @Test func recomputedTiles() throws {
+    let memory = try memoryForSomeTiles(samples: 3600)
+    let report = try run(.solve) {
+      (options: inout BenchOptions) in
+      (options.samples, options.preconditionerRank, options.ridge) = (3600, 0, 10)
+      options.memory = memory
+    }
+    expectFigures(
+      report,
+      [
+        "tiles.stored", "tiles.lowRank", "tiles.recomputed", "tiles.storedShare", "recompute.gflops",
+        "recompute.gemmGflops", "recompute.fractionOfGemm", "product.seconds", "iterations",
+      ])
+    let (stored, recomputed) = (try number(report, "tiles", "stored"), try number(report, "tiles", "recomputed"))
+    let share = try number(report, "tiles", "storedShare")
+    #expect(stored > 0 && recomputed > 0)
+    #expect(share > 0 && share < 1)
+    // Were nothing stored: no more than all entries of K made, and each used once.
+    let (rate, seconds) = (try number(report, "recompute", "gflops"), try number(report, "product", "seconds"))
+    let operations: Double = rate * 1e9 * seconds
+    let all: Double = 2 * 3600 * 3600 * (12 + 3)
+    #expect(operations > 0 && operations < all)
+    #expect(report.json["outcome"] == .string("converged"))
+  }
+
+  @Test func tilesThatFitAreStored() throws {
+    let report = try run(.solve) { $0.memory = 1 << 30 }
+    let (stored, recomputed) = (try number(report, "tiles", "stored"), try number(report, "tiles", "recomputed"))
+    #expect(stored > 0 && recomputed == 0 && report.json["recompute"] == nil)
+  }
+
+  /// Random rows of two classes are nearly at one distance: with a large ridge that is enough for factors.
+  @Test func lowRankTiles() throws {
+    let report = try run(.solve) {
+      (options: inout BenchOptions) in
+      (options.samples, options.dimension, options.classes) = (800, 64, 4)
+      (options.ridge, options.tolerance, options.tileTolerance) = (10, 1e-3, 0.3)
+    }
+    expectFigures(report, ["tiles.stored", "tiles.storedShare", "tiles.lowRankShare", "tiles.lowRankError"])
+    let (factors, recomputed) = (try number(report, "tiles", "lowRank"), try number(report, "tiles", "recomputed"))
+    let (share, error) = (
+      try number(report, "tiles", "lowRankShare"), try number(report, "tiles", "lowRankError")
+    )
+    #expect(factors > 0 && recomputed == 0)
+    #expect(share > 0 && error > 0 && error <= 0.1)
+    #expect(report.json["outcome"] == .string("converged"))
+  }
+
+  /// What a refusal names as needed is enough.
+  @Test(arguments: [BenchKind.solve, .agop]) func tooLittleMemory(kind: BenchKind) throws {
+    let error = try #require(throws: InputError.self) { _ = try run(kind) { $0.memory = 1 << 20 } }
+    let sentence = error.description
+    #expect(sentence.contains("--memory 1 MiB is too little: bench \(kind.rawValue) needs"), "\(sentence)")
+    let words = sentence.split(separator: " ").map(String.init)
+    let place = try #require(words.firstIndex(of: "needs"))
+    let enough = try #require(Quantity.bytes(words[place + 1]))
+    expectFigures(try run(kind) { $0.memory = enough }, ["seconds"])
   }
 
   @Test func peers() throws {
@@ -78,6 +171,12 @@ import Testing
     let report = try run(.agop) { $0.agop = route }
     expectFigures(report, ["seconds", "gflops", "gemmGflops", "fractionOfGemm"])
     #expect(report.json["route"] == .string(route.rawValue))
+  }
+
+  @Test(arguments: [AGOPRoute.class, .gram]) func agopWithinMemory(route: AGOPRoute) throws {
+    let report = try run(.agop) { ($0.agop, $0.memory, $0.tileTolerance) = (route, 1 << 30, 0.3) }
+    expectFigures(report, ["seconds", "gflops", "tiles.stored", "tiles.lowRankShare", "lowRank", "lowRankError"])
+    #expect(report.json["route"] == .string(route.rawValue) && report.json["weights"] == .string("tiles"))
   }
 
   /// Operations as counted by hand: a batch of 16 rows through 12 -> 512, five layers of 512 -> 512 less one, 512 -> 3.

@@ -212,6 +212,11 @@ public struct MemoryPlan: Sendable, Equatable {
     return mayKeepTiles && max(agopStage, throughRoot ? rootStage : 0) + bytes <= peak
   }
 
+  /// Whether K's tiles stay for the AGOP, as far as this rank knows: they do if all ranks' do.
+  public func keeps<T>(_ matrix: KernelOperator<T>, throughRoot: Bool = false) -> Bool {
+    hasRoom(forTiles: matrix.storedBytes, throughRoot: throughRoot) && (keepsTiles || matrix.storesAll)
+  }
+
   /// Bytes for tiles that other ranks hold, beside so many bytes of own ones that stayed: where that was not planned, what is left under
   /// the peak.
   public func remoteBytes(beside tiles: Int) -> Int { keepsTiles ? remoteBytes : max(0, peak - agopStage - tiles) }

@@ -26,6 +26,8 @@ public struct BenchOptions: Sendable, Equatable {
   public var bandwidth = 2.0
   public var ridge = 1e-3
   public var tolerance = 1e-4
+  /// Of tiles and weights between two classes that are kept as thin factors; 0: none are.
+  public var tileTolerance = 0.0
   public var maxIterations = 2000
   /// nil: chosen by the solver; 0: no preconditioner.
   public var preconditionerRank: Int?
@@ -35,6 +37,8 @@ public struct BenchOptions: Sendable, Equatable {
   /// Rows of a network's batch; nil: `defaultBatch`.
   public var batch: Int?
   public var precision = Precision.float32
+  /// Bytes per rank; nil: K's tiles are stored, whatever they take.
+  public var memory: Int?
   /// Per rank; nil: the node's cores over its ranks.
   public var threads: Int?
   public var seed: UInt64 = 0
@@ -79,6 +83,10 @@ extension BenchOptions {
     CommandOption(
       "tolerance", \.tolerance, .real("T", "a number above 0 and below 1") { $0 > 0 && $0 < 1 },
       "true relative residual of the worst class"),
+    CommandOption(
+      "tile-tolerance", \.tileTolerance, .real("T", "a number of at least 0 and below 1") { $0 >= 0 && $0 < 1 },
+      "solve, agop: relative error of tiles between classes that become two thin factors where that is less work; "
+        + "0: dense tiles only"),
     CommandOption("max-iterations", \.maxIterations, .count("I"), "of the conjugate gradient"),
     CommandOption(
       "preconditioner-rank", \.preconditionerRank, .count("R", from: 0),
@@ -90,6 +98,10 @@ extension BenchOptions {
   ]
 
   private static let runOptions: [CommandOption<BenchOptions>] = [
+    CommandOption(
+      "memory", \.memory, .size,
+      "solve, agop: per rank, like 20GiB, planned as train does; what does not fit is recomputed (default: tiles are stored)"
+    ),
     CommandOption(
       "threads", \.threads, .integer("T", in: 1...4096), "per rank (default: cores / ranks on the node)"),
     CommandOption("seed", \.seed, .seed, "of all randomness"),
@@ -128,6 +140,10 @@ extension BenchOptions {
       throw InputError("--data goes with --dataset")
     }
     if peers && kind != .solve { throw InputError("--peers goes with bench solve") }
+    if kind != .solve && kind != .agop {
+      if memory != nil { throw InputError("--memory goes with bench solve and bench agop") }
+      if tileTolerance > 0 { throw InputError("--tile-tolerance goes with bench solve and bench agop") }
+    }
     if kind != .network {
       if architecture != nil { throw InputError("--architecture goes with bench network") }
       if batch != nil { throw InputError("--batch goes with bench network") }

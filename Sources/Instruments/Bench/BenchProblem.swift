@@ -63,6 +63,7 @@ struct BenchProblem<T: Real & TensorElement> {
     train.dataset = options.dataset ?? train.dataset
     train.data = options.data
     train.samples = options.samples
+    train.memory = options.memory
     train.testSamples = 0
     train.seed = options.seed
     train.quiet = true
@@ -80,9 +81,12 @@ struct BenchProblem<T: Real & TensorElement> {
     return y
   }
 
-  /// *Collective.* Builds K.
-  func kernelOperator() throws -> KernelOperator<T> {
-    try KernelOperator(kernel, rows)
+  /// *Collective.* Builds K. - Parameter plan: how many tiles it stores; nil: all of them.
+  func kernelOperator(_ plan: MemoryPlan? = nil) throws -> KernelOperator<T> {
+    let compression =
+      options.tileTolerance > 0
+      ? TileCompression(tolerance: options.tileTolerance, ridge: options.ridge, samples: layout.sampleCount) : nil
+    return try KernelOperator(kernel, rows, tileBudget: plan?.tileBudget ?? .max, compression: compression)
   }
 
   /// The report's head: what was measured, and on what.

@@ -3,7 +3,7 @@ import LinearAlgebra
 import MPI
 import Runtime
 
-/// How large the probes of the machine's limits are.
+/// How large the probes of the machine's limits are, and what memory is planned from.
 public struct ProbeSizes: Sendable {
   /// Rows, columns and inner length of the matrix product.
   public var gemm = 2048
@@ -11,6 +11,8 @@ public struct ProbeSizes: Sendable {
   public var readBytes = 1 << 30
   /// Seconds that a measurement takes at least, nearly.
   public var seconds = 0.1
+  /// Bytes that a rank holds before `--memory` is planned; nil: those that its process does. Tests have the same plan every time.
+  public var resident: Int?
 
   public init() {}
 }

@@ -1,3 +1,4 @@
+import DeepRFM
 import Files
 import KernelMachine
 import LinearAlgebra
@@ -5,16 +6,18 @@ import Runtime
 import Solve
 
 /// *Collective.* The product with K beside the limits of memory and arithmetic, and a whole solve; with --peers, other solvers
-/// of the same system.
+/// of the same system. Within `--memory` some tiles are recomputed in each product.
 func benchSolve<T: Real & TensorElement>(_ problem: BenchProblem<T>, _ limits: MachineLimits) throws -> BenchReport {
   var report = problem.report()
   report.add("ridge", value: problem.options.ridge, "ridge", .plain)
   report.add("tolerance", value: problem.options.tolerance, "tolerance", .plain)
+  let plan = try problem.memoryPlan(resident: limits.sizes.resident)
   var matrix: KernelOperator<T>?
-  let building = try limits.measurement.seconds { matrix = try problem.kernelOperator() }
+  let building = try limits.measurement.seconds { matrix = try problem.kernelOperator(plan) }
   guard let matrix else { return report }
+  try report.addTiles(problem.options, matrix)
   try report.addProduct(problem, limits, matrix)
-  let solves = SolveMeasurement(problem, limits, matrix)
+  let solves = SolveMeasurement(problem, limits, matrix, plan)
   let peers = problem.options.peers ? [solves.cholesky, solves.plain] : []
   let seconds = try limits.measurement.alternate([solves.own] + peers)
   report.add("seconds", value: seconds[0], "solving: preconditioner and iterations", .seconds)
@@ -42,7 +45,10 @@ extension BenchReport {
         try measurement.seconds { for _ in 0..<count { try matrix.apply(x, into: y, in: T.self) } } / Double(count)
       }, try limits.tileProduct(T.self, T.self, vectors: x.columns),
     ]
-    if let whole = try problem.wholeProduct(limits) { takes.append(whole) }
+    let whole = try problem.wholeProduct(limits)
+    if let whole { takes.append(whole) }
+    let tiles = try matrix.tileCounts()
+    if tiles.recomputed > 0 { takes.append(try limits.gemm(T.self)) }
     let medians = try measurement.alternate(takes)
     let (read, seconds, cached) = (medians[0], medians[1], medians[2])
     let rate = problem.n * problem.n * Double(MemoryLayout<T>.stride) / seconds
@@ -53,10 +59,29 @@ extension BenchReport {
     // A tile serves in both directions.
     add("product", "limitGigabytesPerSecond", value: 2 * cached * 1e-9, "tiles from the cache, counted so", .gigabytes)
     add("product", "fractionOfLimit", value: rate / (2 * cached), "of that limit of the arithmetic", .share)
-    if medians.count > 3 {
+    if whole != nil {
       add("product", "gemmSeconds", value: medians[3], "the same by BLAS on all of K, stored", .seconds)
       add("product", "timesGemm", value: medians[3] / seconds, "as fast as that", .times)
     }
+    if tiles.recomputed > 0, let gemm = medians.last { addRecomputing(problem, tiles, seconds: seconds, gemm: gemm) }
+  }
+
+  /// The rate of the work on recomputed tiles in a product with K vectors, beside that of square products. Counted is of a tile of m rows and n
+  /// columns
+  ///
+  ///     2 m n d    to make its inner products, on the diagonal too, where little more than half are made
+  ///     2 m n K    to use it, off the diagonal twice: it serves in both directions
+  ///
+  /// and nothing else; the seconds are the whole product's, with what the stored tiles, the kernel's own function and messages take of them.
+  /// So it is the recomputing's own rate where nearly all tiles are recomputed, and less than that elsewhere.
+  private mutating func addRecomputing<T>(
+    _ problem: BenchProblem<T>, _ tiles: TileCounts, seconds: Double, gemm: Double
+  ) {
+    let (making, using) = (2 * Double(tiles.made) * problem.d, 2 * Double(tiles.used) * problem.k)
+    let rate = (making + using) / seconds
+    add("recompute", "gflops", value: rate * 1e-9, "recomputed tiles, made and used", .gigaflops)
+    add("recompute", "gemmGflops", value: gemm * 1e-9, "matrix product, all ranks at once", .gigaflops)
+    add("recompute", "fractionOfGemm", value: rate / gemm, "recomputed tiles, of the matrix product", .share)
   }
 }
 
@@ -87,6 +112,8 @@ private final class SolveMeasurement<T: Real & TensorElement> {
   private let problem: BenchProblem<T>
   private let measurement: Measurement
   private let matrix: KernelOperator<T>
+  /// nil: without `--memory`.
+  private let plan: MemoryPlan?
   private let targets: Matrix<Double>
   private var preconditionerSeconds: [Double] = []
   private var iterationSeconds: [Double] = []
@@ -97,9 +124,10 @@ private final class SolveMeasurement<T: Real & TensorElement> {
   /// nil: there was none, K + ridge I is not positive definite in T.
   private var choleskyResidual: Double?
 
-  init(_ problem: BenchProblem<T>, _ limits: MachineLimits, _ matrix: KernelOperator<T>) {
+  init(_ problem: BenchProblem<T>, _ limits: MachineLimits, _ matrix: KernelOperator<T>, _ plan: MemoryPlan?) {
     self.problem = problem
     self.matrix = matrix
+    self.plan = plan
     measurement = limits.measurement
     targets = problem.targets
   }
@@ -107,17 +135,12 @@ private final class SolveMeasurement<T: Real & TensorElement> {
   private func solver(preconditionerRank rank: Int) -> RidgeSolver {
     RidgeSolver(
       method: .cg, ridge: problem.options.ridge, tolerance: problem.options.tolerance,
-      maxIterations: problem.options.maxIterations, preconditionerRank: rank)
+      maxIterations: problem.options.maxIterations, historyLimit: plan?.historyLimit ?? 50, preconditionerRank: rank)
   }
 
   /// *Collective.* The solver of `train`; seconds of both phases.
   func own() throws -> Double {
-    let samples = problem.layout.sampleCount
-    let rank =
-      problem.options.preconditionerRank
-      ?? RidgeSolver.defaultRank(
-        samples: samples, width: problem.rows.width, outputs: problem.layout.classCount, layer: 1)
-    let solver = solver(preconditionerRank: min(rank, samples))
+    let solver = solver(preconditionerRank: plan?.preconditionerRank ?? problem.wantedRank)
     let random = RandomStream(seed: problem.options.seed, layer: 1, purpose: .pivots)
     var preconditioner: NystromPreconditioner<T>?
     let making = try measurement.seconds {
@@ -189,7 +212,7 @@ private final class SolveMeasurement<T: Real & TensorElement> {
   /// *Collective.* The true relative residual of the worst class.
   private func residual(of a: Matrix<Double>) throws -> Double {
     let image = Matrix<Double>(rows: a.rows, columns: a.columns)
-    try matrix.apply(a, into: image, in: Double.self)
+    try matrix.apply(a, into: image, in: Double.self, exactly: true)
     var squares = [Double](repeating: 0, count: 2 * a.columns)
     for i in 0..<a.rows {
       for c in 0..<a.columns {

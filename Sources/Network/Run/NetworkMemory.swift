@@ -19,7 +19,7 @@ package struct NetworkMemory: Sendable {
   /// matrices stay in a core's second cache.
   package static func evaluationRows<T: NetworkReal>(_ builder: NetworkBuilder<T>) -> Int {
     let widest = builder.layers.map(\.output.count).max() ?? 1
-    return min(max(256, (1 << 19) / max(1, widest)), 1024)
+    return min(max(256, (2 << 20) / max(1, widest * MemoryLayout<T>.stride)), 1024)
   }
 
   package var total: Int { samples + batches + weights + workspaces + measurement }
