@@ -2,7 +2,7 @@ import KernelMachine
 import Runtime
 
 extension Training {
-  /// *Collective.* A layer with its memory plan and its safe points; one that is gone on with keeps its plan. Told to the user wherever
+  /// *Collective.* A layer with its memory plan and its safe points; one that is gone on with as it was saved keeps its plan. Told to the user wherever
   /// tiles begin or cease to be recomputed.
   func makeLayer(
     _ number: Int, _ samples: Samples<T>, _ checkpoints: LayerCheckpoints<T>? = nil, from saved: LayerState<T>? = nil
@@ -73,9 +73,11 @@ extension Workload {
     let schedule = PairSchedule(rank: world.rank, ranks: world.size)
     let tileElements = try world.maximum(schedule.tileElements(layout))
     let remoteElements = try world.maximum(schedule.remoteElements(layout))
+    // A plan that depends on a rank's own threads would be another on each.
+    let threads = try world.maximum(rows.context.host.threads)
     self.init(
       samples: layout.sampleCount, rows: layout.largestShard, width: rows.width, outputWidth: outputWidth,
-      outputs: outputs, centres: layout.classCount, ranks: world.size, threads: rows.context.host.threads,
+      outputs: outputs, centres: layout.classCount, ranks: world.size, threads: threads,
       testRows: testRows, scalarBytes: MemoryLayout<T>.stride, tileRows: layout.tileRows, tileElements: tileElements,
       remoteElements: remoteElements)
     segmentRows = layout.largestSegment

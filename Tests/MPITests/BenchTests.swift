@@ -94,6 +94,16 @@ import Testing
     return try #require(found)
   }
 
+  /// Ranks of different threads plan the same, by the most: of what they exchange no part may differ.
+  @Test func workloadOfUnequalThreads() throws {
+    let world = try TestWorld.all
+    let problem = try Problem<Float>(
+      Matrix(rows: 90, columns: 12), classCounts: [30, 30, 30], world: world, tileRows: 16,
+      threads: world.rank == 0 ? 1 : 3)
+    let load = try Workload(problem.rows, outputWidth: 12, outputs: 3)
+    #expect(load.threads == (world.size > 1 ? 3 : 1))
+  }
+
   @Test func recomputedTiles() throws {
     let memory = try memoryForSomeTiles(samples: 3600)
     let report = try run(.solve) {

@@ -37,10 +37,10 @@ import Testing
     }
   }
 
-  /// Several pieces a thread: a batch of more than 4,096 positions.
+  /// Several pieces a thread: a batch of more than 16,384 positions.
   @Test func convolutionInPieces() throws {
     let shape = FeatureShape(channels: 1, height: 13, width: 11)
-    let problem = try NetworkProblem.around(shape, batchRows: 67) { builder in
+    let problem = try NetworkProblem.around(shape, batchRows: 140) { builder in
       Convolution("conv", from: shape, to: 2, kernel: 3, padding: 1, hasBias: true, .constant(0), &builder)
     }
     #expect(try problem.worstError(stride: 7) < 1e-7)

@@ -76,6 +76,21 @@ import Testing
     #expect(try untimed(a) == untimed(b), comment)
   }
 
+  /// *Collective.* A state of another memory plan gives what is done, not its plan: the next state is of the memory that was given.
+  private func expectMemoryAsGiven(_ options: TrainOptions, after looks: Int) throws {
+    guard try stop(options, after: looks).place == .inAGOP else { return }
+    var other = options
+    other.memory = 1 << 31
+    let world = try TestWorld.all
+    let latest = CheckpointFolder(RunFolder(options.output ?? "")).latest
+    for polls in 1... {
+      guard try stop(other, after: polls).place == .inAGOP else { break }
+      let facts = try CheckpointFile(latest).read(world, rows: 0..<1) { _ in false }.facts
+      if facts["memoryBudget"] == JSON(1 << 31) { return }
+    }
+    Issue.record("no state of the memory that was given")
+  }
+
   /// Stopped between the solve and the AGOP, which is the AGOP's first safe point, and at later ones.
   @Test(arguments: [AGOPRoute.class, .gram]) func tilesAreMadeAgain(route: AGOPRoute) throws {
     // By class one rank alone, too, has more rows than a run, between two of which it can be stopped.
@@ -112,8 +127,8 @@ import Testing
         if try stop(options(), after: middle).place == .before { few = middle } else { many = middle }
       }
 
-      // A rank's heartbeat looks, too: a little before that. Later safe points farther and farther apart.
-      var (looks, step, stops) = (max(1, many - 2), 1, 0)
+      // A rank's heartbeat looks, too, once a second: some before that. Later safe points farther and farther apart.
+      var (looks, step, stops) = (max(1, many - 10), 1, 0)
       while true {
         let disturbed = options()
         let (place, lowRank) = try stop(disturbed, after: looks)
@@ -123,6 +138,7 @@ import Testing
           #expect(try train(disturbed) == .done)
           if world.rank == 0 { try expectSameRun(whole, RunFolder(disturbed.output ?? ""), "after \(looks) looks") }
           try world.barrier()
+          if stops == 0 { try expectMemoryAsGiven(options(), after: looks) }
           stops += 1
           if stops > 1 { step *= 2 }
         }

@@ -93,7 +93,7 @@ import Testing
       let own = world.size > 1 && world.rank == world.size - 1 ? budget / 2 : budget
       return try NetworkMemory.rowsOfPrediction(form, most: most, held: 8000, budget: own, context)
     }
-    // Two matrices of them stay in a cache; a narrow network's rows, and a wide one's.
+    // A narrow network's rows, and a wide one's.
     let width = form.width
     let limits: [(width: Int, rows: Int)] = [(256, 1024), (512, 512), (4096, 256)]
     for limit in limits {

@@ -31,13 +31,14 @@ import Testing
       #expect((epoch.accuracy.test != nil) == (evaluated > 0))
 
       let shape = try NetworkShape(of: options)
-      #expect(shape.samples == 40 && shape.testSamples == evaluated && shape.readSamples == 70)
+      #expect(shape.samples == 40 && shape.testSamples == evaluated && shape.readTestSamples == 30)
       let plan = try NetworkRunPlan(
         options, shape, ranks: 2, nodes: 1, threads: 1, budget: 1 << 30, program: 0, of: Float.self)
       // 2 x 8 and 8 x 2.
       let forward: Double = 2 * (2 * 8 + 8 * 2)
       #expect(plan.operations.evaluate == Double(40 + evaluated) * forward)
-      let bytes: Int = (20 + evaluated / 2) * 2 * 4
+      // Read are they all.
+      let bytes: Int = (20 + 15) * 2 * 4
       #expect(plan.memory.samples == bytes)
 
       // The same of a Deep RFM's plan.

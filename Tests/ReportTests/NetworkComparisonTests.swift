@@ -70,6 +70,7 @@ import Testing
       comparison.finding.hasSuffix(
         "The correlation is largest at the initial scale 0.5 (0.85) and smallest at 2 (0.25); NC1 of the last hidden output is smallest at 0.1 (1.000e-02)."
       ))
+    #expect(!NetworkComparison(Array(runs[0...1])).finding.contains("largest"))
     let page = Parsed(comparison.html)
     #expect(page.table("network-table").map { $0[0] } == ["init scale 0.1", "init scale 0.5", "init scale 2"])
     #expect(page.table("network-table").map { $0[6] } == ["–", "0.850 ± 0.071", "0.250 ± 0.071"])
@@ -84,7 +85,7 @@ import Testing
     let finding = NetworkComparison(runs).finding
     #expect(
       finding.hasPrefix(
-        "2 of 3 networks do not fit (training accuracy below 99\u{202F}%): init scale 5. What follows is of the others. "
+        "2 of 3 networks do not fit (training accuracy below 99\u{202F}%): b, c. What follows is of the others. "
       ))
     #expect(finding.contains("by 0.50 ± 0.14 over 1 network and") && !finding.contains("largest"))
     let none = NetworkComparison([runs[1], runs[2]]).finding

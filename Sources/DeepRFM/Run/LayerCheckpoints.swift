@@ -42,9 +42,10 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     let began = monotonicSeconds()
     var slowest = context.timer.values(of: Phase.ofLayer)
     try world.maximum(&slowest)
+    let threads = try world.maximum(context.host.threads)
     var checkpoint = state.checkpoint
     let facts = [
-      ("layer", JSON(place.layer)), ("samples", JSON(place.samples)), ("threads", JSON(context.host.threads)),
+      ("layer", JSON(place.layer)), ("samples", JSON(place.samples)), ("threads", JSON(threads)),
       ("memoryBudget", JSON(place.memory.budget)), ("memoryResident", JSON(place.memory.resident)),
       ("memoryPeak", JSON(place.peak)), ("version", .string(version)), ("bandwidth", JSON(place.bandwidth)),
     ]
@@ -58,8 +59,8 @@ final class LayerCheckpoints<T: Real & TensorElement> {
 
   // MARK: Reading
 
-  /// *Collective.* The newest state of this layer that is whole; nil if there is none. A state of another rank count, version or
-  /// memory plan gives what was finished in it.
+  /// *Collective.* The newest state of this layer that is whole; nil if there is none. A state of another rank or thread count, version
+  /// or memory plan gives what was finished in it.
   func load(_ layer: Int, memory: Int?, outputs: Int, rows: Rows<T>) throws -> LayerState<T>? {
     for path in folder?.states ?? [] {
       guard try world.broadcast(world.rank == 0 && InputFile.exists(path) ? 1 : 0, from: 0) == 1 else { continue }
@@ -79,11 +80,12 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     _ path: String, _ layer: Int, _ memory: Int?, _ outputs: Int, _ rows: Rows<T>
   ) throws -> LayerState<T>? {
     let free = try world.minimum(Memory.used + Memory.available / context.host.ranksOnNode)
+    let threads = try world.maximum(context.host.threads)
     var isSame = false
     let checkpoint = try CheckpointFile(path).read(world, rows: rows.layout.shard(of: world.rank)) { facts in
       let budget = facts["memoryBudget"]
       isSame =
-        facts["layer"] == JSON(layer) && facts["version"] == .string(version)
+        facts["layer"] == JSON(layer) && facts["version"] == .string(version) && facts["threads"] == JSON(threads)
         && (facts.count("memoryPeak") ?? .max) <= free
         && (memory == nil || budget == memory.map { JSON($0) })
       return isSame
@@ -101,7 +103,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     }
     if !isSame {
       progress.message(
-        "layer \(layer) was saved on other ranks, with another memory plan or by another version: its last step begins again"
+        "layer \(layer) was saved on other ranks or threads, with another memory plan or by another version: its last step begins again"
       )
     }
     return try outcome.get()

@@ -209,7 +209,7 @@ public struct MemoryPlan: Sendable, Equatable {
   /// - Parameter throughRoot: and while its root is taken, for another chain's AGOP: of tiles that are planned for within the budget.
   public func hasRoom(forTiles bytes: Int, throughRoot: Bool = false) -> Bool {
     if keepsTiles { return !throughRoot || rootStage + bytes <= budget }
-    return mayKeepTiles && max(agopStage, throughRoot ? rootStage : 0) + bytes <= peak
+    return mayKeepTiles && max(agopStage, throughRoot ? rootStage : 0) + bytes <= min(peak, budget)
   }
 
   /// Whether K's tiles stay for the AGOP, as far as this rank knows: they do if all ranks' do.
@@ -219,7 +219,9 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// Bytes for tiles that other ranks hold, beside so many bytes of own ones that stayed: where that was not planned, what is left under
   /// the peak.
-  public func remoteBytes(beside tiles: Int) -> Int { keepsTiles ? remoteBytes : max(0, peak - agopStage - tiles) }
+  public func remoteBytes(beside tiles: Int) -> Int {
+    keepsTiles ? remoteBytes : max(0, min(peak, budget) - agopStage - tiles)
+  }
 
   /// K as a matrix with the right sides, on the one rank that factors it.
   private static func denseBytes(_ load: Workload) -> Int {

@@ -6,6 +6,8 @@ import Files
 public struct ProblemShape: Sendable, Equatable {
   /// N, and the rows of the test part that are evaluated: none where no label is one of training's.
   public var samples, testSamples: Int
+  /// Test rows that are read and not evaluated.
+  private(set) var unknownSamples = 0
   /// Features of the first layer's input.
   var width: Int
   /// Classes, or values to be predicted.
@@ -46,13 +48,13 @@ public struct ProblemShape: Sendable, Equatable {
         options.dataset, directory: options.data, seed: options.seed, trainSamples: options.samples,
         testSamples: options.testSamples, variant: options.datasetVariant)
       let (outputs, groups) = try dataset.train.targetShape(options.targets)
+      let read = dataset.test?.sampleCount ?? 0
       // Values are always known.
-      let testSamples =
-        groups == nil
-        ? try dataset.evaluatedTestSamples(of: dataset.classes()) : dataset.test?.sampleCount ?? 0
+      let evaluated = groups == nil ? try dataset.evaluatedTestSamples(of: dataset.classes()) : read
       self.init(
-        samples: dataset.train.sampleCount, testSamples: testSamples,
-        width: dataset.train.featureCount, outputs: outputs, centres: groups)
+        samples: dataset.train.sampleCount, testSamples: evaluated, width: dataset.train.featureCount, outputs: outputs,
+        centres: groups)
+      unknownSamples = read - evaluated
       try holdOut(options.validation)
       return
     }

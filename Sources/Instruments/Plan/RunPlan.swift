@@ -29,8 +29,8 @@ public struct RunPlan: Sendable, Equatable {
       var load = Workload(
         samples: shape.samples, rows: (shape.samples + ranks - 1) / ranks, width: width,
         outputWidth: options.outputWidth(of: width), outputs: shape.outputs,
-        centres: shape.centres, ranks: ranks, threads: threads, testRows: (shape.testSamples + ranks - 1) / ranks,
-        scalarBytes: options.precision.bytes,
+        centres: shape.centres, ranks: ranks, threads: threads,
+        testRows: (shape.testSamples + shape.unknownSamples + ranks - 1) / ranks, scalarBytes: options.precision.bytes,
         tileRows: 512, tileElements: tileElements, remoteElements: remoteElements,
         isDense: options.solvesDirectly(
           samples: shape.samples, width: width, outputs: shape.outputs, layer: layer, ranks: ranks))
@@ -131,7 +131,7 @@ public struct RunPlan: Sendable, Equatable {
 
   /// Seconds until the first layer begins: starting, and reading every file once, which each rank does.
   var loadingSeconds: Double {
-    0.3 + 6e-9 * Double((shape.samples + shape.testSamples) * shape.width)
+    0.3 + 6e-9 * Double((shape.samples + shape.testSamples + shape.unknownSamples) * shape.width)
   }
 }
 

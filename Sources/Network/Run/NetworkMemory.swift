@@ -15,8 +15,8 @@ package struct NetworkMemory: Sendable {
   /// Of the measurement, what is there only while a layer's correlations are found, or its AGOP is written.
   package private(set) var measurementWork = 0
 
-  /// Rows that go through a network at once when nothing is trained: narrow layers' products are faster of more rows, while two of their
-  /// matrices stay in a core's second cache.
+  /// Rows that go through a network at once when nothing is trained: narrow layers' products are faster of more rows, up to two megabytes
+  /// of the widest layer.
   package static func evaluationRows<T: NetworkReal>(_ builder: NetworkBuilder<T>) -> Int {
     let widest = builder.layers.map(\.output.count).max() ?? 1
     return min(max(256, (2 << 20) / max(1, widest * MemoryLayout<T>.stride)), 1024)
@@ -90,7 +90,7 @@ package struct NetworkMemory: Sendable {
   ) throws(InputError) -> (rows: Int, memory: NetworkMemory, fits: Bool) {
     let least = BatchPlan.largestShare(of: min(options.batch, layout.sampleCount), ranks: layout.ranks)
     let narrow: NetworkBuilder<T> = try form.build(rows: 1, threads: threads, isPlan: true)
-    var rows = max(least, min(evaluationRows(narrow), max(layout.largestShard, testRows)))
+    var rows = max(least, min(narrow.blockRows(ofAtMost: evaluationRows(narrow)), max(layout.largestShard, testRows)))
     while true {
       let memory = try NetworkMemory(
         options, form, layout, testRows: testRows, rows: rows, threads: threads, of: type)

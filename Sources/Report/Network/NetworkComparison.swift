@@ -134,17 +134,15 @@ public struct NetworkComparison {
     let others = networks.count { !Self.fits($0) }
     if others == 0 { return "" }
     if others == networks.count { return "No network fits its samples (\(bound)). " }
-    let settings = groups.filter { !$0.runs.allSatisfy(Self.fits) }.map(\.label).joined(separator: ", ")
+    let names = networks.filter { !Self.fits($0) }.map(\.name).joined(separator: ", ")
     return
-      "\(others) of \(RunRecord.count(networks.count, "network")) \(others == 1 ? "does" : "do") not fit (\(bound)): \(settings). What follows is of the others. "
+      "\(others) of \(RunRecord.count(networks.count, "network")) \(others == 1 ? "does" : "do") not fit (\(bound)): \(names). What follows is of the others. "
   }
 
   private var scaleFinding: String {
     let scales = scales(of: told)
     let known = scales.filter { $0.root.count > 0 }.sorted { $0.root.mean < $1.root.mean }
-    guard scales.count > 1, let (least, most) = known.first.flatMap({ least in known.last.map { (least, $0) } }) else {
-      return ""
-    }
+    guard known.count > 1, let least = known.first, let most = known.last else { return "" }
     func text(_ runs: ScaleRuns) -> String {
       "\(Figure.tick(runs.scale)) (\(Figure.fixed(runs.root.mean, digits: 2)))"
     }

@@ -32,8 +32,9 @@ public struct NetworkRunPlan: Sendable {
     element = MemoryLayout<T>.stride
     let layout = shape.layout(ranks: ranks)
     form = try options.form(features: shape.features, shape: shape.sampleShape, classes: shape.classCounts.count)
+    // Read are they all, and only then it is known whether they can be evaluated.
     let plan = try NetworkMemory.planned(
-      options, form, layout, testRows: (shape.testSamples + ranks - 1) / ranks, budget: budget, resident: program,
+      options, form, layout, testRows: (shape.readTestSamples + ranks - 1) / ranks, budget: budget, resident: program,
       threads: threads, of: T.self)
     (rows, memory, fits) = plan
     let builder: NetworkBuilder<T> = try form.build(rows: plan.rows, threads: threads, isPlan: true)

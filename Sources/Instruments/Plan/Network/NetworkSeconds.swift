@@ -49,7 +49,7 @@ extension NetworkRunPlan {
 
   /// Seconds until the first epoch begins: starting, and reading every file once, which each rank does.
   public var loadingSeconds: Double {
-    0.3 + 6e-9 * Double(shape.readSamples * shape.features)
+    0.3 + 6e-9 * Double((shape.samples + shape.readTestSamples) * shape.features)
   }
 
   /// Of the rank that is slowest with its correlations: layer l is rank l mod P's, and small layers are shared out over its threads.

@@ -7,10 +7,8 @@ import Runtime
 public struct NetworkShape: Sendable, Equatable {
   /// Training samples of each class.
   public let classCounts: [Int]
-  /// Those that are evaluated: none where no label is one of training's.
-  public let testSamples: Int
-  /// Of both splits, evaluated or not.
-  public let readSamples: Int
+  /// Those that are evaluated: none where no label is one of training's. And those that are read, evaluated or not.
+  public let testSamples, readTestSamples: Int
   /// Of a sample.
   public let features: Int
   /// Its dimensions, where the file tells them.
@@ -27,7 +25,7 @@ public struct NetworkShape: Sendable, Equatable {
         samples * ($0 + 1) / min(classes, samples) - samples * $0 / min(classes, samples)
       }
       (testSamples, features) = (sizes.testSamples, sizes.width)
-      readSamples = samples + sizes.testSamples
+      readTestSamples = testSamples
       sampleShape = nil
       return
     }
@@ -41,7 +39,7 @@ public struct NetworkShape: Sendable, Equatable {
     for number in classes.numbers(of: labels) { counts[number] += 1 }
     classCounts = counts
     testSamples = try dataset.evaluatedTestSamples(of: classes)
-    readSamples = train.sampleCount + (dataset.test?.sampleCount ?? 0)
+    readTestSamples = dataset.test?.sampleCount ?? 0
     (features, sampleShape) = (train.featureCount, train.sampleShape)
     try options.checkSameImages(dataset.test?.sampleShape, as: sampleShape, features: features)
   }
