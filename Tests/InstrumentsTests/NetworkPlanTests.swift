@@ -62,11 +62,12 @@ import Testing
     #expect(run.memory.items.map(\.key) == memory.items.map(\.key))
     #expect(run.memory.items.map(\.bytes) == memory.items.map(\.bytes))
     #expect(run.peak == 40 << 20 + memory.items.reduce(0) { $0 + $1.bytes })
-    #expect(run.fits && run.refusal == nil && run.rows == 256)
+    // More than a batch's, and no more than there may be between two safe points.
+    #expect(run.fits && run.refusal == nil && run.rows > 128 && run.rows <= 256 && run.rows == run.blockRows)
   }
 
   @Test func lessMemoryTakesFewerRowsAndThenNone() throws {
-    let line = "--architecture vgg11 --dataset cifar10 --samples 2000 --test-samples 500"
+    let line = "--architecture resnet18 --dataset cifar10 --samples 2000 --test-samples 500"
     let whole = try run(line)
     let tight = try run(line, memory: whole.peak - 1)
     #expect(tight.fits && tight.rows < whole.rows && tight.peak < whole.peak)
