@@ -5,9 +5,10 @@ import Runtime
 import Testing
 
 @Suite struct NetworkComparisonTests {
-  /// A run of layers with these correlations; NC1 of the input is 1, and falls by 10 a layer, of it by `right` through S V^T.
+  /// A run of layers with these correlations; NC1 of the input is `first`, and falls by 10 a layer, of it by `right` through S V^T.
   private func run(
-    _ name: String, scale: Double = 1, seed: UInt64 = 0, roots: [Double], right: Double = 0.5, accuracy: Double = 1
+    _ name: String, scale: Double = 1, seed: UInt64 = 0, roots: [Double], right: Double = 0.5, accuracy: Double = 1,
+    first: Double = 1
   ) -> NetworkRecord {
     var options = NetworkOptions()
     (options.depth, options.initScale, options.seed) = (roots.count, scale, seed)
@@ -17,7 +18,7 @@ import Testing
       var layer = NetworkLayerMetrics()
       layer.layer = index + 1
       layer.nfa = (agop: root, root: root)
-      layer.nc1.input = pow(10, -Double(index))
+      layer.nc1.input = first * pow(10, -Double(index))
       layer.nc1.right = layer.nc1.input * pow(10, -right)
       layer.nc1.output = layer.nc1.input / 10
       return layer
@@ -47,6 +48,24 @@ import Testing
     #expect(falling.finding.contains("rank correlation 1.00: where the ansatz holds better"))
     #expect(falling.finding.contains("the classes are less collapsed."))
     #expect(!NetworkComparison([run("a", roots: roots)]).finding.contains("rank correlation"))
+    #expect(rising.finding.contains("Depth has its part in that"))
+  }
+
+  /// Over all layers the correlation falls with collapse; of one depth all runs are alike in collapse, and nothing is said of it.
+  @Test func correlationAgainstCollapseAtOneDepth() {
+    func runs(_ scale: (Int) -> Double) -> [NetworkRecord] {
+      (0..<8).map { seed in
+        run(
+          "\(seed)", seed: UInt64(seed), roots: [0.5 + 0.01 * Double(seed), 0.2 + 0.01 * Double(seed)],
+          first: scale(seed))
+      }
+    }
+    let alike = NetworkComparison(runs { _ in 1 }).finding
+    #expect(alike.contains("have the rank correlation 0.87") && alike.contains("Depth has its part"))
+    let more = NetworkComparison(runs { pow(1.01, -Double($0)) }).finding
+    #expect(more.contains("Of layers at the same depth it is -1.00 ± 0, over the depths."))
+    let none = NetworkComparison([run("a", roots: [0.2], accuracy: 0.5), run("b", seed: 1, roots: [0.4])]).finding
+    #expect(none.hasPrefix("1 of 2 networks does not fit (training accuracy below 99\u{202F}%). What follows"))
   }
 
   /// Deep RFM runs that differ in the seed alone are one line, of other settings another.
@@ -73,7 +92,7 @@ import Testing
     #expect(!NetworkComparison(Array(runs[0...1])).finding.contains("largest"))
     let page = Parsed(comparison.html)
     #expect(page.table("network-table").map { $0[0] } == ["init scale 0.1", "init scale 0.5", "init scale 2"])
-    #expect(page.table("network-table").map { $0[6] } == ["–", "0.850 ± 0.071", "0.250 ± 0.071"])
+    #expect(page.table("network-table").map { $0[5] } == ["–", "0.850 ± 0.071", "0.250 ± 0.071"])
   }
 
   /// What is found is of the networks that learned their samples; the pictures and numbers are of all.
@@ -85,7 +104,7 @@ import Testing
     let finding = NetworkComparison(runs).finding
     #expect(
       finding.hasPrefix(
-        "2 of 3 networks do not fit (training accuracy below 99\u{202F}%): b, c. What follows is of the others. "
+        "2 of 3 networks do not fit (training accuracy below 99\u{202F}%): init scale 5 (2 of 2). What follows is of the others. "
       ))
     #expect(finding.contains("by 0.50 ± 0.14 over 1 network and") && !finding.contains("largest"))
     let none = NetworkComparison([runs[1], runs[2]]).finding

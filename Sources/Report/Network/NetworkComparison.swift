@@ -119,11 +119,19 @@ public struct NetworkComparison {
       text +=
         " Of the fall of log NC1 over a network's layers \(share.text { Figure.fixed(100 * $0, digits: 0) })\u{202F}% is due to the right singular structure S Vᵀ."
     }
-    if let rank = rankCorrelation {
+    let points = points(of: told)
+    if let rank = Self.rankCorrelation(points) {
       text +=
         " Over all layers and runs the correlation with the root and log NC1 of the layer's output have the rank correlation "
         + "\(Figure.fixed(rank, digits: 2)): where the ansatz holds better the classes are "
         + (abs(rank) < 0.3 ? "neither more nor less collapsed." : rank < 0 ? "more collapsed." : "less collapsed.")
+      let depths = Set(points.map(\.layer)).compactMap { layer in
+        Self.rankCorrelation(points.filter { $0.layer == layer })
+      }
+      text +=
+        depths.isEmpty
+        ? " Depth has its part in that: NC1 changes from layer to layer."
+        : " Of layers at the same depth it is \(Statistics(depths).text { Figure.fixed($0, digits: 2) }), over the depths."
     }
     return text + scaleFinding
   }
@@ -134,9 +142,12 @@ public struct NetworkComparison {
     let others = networks.count { !Self.fits($0) }
     if others == 0 { return "" }
     if others == networks.count { return "No network fits its samples (\(bound)). " }
-    let names = networks.filter { !Self.fits($0) }.map(\.name).joined(separator: ", ")
+    let settings = groups.filter { !$0.runs.allSatisfy(Self.fits) }.map { group in
+      "\(group.label) (\(group.runs.count { !Self.fits($0) }) of \(group.runs.count))"
+    }
+    let which = groups.count > 1 ? ": \(settings.joined(separator: ", "))" : ""
     return
-      "\(others) of \(RunRecord.count(networks.count, "network")) \(others == 1 ? "does" : "do") not fit (\(bound)): \(names). What follows is of the others. "
+      "\(others) of \(RunRecord.count(networks.count, "network")) \(others == 1 ? "does" : "do") not fit (\(bound))\(which). What follows is of the others. "
   }
 
   private var scaleFinding: String {
@@ -156,18 +167,22 @@ public struct NetworkComparison {
 
   // MARK: Points
 
+  private struct Point {
+    let root, nc1: Double
+    let layer: Int
+  }
+
   /// A point a layer and run: correlation with the root, NC1 of the output.
-  private func points(of networks: [NetworkRecord]) -> [(root: Double, nc1: Double, name: String)] {
+  private func points(of networks: [NetworkRecord]) -> [Point] {
     networks.flatMap { run in
-      run.finalLayers.map { ($0.nfa.root, $0.nc1.output, "\(run.name), layer \($0.layer)") }
+      run.finalLayers.map { Point(root: $0.nfa.root, nc1: $0.nc1.output, layer: $0.layer) }
     }.filter { $0.root.isFinite && $0.nc1.isFinite && $0.nc1 > 0 }
   }
 
   /// Spearman's, of the points; nil where there are too few to say.
-  private var rankCorrelation: Double? {
-    let points = points(of: told)
+  private static func rankCorrelation(_ points: [Point]) -> Double? {
     guard points.count >= 8 else { return nil }
-    let (a, b) = (Self.ranks(points.map(\.root)), Self.ranks(points.map(\.nc1)))
+    let (a, b) = (ranks(points.map(\.root)), ranks(points.map(\.nc1)))
     let mean = Double(points.count - 1) / 2
     var (ab, aa, bb) = (0.0, 0.0, 0.0)
     for (x, y) in zip(a, b) {
@@ -286,7 +301,6 @@ public struct NetworkComparison {
       let last = group.runs.map(\.last)
       return [
         "\(group.label)", "\(group.runs.count)",
-        "\(Statistics(last.map(\.loss.train)).text { Figure.scientific($0) })",
         "\(Statistics(last.map(\.accuracy.train)).text(Figure.percent))",
         "\(Statistics(last.map { $0.accuracy.test ?? .nan }).text(Figure.percent))",
         "\(group.nc1.text { Figure.scientific($0) })", "\(group.root.text { Figure.fixed($0, digits: 3) })",
@@ -294,7 +308,7 @@ public struct NetworkComparison {
       ]
     }
     let columns = [
-      "setting", "runs", "training loss", "training accuracy", "test accuracy", "NC1, last hidden output",
+      "setting", "runs", "training accuracy", "test accuracy", "NC1, last hidden output",
       "correlation with the root", "share of S Vᵀ",
     ]
     return Table(
