@@ -41,9 +41,9 @@ struct AGOPSource<T: Real>: RowsWork {
 // What others' types take of memory for an AGOP.
 
 extension TileBuilder {
-  /// Bytes of the workers' scratch, and of the distances between centres.
+  /// Bytes of the workers' scratch, and of the distances between centres with the kernel there.
   static func bytes(_ sizes: AGOPCost) -> Int {
-    sizes.threads * (stripeRows + 4) * sizes.tileRows * MemoryLayout<T>.stride + sizes.centres * sizes.centres * 8
+    sizes.threads * (stripeRows + 4) * sizes.tileRows * MemoryLayout<T>.stride + 2 * sizes.centres * sizes.centres * 8
   }
 }
 

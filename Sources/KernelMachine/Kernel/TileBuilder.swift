@@ -17,7 +17,8 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
   /// Distances between the centres; (centres x centres).
   let distances: Matrix<Double>
   private let centres: Matrix<Double>
-  private let forms: [TileForm]
+  /// The kernel at these distances; (centres x centres).
+  private let constants: Matrix<Double>
   private let scratch: [Scratch]
 
   /// Rows of a stripe. Fewer, and BLAS packs the columns' rows too often; more, and the inner products leave the cache before
@@ -88,29 +89,23 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     centreSquares = (0..<centres.rows).map { [centres = rows.centres] c in centres.row(c).reduce(0) { $0 + $1 * $1 } }
     let distances = centreDistances(centres)
     self.distances = distances
-    forms = distances.buffer.map { kernel.form(distance: $0, near: Self.near) }
+    constants = Matrix(uninitialisedRows: distances.rows, columns: distances.columns)
+    constants.fill { kernel.form(distance: distances[$0, $1], near: Self.near).constant }
     scratch = (0..<rows.context.pool.count).map { _ in Scratch(tileRows: rows.layout.tileRows) }
   }
 
   /// The kernel at the distance of two centres: the constant that belongs to a tile of deviations.
-  public func constant(_ a: Int, _ b: Int) -> Double { forms[a * centres.rows + b].constant }
+  public func constant(_ a: Int, _ b: Int) -> Double { constants[a, b] }
 
   /// *Local.* For each centre a the sum over centres b of c_ab S_b; (centres x columns), of sums S of the same shape.
   func constants(times sums: Matrix<Double>, _ pool: ThreadPool) -> Matrix<Double> {
-    let count = sums.rows
+    let (count, constants) = (sums.rows, self.constants)
     let products = Matrix<Double>(uninitialisedRows: count, columns: sums.columns)
-    let fill: @Sendable (Range<Int>) -> Void = { range in
-      for piece in range.pieces(ofAtMost: 64) {
-        let c = Matrix<Double>(uninitialisedRows: piece.count, columns: count)
-        c.fill { self.constant(piece.lowerBound + $0, $1) }
-        multiply(c.view, sums.view, into: products.rows(piece))
-      }
-    }
     // To wake the workers takes longer than ten classes do.
     if count * count * sums.columns < 1 << 16 {
-      fill(0..<count)
+      multiply(constants.view, sums.view, into: products.view)
     } else {
-      pool.forEachPart(of: count) { range, _ in fill(range) }
+      pool.forEachPart(of: count) { range, _ in multiply(constants.rows(range), sums.view, into: products.rows(range)) }
     }
     return products
   }
@@ -160,7 +155,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     _ columnSegment: Segment, into out: MatrixView<T>
   ) {
     let (a, b) = (rowSegment.centre, columnSegment.centre)
-    let form = forms[a * centres.rows + b]
+    let form = kernel.form(distance: distances[a, b], near: Self.near)
     let (own, other) = (norms(rows, rowSegment), norms(columns, columnSegment))
     let nearest = max(
       Self.nearest * form.distance, Self.coincidentSquare(own, other, sameCentre: a == b).squareRoot())
@@ -210,7 +205,7 @@ public final class TileBuilder<T: Real>: @unchecked Sendable {
     _ columnSegment: Segment, products: MatrixView<T>?, into out: MatrixView<T>, worker: Int
   ) {
     let (a, b) = (rowSegment.centre, columnSegment.centre)
-    let form = forms[a * centres.rows + b]
+    let form = kernel.form(distance: distances[a, b], near: Self.near)
     let s = scratch[worker]
     fillTerms(rows, rowSegment, from: a, to: b, sign: -1, s.alpha, s.rowNorm)
     fillTerms(columns, columnSegment, from: a, to: b, sign: 1, s.beta, s.columnNorm)
