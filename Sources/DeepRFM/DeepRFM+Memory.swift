@@ -2,8 +2,8 @@ import KernelMachine
 import Runtime
 
 extension Training {
-  /// *Collective.* A layer with its memory plan and its safe points; one that is gone on with as it was saved keeps its plan. Told to the user wherever
-  /// tiles begin or cease to be recomputed.
+  /// *Collective.* A layer with its memory plan and its safe points; one that is gone on with as it was saved keeps its plan. Told
+  /// to the user wherever tiles begin or cease to be recomputed.
   func makeLayer(
     _ number: Int, _ samples: Samples<T>, _ checkpoints: LayerCheckpoints<T>? = nil, from saved: LayerState<T>? = nil
   ) throws -> Layer<T> {
