@@ -43,12 +43,12 @@ extension Training {
     let rank = options.wantedRank(samples: rows, width: width, outputs: outputs, layer: number)
     let route = options.wantedRoute(layer: number)
     load.isDense = options.solvesDirectly(
-      samples: rows, width: width, outputs: outputs, layer: number, ranks: world.size)
+      samples: rows, width: width, outputs: outputs, layer: number, isOneNode: host.ranksOnNode == world.size)
     load.fallsBack = options.solver == .auto
     if load.isDense && options.solver == .auto {
       let plan = MemoryPlan(
         estimating: load, budget: memory.budget, resident: memory.resident, agop: route, wantedRank: rank)
-      if plan.fits { return (plan, memory) }
+      if plan.fitsDirectly { return (plan, memory) }
       load.isDense = false
     }
     let plan = try MemoryPlan(
@@ -106,12 +106,12 @@ extension TrainOptions {
   /// Width of the next layer's rows.
   public func outputWidth(of width: Int) -> Int { model == .rfm || features == .cosine ? width : self.width }
 
-  /// Whether K is to be factored whole, memory allowing.
-  public func solvesDirectly(samples: Int, width: Int, outputs: Int, layer: Int, ranks: Int) -> Bool {
+  /// Whether K is to be factored whole, memory allowing: by one rank on the cores of all, where these are of one node.
+  public func solvesDirectly(samples: Int, width: Int, outputs: Int, layer: Int, isOneNode: Bool) -> Bool {
     guard solver == .auto else { return solver == .cholesky }
     // Cholesky finds a K that is positive semidefinite to rounding, N^2 ulps of entries up to 1, not definite.
     let rounding = 4 * Double(samples) * Double(samples) * Double.ulpOfOne
-    guard ranks == 1, ridge > rounding else { return false }
+    guard isOneNode, ridge > rounding else { return false }
     let rank = wantedRank(samples: samples, width: width, outputs: outputs, layer: layer)
     return RidgeSolver.isCheaperDirectly(samples: samples, width: width, outputs: outputs, rank: rank)
   }

@@ -159,8 +159,8 @@ extension TrainOptions {
   private static let solverOptions: [CommandOption<TrainOptions>] = [
     CommandOption(
       "solver", \.solver, .choice,
-      "cholesky: one rank, K whole in double precision; auto: cg, but cholesky where one rank has so many outputs that it costs less, and cg "
-        + "again for a layer where K has no factor or its solution misses the tolerance"
+      "cholesky: one rank, K whole in double precision; auto: cg, but cholesky where there are so many outputs that it costs less, by one rank on "
+        + "all cores of the node, and cg again for a layer where K has no factor or its solution misses the tolerance"
     ),
     CommandOption("preconditioner", \.preconditioner, .choice, "of the conjugate gradient"),
     CommandOption(

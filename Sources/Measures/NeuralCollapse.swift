@@ -17,15 +17,21 @@ public func nc2(means: Matrix<Double>, layout: Layout) -> Double {
   let present = layout.presentClasses
   let u = centredMeans(means, present)
   for a in 0..<u.rows { divideByNorm(u.row(a)) }
+  guard u.rows > 1 else { return .nan }
+  let (other, limit) = (-1 / Double(u.rows - 1), 256)
+  let memory = Matrix<Double>(uninitialisedRows: min(limit, u.rows), columns: u.rows)
   var sum = 0.0
-  for a in 0..<u.rows {
-    for b in 0..<u.rows {
-      let inner = zip(u.row(a), u.row(b)).reduce(0) { $0 + $1.0 * $1.1 }
-      let simplex = a == b ? 1 : -1 / Double(u.rows - 1)
-      sum += (inner - simplex) * (inner - simplex)
+  for rows in (0..<u.rows).pieces(ofAtMost: limit) {
+    let inner = Matrix(rows: rows.count, columns: u.rows, sharing: memory)
+    multiply(u.rows(rows), u.view, transposeB: true, into: inner.view)
+    for (i, a) in rows.enumerated() {
+      for b in 0..<u.rows {
+        let difference = inner[i, b] - (a == b ? 1 : other)
+        sum += difference * difference
+      }
     }
   }
-  return u.rows > 1 ? sum / Double(u.rows * u.rows) : .nan
+  return sum / Double(u.rows * u.rows)
 }
 
 /// The means of the present classes minus the mean of these means.

@@ -62,13 +62,12 @@ import Testing
   }
 
   @Test func choleskySolvesTheSameSystem() throws {
-    let world = try TestWorld.all
-    guard world.size == 1 else { return }
     let counts = [13, 0, 1, 9, 17]
     let problem = try Problem<Double>(
-      Shape(classCounts: counts).samples(), classCounts: counts, world: world, tileRows: 5)
+      Shape(classCounts: counts).samples(), classCounts: counts, world: TestWorld.all, tileRows: 5)
     let solution = try solve(solver(.cholesky, 0.3, 0, weights: weights), problem)
-    #expect(relativeError(solution.coefficients, try expected(problem, counts, ridge: 0.3)) < 1e-11)
+    let whole = try problem.whole(solution.coefficients)
+    #expect(relativeError(whole, try expected(problem, counts, ridge: 0.3)) < 1e-11)
     #expect(solution.outcome == .converged && solution.worstResidual < 1e-12)
   }
 

@@ -14,12 +14,12 @@ import Testing
 @Suite(.serialized) struct SolverFallbackTests {
   private static let (count, outputs) = (200, 66)
 
-  /// *Collective.* On each rank alone. - Parameter change: of the options.
+  /// *Collective.* On each rank alone, or on all together. - Parameter change: of the options.
   private func training(
-    _ change: (inout TrainOptions) -> Void = { _ in }
+    onAll: Bool = false, _ change: (inout TrainOptions) -> Void = { _ in }
   ) throws -> (training: Training<Float>, samples: Samples<Float>) {
     let all = try TestWorld.all
-    let world = try all.split(color: all.rank, key: 0)
+    let world = onAll ? all : try all.split(color: all.rank, key: 0)
     var options = TrainOptions()
     (options.kernel, options.normalise) = (.gaussian, .none)
     options.bandwidth = 4
@@ -46,9 +46,9 @@ import Testing
   }
 
   private func solver(
-    _ change: (inout TrainOptions) -> Void = { _ in }
+    onAll: Bool = false, _ change: (inout TrainOptions) -> Void = { _ in }
   ) throws -> (fit: Fit, metrics: LayerMetrics.Solver) {
-    let (training, samples) = try training(change)
+    let (training, samples) = try training(onAll: onAll, change)
     var kept: KernelOperator<Float>?
     let fit = try training.fit(try training.layer(1, samples), samples, &kept)
     return (fit, try training.measure(1, samples, fit).solver)
@@ -111,5 +111,13 @@ import Testing
   @Test func autoFactorsWhatCanBeFactored() throws {
     let (_, solver) = try solver { $0.ridge = 1e-3 }
     #expect(solver.method == .cholesky && solver.converged && solver.iterations == 0)
+  }
+
+  /// So do the ranks of one node together; and where there is no factor, all go on with conjugate gradient.
+  @Test func ranksOfOneNodeFactorTogether() throws {
+    let (_, solver) = try solver(onAll: true) { $0.ridge = 1e-3 }
+    #expect(solver.method == .cholesky && solver.converged && solver.iterations == 0)
+    let (_, fallback) = try self.solver(onAll: true)
+    #expect(fallback.method == .cg && fallback.converged && fallback.iterations > 0)
   }
 }

@@ -89,6 +89,28 @@ import Testing
     #expect(relativeError(try problem.whole(solution.coefficients), dense.coefficients) < 1e-7)
   }
 
+  /// K's tiles from all ranks, of halves and of pairs of short classes, come to the right places of one matrix.
+  @Test(arguments: Shape.all) func allRanksLetOneFactor(shape: Shape) throws {
+    for kernel in Kernel.both {
+      let problem = try problem(shape, Double.self)
+      let (solution, _) = try solve(problem, kernel, solver(.cholesky, tolerance: 1e-12))
+      #expect(solution.outcome == .converged && solution.iterations == 0)
+      let expected = try Reference.solution(
+        Reference.kernel(kernel, problem.x, problem.x), ridge: 1e-3, problem.targets)
+      #expect(relativeError(try problem.whole(solution.coefficients), expected) < 1e-9)
+    }
+  }
+
+  /// That K has no factor is known to all ranks, in the same words.
+  @Test func allRanksLearnThatThereIsNoFactor() throws {
+    let problem = try problem(Shape.all[4], Double.self)
+    let error = #expect(throws: FactorizationError.self) {
+      try solve(problem, kernel, solver(.cholesky, ridge: -1, tolerance: 1e-12))
+    }
+    guard case .notPositiveDefinite(let order)? = error else { return Issue.record("\(String(describing: error))") }
+    #expect(try problem.world.minimum(order) == problem.world.maximum(order))
+  }
+
   /// Cholesky answers for its residual too.
   @Test func choleskyThatMissesTheToleranceSaysSo() throws {
     let world = try TestWorld.all

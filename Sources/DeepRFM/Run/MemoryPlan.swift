@@ -125,9 +125,12 @@ public struct MemoryPlan: Sendable, Equatable {
   public let historyLimit: Int
   /// Whether K is factored whole.
   public let solvesDirectly: Bool
+  private let isShared: Bool
   /// The most that the rank will hold at once.
   public var peak: Int { stages.map(\.bytes).max() ?? 0 }
   public var fits: Bool { peak <= budget }
+  /// Whether K can be factored whole: of several ranks each sends its tiles to one.
+  public var fitsDirectly: Bool { fits && (!isShared || storedShare == 1) }
 
   /// What the allocator and the libraries take beyond what is counted: a thread of BLAS packs a strip of a product's longer side,
   /// up to 32 MiB.
@@ -153,7 +156,7 @@ public struct MemoryPlan: Sendable, Equatable {
   public init(estimating load: Workload, budget: Int, resident: Int, agop: AGOPRoute = .auto, wantedRank: Int) {
     self.budget = budget
     historyLimit = Self.historyLimit(load, budget: budget)
-    solvesDirectly = load.isDense
+    (solvesDirectly, isShared) = (load.isDense, load.ranks > 1)
     let base = resident + load.keptBytes + Self.slack(load)
     let memory = load.solve
     let travelling = Self.travellingBytes(load)
@@ -223,9 +226,11 @@ public struct MemoryPlan: Sendable, Equatable {
     keepsTiles ? remoteBytes : max(0, min(peak, budget) - agopStage - tiles)
   }
 
-  /// K as a matrix with the right sides, on the one rank that factors it.
+  /// K as a matrix with the right sides, and what arrives of it, on the one rank that factors it.
   private static func denseBytes(_ load: Workload) -> Int {
-    load.isDense ? 8 * load.samples * (load.samples + load.outputs) : 0
+    guard load.isDense else { return 0 }
+    return KernelOperator<Double>.denseBytes(
+      samples: load.samples, outputs: load.outputs, rows: load.rows, ranks: load.ranks, blockBytes: load.tileBytes)
   }
 
   private static func iterating(_ load: Workload, _ rank: Int, _ history: Int) -> Int {

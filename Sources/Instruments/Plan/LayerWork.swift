@@ -119,7 +119,11 @@ public struct LayerWork: Sendable, Equatable {
   private func solve(_ rates: MachineRates, _ width: WidthRates) -> Double {
     let again = (1 - plan.storedShare) * pairs * width.tilePair
     let exact = pairs * rates.exactTileElement + again
-    if load.isDense { return n * n * n / 3 * rates.doubleProduct + pairs * 8 * rates.vectorByte + exact }
+    if load.isDense {
+      // One rank factors on the cores of all; it alone writes the matrix.
+      let factor = (n * n * n / 3 + 2 * n * n * k) * rates.doubleProduct / p
+      return factor + n * n / 2 * 8 * rates.vectorByte + exact
+    }
     // Half of all iterations' directions and images have to be read.
     let history = min(its / 2, Double(plan.historyLimit))
     let vectors = (20 + 2 * history) * 8 * r * k * rates.vectorByte
@@ -162,6 +166,7 @@ public struct LayerWork: Sendable, Equatable {
     let rounds = (rank / Double(PartialCholesky.blockColumns(Int(rank)))).rounded(.up)
     total += sum(rank * (d * s + 4 * rank + 1024) + 8 * rank * rank, times: 7 * rounds + 1, network)
     // Of each iteration: parts of the vectors there and back, and five sums.
+    if load.isDense { total += (p - 1) / p * (n * n / 2 * s + 2 * n * k * 8) / bandwidth(network) }
     let exchanged = half * r * k * (s + 8)
     let step = work[.solve] / max(1, its)
     total += its * (hidden(exchanged, 2 * half, behind: 0.5 * step, network) + sum(8 * rank * k, times: 5, network))

@@ -33,7 +33,7 @@ public struct RunPlan: Sendable, Equatable {
         testRows: (shape.testSamples + shape.unknownSamples + ranks - 1) / ranks, scalarBytes: options.precision.bytes,
         tileRows: 512, tileElements: tileElements, remoteElements: remoteElements,
         isDense: options.solvesDirectly(
-          samples: shape.samples, width: width, outputs: shape.outputs, layer: layer, ranks: ranks))
+          samples: shape.samples, width: width, outputs: shape.outputs, layer: layer, isOneNode: nodes == 1))
       load.fallsBack = options.solver == .auto
       load.keptBytes = options.model == .rfm ? load.rowsBytes : 0
       load.choosesBandwidth = options.bandwidth == nil
@@ -46,7 +46,7 @@ public struct RunPlan: Sendable, Equatable {
           estimating: load, budget: budget, resident: program + load.sampleBytes,
           agop: options.wantedRoute(layer: layer), wantedRank: rank)
       }
-      if options.solver == .auto && load.isDense && !plan(load).fits { load.isDense = false }
+      if options.solver == .auto && load.isDense && !plan(load).fitsDirectly { load.isDense = false }
       let plan = plan(load)
       return LayerWork(
         load, plan,
