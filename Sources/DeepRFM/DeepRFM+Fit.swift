@@ -79,7 +79,7 @@ extension Training {
     let compression = options.tileCompression(samples: samples.layout.sampleCount, weight: weight, least: least)
     return try KernelOperator(
       kernel, samples.rows,
-      tileBudget: plan.tileBudget, compression: plan.solvesDirectly ? nil : compression,
+      tileBudget: plan.tileBudget, compression: plan.compressesTiles ? compression : nil,
       stop: stop, progress: progress)
   }
 

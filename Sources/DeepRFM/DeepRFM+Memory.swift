@@ -33,7 +33,8 @@ extension Training {
     let memory =
       try basis
       ?? MemoryBasis(
-        budget: world.minimum(options.memory ?? (Memory.used + free)), resident: world.maximum(Memory.used))
+        budget: world.minimum(options.memory ?? (Memory.used + free)), resident: world.maximum(Memory.used),
+        isOneNode: host.ranksOnNode == world.size)
     let layout = samples.layout
     var load = try workload(samples)
     if options.model == .rfm && samples.first?.projection == nil { load.keptBytes = load.rowsBytes }
@@ -43,7 +44,7 @@ extension Training {
     let rank = options.wantedRank(samples: rows, width: width, outputs: outputs, layer: number)
     let route = options.wantedRoute(layer: number)
     load.isDense = options.solvesDirectly(
-      samples: rows, width: width, outputs: outputs, layer: number, isOneNode: host.ranksOnNode == world.size)
+      samples: rows, width: width, outputs: outputs, layer: number, isOneNode: memory.isOneNode)
     load.fallsBack = options.solver == .auto
     if load.isDense && options.solver == .auto {
       let plan = MemoryPlan(
@@ -62,6 +63,7 @@ extension Training {
       samples.rows, outputWidth: options.outputWidth(of: samples.rows.width), outputs: samples.targets.outputs,
       testRows: samples.heldOutRows(ranks: world.size))
     load.compresses = options.chosenTileTolerance > 0
+    load.compressesAnyhow = options.tileTolerance != nil
     return load
   }
 }

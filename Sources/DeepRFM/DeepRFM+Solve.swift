@@ -28,7 +28,7 @@ extension Training {
     _ layer: Layer<T>, _ samples: Samples<T>, _ matrix: KernelOperator<T>,
     from saved: BlockConjugateGradient.State? = nil
   ) throws -> Fit {
-    // What was saved in mid-iteration is of a layer whose factorisation had failed.
+    // What was saved in mid-iteration, on this same basis, is of a layer whose factorisation had failed.
     if layer.plan.solvesDirectly && saved == nil, let fit = try solveDirectly(layer, samples, matrix) { return fit }
     return try iterate(layer, samples, matrix, from: saved)
   }
@@ -53,8 +53,7 @@ extension Training {
     return try fit(solution, .cg, rank: preconditioner?.rank ?? 0, layer, matrix)
   }
 
-  /// *Collective, of one rank.* By Cholesky; nil: it failed, or missed a tolerance that has to be met, and `--solver auto` has the choice of
-  /// another.
+  /// *Collective.* By Cholesky; nil: it failed, or missed a tolerance that has to be met, and `--solver auto` has the choice of another.
   private func solveDirectly(
     _ layer: Layer<T>, _ samples: Samples<T>, _ matrix: KernelOperator<T>
   ) throws -> Fit? {

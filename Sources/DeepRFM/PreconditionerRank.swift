@@ -30,7 +30,7 @@ extension RidgeSolver {
   /// GFLOP/s beside 13 GB/s; twice that with 512-bit registers). In float64 bytes are twice as many and operations half as fast.
   private static let readingOperations = 2 * 7.5
 
-  /// Whether one rank had better factor K whole, in double precision: N^3 / 3 + 2 N^2 K operations at half of the rate, beside making r
+  /// Whether one rank had better factor K whole, in double precision, with the cores of all: N^3 / 3 + 2 N^2 K operations at half of the rate, beside making r
   /// columns and some twenty iterations, where there are too many outputs to share one space. (With few of them, and few samples, either is done
   /// at once.)
   public static func isCheaperDirectly(samples: Int, width: Int, outputs: Int, rank: Int) -> Bool {

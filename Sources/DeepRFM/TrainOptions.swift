@@ -173,8 +173,8 @@ extension TrainOptions {
       "true relative residual of the worst class"),
     CommandOption(
       "tile-tolerance", \.tileTolerance, .real("T", "a number of at least 0 and below 1") { $0 >= 0 && $0 < 1 },
-      "relative error of tiles between classes that become two thin factors where that is less work; 0: dense tiles only "
-        + "(default: chosen)"),
+      "relative error of the AGOP's weights, and of tiles, between classes that become two thin factors where that is less work; 0: dense ones only "
+        + "(default: chosen, and tiles only where not all fit the memory)"),
     CommandOption(
       "max-iterations", \.maxIterations, .count("I"), "of the conjugate gradient"),
     CommandOption(

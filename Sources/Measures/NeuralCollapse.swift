@@ -18,7 +18,7 @@ public func nc2(means: Matrix<Double>, layout: Layout) -> Double {
   let u = centredMeans(means, present)
   for a in 0..<u.rows { divideByNorm(u.row(a)) }
   guard u.rows > 1 else { return .nan }
-  let (other, limit) = (-1 / Double(u.rows - 1), 256)
+  let (other, limit) = (-1 / Double(u.rows - 1), max(16, (1 << 18) / u.rows))
   let memory = Matrix<Double>(uninitialisedRows: min(limit, u.rows), columns: u.rows)
   var sum = 0.0
   for rows in (0..<u.rows).pieces(ofAtMost: limit) {

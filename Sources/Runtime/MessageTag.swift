@@ -4,13 +4,13 @@ public enum MessageTag: Int32, CaseIterable, Sendable {
   case block = 1, blockTerms
   /// A product's part of the vector, and its part of the result.
   case vector, result
-  /// Rows on their way to rank 0 and its file.
+  /// Rows on their way to rank 0, its file or its solve, and back.
   case gather
   /// A piece of a panel of the pairwise AGOP: weights and rows.
   case pieceWeights, pieceRows
   /// A tensor of a checkpoint.
   case checkpoint
-  /// Kernel tiles for the AGOP, and before them which there are.
+  /// Kernel tiles for the AGOP, and before them which there are; for a factorisation, to rank 0.
   case tiles, storedTiles
   /// Rows of a batch on their way to the rank that trains on them.
   case batch

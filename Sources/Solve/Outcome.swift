@@ -2,7 +2,7 @@ import LinearAlgebra
 
 /// How the ridge system is solved.
 public enum SolverMethod: String, Sendable, Codable, CaseIterable {
-  /// `cg`, but `cholesky` where one rank does it at less cost.
+  /// `cg`, but `cholesky` where one rank on all cores does it at less cost.
   case auto
   case cg, cholesky
 }

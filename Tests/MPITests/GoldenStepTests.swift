@@ -23,11 +23,12 @@ import Testing
     try check(name, .cg, tolerance: 1e-12, world: TestWorld.all, .float64, Double.self)
   }
 
-  /// The dense solver knows one rank: each rank alone.
+  /// All ranks together, and each alone.
   @Test(arguments: Golden.combinations) func cholesky(name: String) throws {
     let world = try TestWorld.all
-    let alone = try world.split(color: world.rank, key: 0)
-    try check(name, .cholesky, tolerance: 1e-12, world: alone, .float64, Double.self)
+    for world in [world, try world.split(color: world.rank, key: 0)] {
+      try check(name, .cholesky, tolerance: 1e-12, world: world, .float64, Double.self)
+    }
   }
 
   @Test(arguments: Golden.combinations.filter { $0 != "laplace-cosine" }) func float32(name: String) throws {

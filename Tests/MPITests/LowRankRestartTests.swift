@@ -102,7 +102,7 @@ import Testing
         var options = TrainOptions()
         (options.dataset, options.data, options.layers, options.width) = (.libsvm, folder, 1, 40)
         // A direct solve has dense tiles.
-        (options.solver, options.agop) = (.cg, route)
+        (options.solver, options.agop, options.tileTolerance) = (.cg, route, 3e-4)
         options.precision = route == .gram ? .float64 : .float32
         (options.output, options.quiet, options.resume) = ("\(folder)/run-\(runs)", true, true)
         return options

@@ -116,6 +116,28 @@ import Testing
     }
   }
 
+  /// K whole on one rank, what arrives there of the others' tiles, and the true residual. Its order is one that LAPACK takes threads for.
+  @Test func factoringIsWhatIsStated() throws {
+    let shape = Shape(classCounts: [400, 350, 450], tileRows: 256)
+    for world in try worlds() {
+      let problem: Problem<Float> = try problem(world, shape)
+      let (outputs, samples) = (40, problem.layout.sampleCount)
+      let solver = RidgeSolver(
+        method: .cholesky, ridge: 1e-2, tolerance: 1e-9, maxIterations: 1, preconditionerRank: 0)
+      let k = try problem.kernelMatrix(Self.kernel)
+      let y = problem.own(noise(samples, outputs, seed: 5))
+      var residual = Double.infinity
+      let taken = try most { residual = try solver.solve(k, y, preconditioner: nil, progress: { _ in }).worstResidual }
+      #expect(residual < 1e-6)
+      let matrices = KernelOperator<Float>.denseBytes(
+        samples: samples, outputs: outputs, rows: problem.layout.largestShard, ranks: world.size,
+        blockBytes: tiles(problem))
+      let total = matrices + stated(problem, outputs: outputs).iterating(preconditioner: 0, history: 1)
+      let least = world.rank == 0 ? 8 * samples * (samples + outputs) : 0
+      #expect((least...total).contains(taken), "\(world.size) ranks: \(taken) of \(least) to \(total)")
+    }
+  }
+
   /// Tiles that stay for the AGOP leave nothing of a product's memory behind, and can still be multiplied.
   @Test func workspaceIsReleased() throws {
     let problem: Problem<Float> = try problem(try TestWorld.all, Shape(classCounts: [300, 300], tileRows: 64))

@@ -93,7 +93,7 @@ import Testing
   @Test(arguments: Shape.all) func allRanksLetOneFactor(shape: Shape) throws {
     for kernel in Kernel.both {
       let problem = try problem(shape, Double.self)
-      let (solution, _) = try solve(problem, kernel, solver(.cholesky, tolerance: 1e-12))
+      let (solution, _) = try solve(problem, kernel, solver(.cholesky, tolerance: 1e-11))
       #expect(solution.outcome == .converged && solution.iterations == 0)
       let expected = try Reference.solution(
         Reference.kernel(kernel, problem.x, problem.x), ridge: 1e-3, problem.targets)
@@ -107,8 +107,11 @@ import Testing
     let error = #expect(throws: FactorizationError.self) {
       try solve(problem, kernel, solver(.cholesky, ridge: -1, tolerance: 1e-12))
     }
-    guard case .notPositiveDefinite(let order)? = error else { return Issue.record("\(String(describing: error))") }
-    #expect(try problem.world.minimum(order) == problem.world.maximum(order))
+    var order = 0
+    if case .notPositiveDefinite(let found)? = error { order = found }
+    #expect(order > 0)
+    let (least, most) = (try problem.world.minimum(order), try problem.world.maximum(order))
+    #expect(least == most)
   }
 
   /// Cholesky answers for its residual too.

@@ -47,7 +47,8 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     let facts = [
       ("layer", JSON(place.layer)), ("samples", JSON(place.samples)), ("threads", JSON(threads)),
       ("memoryBudget", JSON(place.memory.budget)), ("memoryResident", JSON(place.memory.resident)),
-      ("memoryPeak", JSON(place.peak)), ("version", .string(version)), ("bandwidth", JSON(place.bandwidth)),
+      ("memoryPeak", JSON(place.peak)), ("oneNode", .bool(place.memory.isOneNode)), ("version", .string(version)),
+      ("bandwidth", JSON(place.bandwidth)),
     ]
     for (key, value) in facts { checkpoint.facts.set(value, at: [key]) }
     checkpoint.shared.append(SavedTensor("seconds", slowest))
@@ -87,7 +88,7 @@ final class LayerCheckpoints<T: Real & TensorElement> {
       isSame =
         facts["layer"] == JSON(layer) && facts["version"] == .string(version) && facts["threads"] == JSON(threads)
         && (facts.count("memoryPeak") ?? .max) <= free
-        && (memory == nil || budget == memory.map { JSON($0) })
+        && (memory == nil || budget == memory.map { JSON($0) }) && facts["oneNode"] != nil
       return isSame
     }
     let facts = checkpoint.facts
@@ -121,7 +122,8 @@ final class LayerCheckpoints<T: Real & TensorElement> {
     }
     let progress = try LayerProgress<T>(
       checkpoint, isSame: isSame, rows: rows.rowCount, width: rows.width, outputs: outputs)
-    let memory = isSame ? MemoryBasis(budget: budget, resident: resident) : nil
+    let basis = MemoryBasis(budget: budget, resident: resident, isOneNode: facts["oneNode"] == .bool(true))
+    let memory = isSame ? basis : nil
     let seconds = try checkpoint.shared.values("seconds")
     return progress.map { LayerState(memory: memory, bandwidth: bandwidth, seconds: seconds, progress: $0) }
   }

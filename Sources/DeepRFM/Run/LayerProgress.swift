@@ -68,6 +68,8 @@ struct LayerState<T: Real> {
 /// What a layer's memory plan was made from: on the same basis the plan is the same.
 struct MemoryBasis: Equatable {
   let budget, resident: Int
+  /// Whether all ranks are on one node, where one of them may factor K on all cores.
+  let isOneNode: Bool
 }
 
 // MARK: - In a checkpoint

@@ -28,8 +28,10 @@ public struct Workload: Sendable, Equatable {
   public var fallsBack = false
   /// Whether classes have weights in the ridge system.
   public var isWeighted = false
-  /// Whether tiles and weights between classes may become thin factors.
+  /// Whether weights between classes, and tiles where not all fit, may become thin factors.
   public var compresses = false
+  /// Whether tiles may where all of them fit, too.
+  public var compressesAnyhow = false
   /// Bytes of other rows that are to be kept beside the layer's: a plain RFM's first ones, as long as they are not resident.
   public var keptBytes = 0
   /// Whether the bandwidth is to be chosen.
@@ -106,6 +108,9 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var fallbackRank = 0
   public private(set) var tileBudget = 0
   public private(set) var storedShare = 1.0
+  /// Whether tiles may become thin factors: with few outputs it takes longer to make these, and their true residuals, than they save, so that
+  /// only those do that would not fit, unless the user gave a tolerance.
+  public private(set) var compressesTiles = false
   public private(set) var chunkBytes = 0
   /// Bytes for the AGOP's Gram route, all told.
   public private(set) var gramBytes = 0
@@ -135,7 +140,11 @@ public struct MemoryPlan: Sendable, Equatable {
   /// What the allocator and the libraries take beyond what is counted: a thread of BLAS packs a strip of a product's longer side,
   /// up to 32 MiB.
   private static func slack(_ load: Workload) -> Int {
-    (24 << 20) + load.threads * min(32 << 20, (2 << 20) + 2048 * max(load.samples, load.width))
+    (24 << 20) + load.threads * packing(load)
+  }
+  /// A thread's of BLAS.
+  private static func packing(_ load: Workload) -> Int {
+    min(32 << 20, (2 << 20) + 2048 * max(load.samples, load.width))
   }
   /// A larger chunk of gradients gains nothing: its products are long enough.
   private static let largestChunk = 512 << 20
@@ -171,18 +180,19 @@ public struct MemoryPlan: Sendable, Equatable {
     (preconditionerRank, fallbackRank) = load.isDense ? (0, rank) : (rank, 0)
     let solving = Self.solving(load, rank, historyLimit)
     // Blocks of X travel while tiles are built, and again in every product that makes some anew: where tiles have factors the true residual's.
-    let exactly = load.compresses && !load.isDense ? travelling + memory.recomputing : 0
-    tileBudget =
-      left >= all + max(solving + exactly, travelling + memory.building + memory.recomputing)
-      ? all : max(0, min(all, left - solving - travelling - memory.recomputing))
+    let (building, making) = (travelling + memory.building + memory.recomputing, travelling + memory.recomputing)
+    let fitDense = left >= all + max(solving, building)
+    compressesTiles = load.compresses && !load.isDense && (load.compressesAnyhow || !fitDense)
+    let exactly = compressesTiles ? making : 0
+    tileBudget = left >= all + max(solving + exactly, building) ? all : max(0, min(all, left - solving - making))
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)
-    let repeated = storedShare < 1 ? travelling + memory.recomputing : exactly
+    let repeated = storedShare < 1 ? making : exactly
     let spare = left - load.fitBytes
     let agopBytes = planAGOP(load, spare: spare, agop)
     keepsTiles = storedShare == 1 && agopBytes + tileBudget <= spare
     remoteBytes = keepsTiles ? min(load.remoteElements * load.scalarBytes, spare - agopBytes - tileBudget) : 0
     agopStage = base + load.fitBytes + agopBytes
-    mayKeepTiles = load.compresses && !load.isDense && !keepsTiles
+    mayKeepTiles = compressesTiles && !keepsTiles
     let root = Self.rootBytes(load)
     rootStage = base + root
     let mapping = Self.mappingBytes(load)
@@ -226,11 +236,12 @@ public struct MemoryPlan: Sendable, Equatable {
     keepsTiles ? remoteBytes : max(0, min(peak, budget) - agopStage - tiles)
   }
 
-  /// K as a matrix with the right sides, and what arrives of it, on the one rank that factors it.
+  /// K as a matrix with the right sides, and what arrives of it, on the one rank that factors it, with the threads of all.
   private static func denseBytes(_ load: Workload) -> Int {
     guard load.isDense else { return 0 }
-    return KernelOperator<Double>.denseBytes(
+    let matrices = KernelOperator<Double>.denseBytes(
       samples: load.samples, outputs: load.outputs, rows: load.rows, ranks: load.ranks, blockBytes: load.tileBytes)
+    return matrices + (load.ranks - 1) * load.threads * packing(load)
   }
 
   private static func iterating(_ load: Workload, _ rank: Int, _ history: Int) -> Int {

@@ -11,7 +11,7 @@ extension BenchProblem {
   func memoryPlan(resident: Int?) throws -> MemoryPlan? {
     guard let memory = options.memory else { return nil }
     var load = try Workload(rows, outputWidth: rows.width, outputs: layout.classCount)
-    load.compresses = options.tileTolerance > 0
+    (load.compresses, load.compressesAnyhow) = (options.tileTolerance > 0, true)
     let held = try world.maximum(resident ?? Memory.used)
     func plan(within bytes: Int) -> MemoryPlan {
       MemoryPlan(estimating: load, budget: bytes, resident: held, agop: options.agop, wantedRank: wantedRank)

@@ -165,8 +165,9 @@ public struct LayerWork: Sendable, Equatable {
     // Rounds of the partial Cholesky factor: pivots, their rows of X and of F, the core.
     let rounds = (rank / Double(PartialCholesky.blockColumns(Int(rank)))).rounded(.up)
     total += sum(rank * (d * s + 4 * rank + 1024) + 8 * rank * rank, times: 7 * rounds + 1, network)
-    // Of each iteration: parts of the vectors there and back, and five sums.
+    // Of a factorisation: the tiles and the right-hand sides to one rank, and the answer back.
     if load.isDense { total += (p - 1) / p * (n * n / 2 * s + 2 * n * k * 8) / bandwidth(network) }
+    // Of each iteration: parts of the vectors there and back, and five sums.
     let exchanged = half * r * k * (s + 8)
     let step = work[.solve] / max(1, its)
     total += its * (hidden(exchanged, 2 * half, behind: 0.5 * step, network) + sum(8 * rank * k, times: 5, network))

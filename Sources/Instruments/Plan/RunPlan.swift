@@ -39,6 +39,7 @@ public struct RunPlan: Sendable, Equatable {
       load.choosesBandwidth = options.bandwidth == nil
       load.isWeighted = options.classWeights == .balanced
       load.compresses = options.chosenTileTolerance > 0
+      load.compressesAnyhow = options.tileTolerance != nil
       load.segmentRows = min(load.tileRows, load.rows, (shape.samples + shape.centres - 1) / max(1, shape.centres))
       let rank = options.wantedRank(samples: shape.samples, width: width, outputs: shape.outputs, layer: layer)
       func plan(_ load: Workload) -> MemoryPlan {

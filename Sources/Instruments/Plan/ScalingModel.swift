@@ -98,12 +98,15 @@ public struct ScalingModel {
   /// The layer's seconds by phase on so many ranks.
   public func seconds(_ ranks: Int) -> LayerMetrics.Seconds {
     let (predicted, atBase, found) = (bare(ranks), bare(base.ranks), measured.seconds)
+    let isSolvedAlike = work(ranks).load.isDense == work(base.ranks).load.isDense
     var seconds = LayerMetrics.Seconds()
     // What no phase counts (random numbers, files) stays.
     seconds.total = max(0, found.total - Phase.ofLayer.reduce(0) { $0 + found[$1] })
     for phase in Phase.ofLayer {
       // A phase that the measured run did not have has no factor; nor have messages on one rank.
-      let isKnown = atBase[phase] > 0 && found[phase] > 0 && !(phase == .communication && base.ranks == 1)
+      let isMeasured = isSolvedAlike || phase != .solve && phase != .preconditioner
+      let isKnown =
+        isMeasured && atBase[phase] > 0 && found[phase] > 0 && !(phase == .communication && base.ranks == 1)
       seconds[phase] = isKnown ? predicted[phase] * found[phase] / atBase[phase] : predicted[phase]
       seconds.total += seconds[phase]
     }
@@ -112,16 +115,23 @@ public struct ScalingModel {
 
   /// The plan's own seconds. The more ranks share a node, the nearer to a full one's rates.
   private func bare(_ ranks: Int) -> LayerMetrics.Seconds {
-    var shape = base.shape
-    shape.samples = samples(ranks)
-    let run = RunPlan(
-      base.options, shape, ranks: ranks, nodes: nodes(ranks), threads: base.threads, budget: base.budget,
-      program: base.program, iterations: measured.solver.iterations)
-    let work = run.layers[layer - 1]
+    let work = work(ranks)
     let (few, many) = (work.seconds(alone, network).values, work.seconds(full, network).values)
     let beside = Double(min(ranks, ranksPerNode))
     let first = Double(min(base.ranks, ranksPerNode))
     let share = Double(ranksPerNode) > first ? (beside - first) / (Double(ranksPerNode) - first) : 0
     return LayerMetrics.Seconds(values: zip(few, many).map { $0 + share * ($1 - $0) })
+  }
+
+  /// What was solved by conjugate gradient is everywhere, in as many iterations; what was factored, as far as one node does it.
+  private func work(_ ranks: Int) -> LayerWork {
+    var (shape, options) = (base.shape, base.options)
+    shape.samples = samples(ranks)
+    let iterated = measured.solver.method == .cg
+    if iterated && options.solver == .auto { options.solver = .cg }
+    let run = RunPlan(
+      options, shape, ranks: ranks, nodes: nodes(ranks), threads: base.threads, budget: base.budget,
+      program: base.program, iterations: iterated ? measured.solver.iterations : nil)
+    return run.layers[layer - 1]
   }
 }

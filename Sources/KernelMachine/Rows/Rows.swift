@@ -149,5 +149,10 @@ private func squaredDistance(_ x: UnsafeMutableBufferPointer<Double>, _ y: Unsaf
       - UnsafeRawPointer(y.baseAddress! + k).loadUnaligned(as: SIMD8<Double>.self)
     sums += difference * difference
   }
-  return (whole..<x.count).reduce(sums.sum()) { $0 + (x[$1] - y[$1]) * (x[$1] - y[$1]) }
+  var sum = sums.sum()
+  for k in whole..<x.count {
+    let difference = x[k] - y[k]
+    sum += difference * difference
+  }
+  return sum
 }

@@ -93,12 +93,14 @@ extension KernelOperator {
   ) {
     let (own, other) = (layout.shard(of: rank).lowerBound, layout.shard(of: block.other).lowerBound)
     let (tiles, rows, builder, tileRows) = (block.tiles, self.rows, self.builder, layout.tileRows)
+    let isOwn = rank == world.rank && block.other == rank
     pool.forEachWhenFree(0..<tiles.count) { index, worker in
       let tile = tiles[index]
       let view: MatrixView<T>
       if let dense = tile.dense {
         view = dense
       } else {
+        precondition(isOwn, "K is gathered from tiles that are stored whole")
         view = tile.view(of: Matrix(uninitialisedRows: tileRows, columns: paddedForProduct(tileRows)))
         tile.build(in: view, builder, rows, rows, worker: worker)
       }
