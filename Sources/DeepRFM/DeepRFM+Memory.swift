@@ -96,7 +96,7 @@ extension TrainOptions {
   /// what 1e-3 does to MNIST and CIFAR-10 (docs/method.md).
   public var chosenTileTolerance: Double { tileTolerance ?? 3e-4 }
 
-  /// When tiles become thin factors; nil: never.
+  /// When tiles become thin factors, where the memory plan lets them; nil: never.
   /// - Parameters:
   ///   - weight: the largest of the ridge system's W.
   ///   - least: the smallest ridge that K is solved with, where there are several.

@@ -57,7 +57,8 @@ public struct TrainOptions: DatasetOptions, RunOptions, Codable, Sendable, Equat
   public var agop = AGOPRoute.auto
   /// Of the true relative residual of the worst class.
   public var tolerance = 1e-4
-  /// Relative error of tiles and weights between two classes that are kept as thin factors, 0: none are; nil: chosen.
+  /// Relative error of tiles and weights between two classes that are kept as thin factors, 0: none are; nil: chosen, and tiles only where
+  /// many do not fit.
   public var tileTolerance: Double?
   public var maxIterations = 500
   public var allowUnconverged = false
@@ -174,7 +175,7 @@ extension TrainOptions {
     CommandOption(
       "tile-tolerance", \.tileTolerance, .real("T", "a number of at least 0 and below 1") { $0 >= 0 && $0 < 1 },
       "relative error of the AGOP's weights, and of tiles, between classes that become two thin factors where that is less work; 0: dense ones only "
-        + "(default: chosen, and tiles only where not all fit the memory)"),
+        + "(default: chosen, and tiles only where many do not fit the memory)"),
     CommandOption(
       "max-iterations", \.maxIterations, .count("I"), "of the conjugate gradient"),
     CommandOption(

@@ -177,6 +177,20 @@ import Testing
     #expect(planned.remoteBytes > 0 && planned.remoteBytes(beside: 1000) == planned.remoteBytes)
   }
 
+  /// Tiles are tried where a tenth of them or more would not fit, or the user gave a tolerance; not of a K that is factored.
+  @Test func tilesBecomeThinWhereMemoryIsShort() throws {
+    let line = "--dataset cifar10 --samples 16000 --agop class"
+    func plan(_ more: String) throws -> MemoryPlan { try run("\(line) \(more)").layers[0].plan }
+    let roomy = try plan("--memory 16GiB")
+    #expect(!roomy.compressesTiles && !roomy.mayKeepTiles)
+    #expect(roomy.stages == (try plan("--memory 16GiB --tile-tolerance 0").stages))
+    #expect(try plan("--memory 16GiB --tile-tolerance 3e-4").compressesTiles)
+    #expect(!(try plan("--memory 16GiB --tile-tolerance 3e-4 --solver cholesky").compressesTiles))
+    let plans = try stride(from: 700, to: 3000, by: 20).map { try plan("--memory \($0)MiB") }.filter(\.fits)
+    #expect(plans.contains { $0.storedShare < 0.9 })
+    #expect(plans.allSatisfy { $0.compressesTiles == ($0.storedShare < 0.9) || abs($0.storedShare - 0.9) < 0.02 })
+  }
+
   /// Tiles that another chain of `--tune` wants lie beside the root, too: within the budget where they were planned for.
   @Test func tilesForAnotherChainHaveRoomBesideTheRoot() throws {
     let budget = 16 << 30
@@ -253,7 +267,7 @@ import Testing
     let four = try plan(ranks: 4, nodes: 2).layers[0]
     #expect(!four.load.isDense && four.iterations > 0)
     #expect(model.seconds(4)[.solve] == four.seconds(rates, fast)[.solve])
-    #expect(model.seconds(2)[.solve] == together[.solve])
+    #expect(abs(model.seconds(2)[.solve] / together[.solve] - 1) < 1e-12)
   }
 
   @Test func workIsShared() throws {

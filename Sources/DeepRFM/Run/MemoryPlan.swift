@@ -108,8 +108,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public private(set) var fallbackRank = 0
   public private(set) var tileBudget = 0
   public private(set) var storedShare = 1.0
-  /// Whether tiles may become thin factors: with few outputs it takes longer to make these, and their true residuals, than they save, so that
-  /// only those do that would not fit, unless the user gave a tolerance.
+  /// Whether tiles may become thin factors: to make these, and their true residuals, takes about as long as to make a tenth of all tiles anew in
+  /// each product, so that tiles are tried only where more than that do not fit, unless the user gave a tolerance.
   public private(set) var compressesTiles = false
   public private(set) var chunkBytes = 0
   /// Bytes for the AGOP's Gram route, all told.
@@ -181,8 +181,9 @@ public struct MemoryPlan: Sendable, Equatable {
     let solving = Self.solving(load, rank, historyLimit)
     // Blocks of X travel while tiles are built, and again in every product that makes some anew: where tiles have factors the true residual's.
     let (building, making) = (travelling + memory.building + memory.recomputing, travelling + memory.recomputing)
-    let fitDense = left >= all + max(solving, building)
-    compressesTiles = load.compresses && !load.isDense && (load.compressesAnyhow || !fitDense)
+    let nearlyFit =
+      left >= all + max(solving, building) || left >= all / 10 * 9 + max(solving + making, building)
+    compressesTiles = load.compresses && !load.isDense && (load.compressesAnyhow || !nearlyFit)
     let exactly = compressesTiles ? making : 0
     tileBudget = left >= all + max(solving + exactly, building) ? all : max(0, min(all, left - solving - making))
     storedShare = all == 0 ? 1 : Double(tileBudget) / Double(all)

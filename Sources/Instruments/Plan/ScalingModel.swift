@@ -98,13 +98,15 @@ public struct ScalingModel {
   /// The layer's seconds by phase on so many ranks.
   public func seconds(_ ranks: Int) -> LayerMetrics.Seconds {
     let (predicted, atBase, found) = (bare(ranks), bare(base.ranks), measured.seconds)
-    let isSolvedAlike = work(ranks).load.isDense == work(base.ranks).load.isDense
+    let isSolvedAlike = [ranks, base.ranks].allSatisfy {
+      work($0).load.isDense == (measured.solver.method == .cholesky)
+    }
     var seconds = LayerMetrics.Seconds()
     // What no phase counts (random numbers, files) stays.
     seconds.total = max(0, found.total - Phase.ofLayer.reduce(0) { $0 + found[$1] })
     for phase in Phase.ofLayer {
       // A phase that the measured run did not have has no factor; nor have messages on one rank.
-      let isMeasured = isSolvedAlike || phase != .solve && phase != .preconditioner
+      let isMeasured = isSolvedAlike || ![.solve, .preconditioner, .communication].contains(phase)
       let isKnown =
         isMeasured && atBase[phase] > 0 && found[phase] > 0 && !(phase == .communication && base.ranks == 1)
       seconds[phase] = isKnown ? predicted[phase] * found[phase] / atBase[phase] : predicted[phase]
