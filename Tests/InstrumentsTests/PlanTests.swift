@@ -183,7 +183,10 @@ import Testing
     func plan(_ more: String) throws -> MemoryPlan { try run("\(line) \(more)").layers[0].plan }
     let roomy = try plan("--memory 16GiB")
     #expect(!roomy.compressesTiles && !roomy.mayKeepTiles)
-    #expect(roomy.stages == (try plan("--memory 16GiB --tile-tolerance 0").stages))
+    let dense = try plan("--memory 16GiB --tile-tolerance 0")
+    for name in ["kernel", "solve"] {
+      #expect(roomy.stages.first { $0.name == name } == dense.stages.first { $0.name == name })
+    }
     #expect(try plan("--memory 16GiB --tile-tolerance 3e-4").compressesTiles)
     #expect(!(try plan("--memory 16GiB --tile-tolerance 3e-4 --solver cholesky").compressesTiles))
     let plans = try stride(from: 700, to: 3000, by: 20).map { try plan("--memory \($0)MiB") }.filter(\.fits)
