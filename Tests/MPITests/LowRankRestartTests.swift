@@ -91,6 +91,30 @@ import Testing
     Issue.record("no state of the memory that was given")
   }
 
+  /// *Collective.* A state of an earlier build does not say whether all ranks were on one node: it is gone on with all the same, on the same ranks
+  /// to the same bytes.
+  private func expectEarlierStateTaken(_ options: TrainOptions, after looks: Int, samples: Int, like whole: RunFolder) throws {
+    guard try stop(options, after: looks).place == .inAGOP else { return }
+    let world = try TestWorld.all
+    let run = RunFolder(options.output ?? "")
+    let file = CheckpointFile(CheckpointFolder(run).latest)
+    let shard = (samples * world.rank / world.size)..<(samples * (world.rank + 1) / world.size)
+    var checkpoint = try file.read(world, rows: shard) { _ in true }
+    guard case .object(let facts) = checkpoint.facts else {
+      Issue.record("a state without facts")
+      return
+    }
+    let others = facts.filter { $0.key != "oneNode" }
+    #expect(others.count == facts.count - 1)
+    checkpoint.facts = .object(others)
+    let bytes = try file.write(checkpoint, world)
+    #expect(bytes > 0)
+    let ending = try train(options)
+    #expect(ending == .done)
+    if world.rank == 0 { try expectSameRun(whole, run, "without oneNode, after \(looks) looks") }
+    try world.barrier()
+  }
+
   /// Stopped between the solve and the AGOP, which is the AGOP's first safe point, and at later ones.
   @Test(arguments: [AGOPRoute.class, .gram]) func tilesAreMadeAgain(route: AGOPRoute) throws {
     // By class one rank alone, too, has more rows than a run, between two of which it can be stopped.
@@ -138,7 +162,10 @@ import Testing
           #expect(try train(disturbed) == .done)
           if world.rank == 0 { try expectSameRun(whole, RunFolder(disturbed.output ?? ""), "after \(looks) looks") }
           try world.barrier()
-          if stops == 0 { try expectMemoryAsGiven(options(), after: looks) }
+          if stops == 0 {
+            try expectMemoryAsGiven(options(), after: looks)
+            try expectEarlierStateTaken(options(), after: looks, samples: 4 * classRows, like: whole)
+          }
           stops += 1
           if stops > 1 { step *= 2 }
         }
