@@ -93,7 +93,9 @@ import Testing
 
   /// *Collective.* A state of an earlier build does not say whether all ranks were on one node: it is gone on with all the same, on the same ranks
   /// to the same bytes.
-  private func expectEarlierStateTaken(_ options: TrainOptions, after looks: Int, samples: Int, like whole: RunFolder) throws {
+  private func expectEarlierStateTaken(_ options: TrainOptions, after looks: Int, samples: Int, like whole: RunFolder)
+    throws
+  {
     guard try stop(options, after: looks).place == .inAGOP else { return }
     let world = try TestWorld.all
     let run = RunFolder(options.output ?? "")
