@@ -137,15 +137,15 @@ extension KernelOperator {
 
   /// *Collective.* Y^T of all ranks on rank 0, as LAPACK takes right-hand sides; nil on the others.
   private func gatherSides(_ y: Matrix<Double>) throws -> Matrix<Double>? {
-    let tag = MessageTag.gather.rawValue
-    guard world.rank == 0 else {
-      if y.count > 0 { try context.communicating { try world.send(UnsafeBufferPointer(y.buffer), to: 0, tag: tag) } }
-      return nil
-    }
-    let sides = Matrix<Double>(uninitialisedRows: y.columns, columns: layout.sampleCount)
-    try forEachShard(own: y) { rank, shard, part in
-      if rank > 0 { try context.communicating { try world.receive(part.buffer, from: rank, tag: tag) } }
-      transpose(part.view, into: sides.view.columns(shard))
+    let sides = world.rank == 0 ? Matrix<Double>(uninitialisedRows: y.columns, columns: layout.sampleCount) : nil
+    var first = 0
+    try context.communicating {
+      try world.gather(UnsafeBufferPointer(y.buffer), count: { layout.shard(of: $0).count * y.columns }) { part in
+        guard let sides, let elements = part.baseAddress, y.columns > 0 else { return }
+        let rows = part.count / y.columns
+        if rows > 0 { Double.transpose(rows, y.columns, elements, y.columns, sides.pointer + first, sides.columns) }
+        first += rows
+      }
     }
     return sides
   }
@@ -158,24 +158,15 @@ extension KernelOperator {
       if own.count > 0 { try context.communicating { try world.receive(own.buffer, from: 0, tag: tag) } }
       return own
     }
-    try forEachShard(own: own) { rank, shard, part in
+    transpose(sides.view.columns(shard), into: own.view)
+    for rank in 1..<max(1, world.size) {
+      let shard = layout.shard(of: rank)
+      let part = Matrix<Double>(uninitialisedRows: shard.count, columns: own.columns)
       transpose(sides.view.columns(shard), into: part.view)
-      if rank > 0 { try context.communicating { try world.send(UnsafeBufferPointer(part.buffer), to: rank, tag: tag) } }
+      if part.count > 0 {
+        try context.communicating { try world.send(UnsafeBufferPointer(part.buffer), to: rank, tag: tag) }
+      }
     }
     return own
-  }
-
-  /// *Local, rank 0.* Each rank's rows that are not empty, and memory for them: the own one's first, then the same for all others.
-  private func forEachShard(
-    own: Matrix<Double>, _ body: (_ rank: Int, _ shard: Range<Int>, _ part: Matrix<Double>) throws -> Void
-  ) rethrows {
-    if own.count > 0 { try body(0, shard, own) }
-    guard world.size > 1, own.columns > 0 else { return }
-    let memory = Matrix<Double>(uninitialisedRows: layout.largestShard, columns: own.columns)
-    for rank in 1..<world.size {
-      let shard = layout.shard(of: rank)
-      if shard.isEmpty { continue }
-      try body(rank, shard, Matrix(rows: shard.count, columns: own.columns, sharing: memory))
-    }
   }
 }
